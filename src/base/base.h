@@ -1,0 +1,75 @@
+/* What every layer may use: errors, memory, scopes, the thread pool, text. Knows nothing about tensors. */
+#ifndef CT_BASE_H
+#define CT_BASE_H
+
+#include <ctorch/runtime.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CT_HIDDEN __attribute__((visibility("hidden")))
+#define CT_LIKELY(x) __builtin_expect(!!(x), 1)
+#define CT_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define CT_INLINE static inline __attribute__((always_inline, unused))
+
+/* Broken invariants of our own abort; a user's mistake never does. */
+#define CT_ASSERT(x) (CT_LIKELY(x) ? (void)0 : ct__assert_failed(#x, __FILE__, __LINE__))
+CT_HIDDEN _Noreturn void ct__assert_failed(const char *what, const char *file, int line);
+
+/* ---- error.c: thread state of errors. ---- */
+#define ct__fail ct_fail
+CT_HIDDEN extern _Thread_local ct_error_kind ct__error_kind;
+/* The op that is running, for messages; a generated wrapper sets and restores it. */
+CT_HIDDEN extern _Thread_local const char *ct__op_name;
+CT_INLINE bool ct__pending(void) { return CT_UNLIKELY(ct__error_kind != CT_OK); }
+/* Records CT_ERR_MEMORY for `bytes`; returns NULL. Needs no memory itself. */
+CT_HIDDEN void *ct__fail_memory(size_t bytes);
+
+/* ---- alloc.c: caching allocator. 64-byte aligned; size classes on thread-local free lists up to 64 KiB, then bounded
+ * process-wide caches of larger blocks (huge pages advised from 4 MiB). The caller gives the size back when freeing.
+ * NULL with CT_ERR_MEMORY on failure. n = 0 gives a valid pointer. ---- */
+CT_HIDDEN void *ct__alloc(size_t bytes);
+CT_HIDDEN void *ct__alloc_zero(size_t bytes);
+CT_HIDDEN void *ct__realloc(void *p, size_t old_bytes, size_t new_bytes);
+CT_HIDDEN void ct__free(void *p, size_t bytes);
+CT_HIDDEN char *ct__strdup(const char *s); /* freed with ct__free(s, strlen(s) + 1) */
+/* Fault injection for tests: after `count` more allocations, one fails (negative: never). Returns allocations done so far. */
+CT_API int64_t ct__alloc_fail_after(int64_t count);
+/* Bytes handed out and not yet freed, for leak tests. */
+CT_API int64_t ct__alloc_live(void);
+
+/* ---- object.c ---- */
+CT_HIDDEN void ct__object_init(void *object, const ct_type *type); /* refcount 1 */
+
+/* ---- pool.c: one pool for the process, started on first use, restarted after fork, idle threads sleep.
+ * Calls fn(ctx, begin, end) over [0, n) in pieces of exactly `grain` items (the last may be shorter), whatever the number
+ * of threads, from several threads; returns when all are done. A nested call runs in the calling thread. fn must not
+ * fail with an error of its own thread unnoticed: an error recorded in a worker is moved to the caller. ---- */
+typedef void ct__range_fn(void *ctx, int64_t begin, int64_t end);
+CT_HIDDEN void ct__parallel(int64_t n, int64_t grain, ct__range_fn *fn, void *ctx);
+CT_HIDDEN bool ct__in_parallel(void);
+
+/* ---- text.c: a growing string. A failed allocation sets the thread's error and later appends do nothing. ---- */
+typedef struct ct__text { char *s; size_t length, capacity; } ct__text;
+CT_HIDDEN void ct__text_add(ct__text *t, const char *s);
+CT_HIDDEN void ct__text_addn(ct__text *t, const char *s, size_t n);
+CT_HIDDEN void ct__text_addf(ct__text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+CT_HIDDEN void ct__text_free(ct__text *t);
+
+/* ---- random.c: words and the cached normal of a generator. ---- */
+struct ct_generator {
+    ct_object base;
+    uint64_t seed;
+    uint32_t state[624];
+    int32_t left, next;
+    double cached_normal;
+    bool has_cached_normal;
+};
+CT_HIDDEN uint32_t ct__random32(ct_generator *g);
+CT_INLINE uint64_t ct__random64(ct_generator *g)
+{
+    uint64_t high = ct__random32(g);
+    return high << 32 | ct__random32(g);
+}
+#endif
