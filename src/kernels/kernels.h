@@ -1,0 +1,34 @@
+/* The kernel tables. A family F has a header kernels/F.h with `typedef struct ct__F_kernels {function pointers} ct__F_kernels;`
+ * and a file kernels/cpu/F.c, compiled once per ISA level, with `void CT_LEVEL(ct__F_fill)(ct__F_kernels *t)`.
+ * kernels/cpu/dispatch.c defines one table `ct__k_F` a family and fills it when the library is loaded: the base level
+ * first, then the best level that this processor has (CT_CPU=base|v3|v4 in the environment forces one).
+ * A kernel knows pointers, sizes, strides and scalars; it works on the range that it is given, in the calling thread. */
+#ifndef CT_KERNELS_H
+#define CT_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <math.h>
+
+#define CT_KERNEL_FAMILIES(X) \
+    X(gemm)
+
+#ifdef CT_ISA
+#define CT_LEVEL3(name, level) name##_##level
+#define CT_LEVEL2(name, level) CT_LEVEL3(name, level)
+#define CT_LEVEL(name) CT_LEVEL2(name, CT_ISA)
+#endif
+
+#define CT_KINLINE static inline __attribute__((always_inline, unused))
+
+#include "kernels/gemm.h"
+
+#define CT_KERNEL_EXTERN(F) extern __attribute__((visibility("hidden"))) ct__##F##_kernels ct__k_##F;
+CT_KERNEL_FAMILIES(CT_KERNEL_EXTERN)
+#undef CT_KERNEL_EXTERN
+
+/* The level in use: "base", "v3" or "v4". */
+const char *ct__cpu_level(void);
+#endif
