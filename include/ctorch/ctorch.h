@@ -1,0 +1,9 @@
+/* ctorch: PyTorch, in C. This header is everything. */
+#ifndef CTORCH_H
+#define CTORCH_H
+#include <ctorch/error.h>
+#include <ctorch/runtime.h>
+#include <ctorch/tensor.h>
+#include <ctorch/autograd.h>
+#include <ctorch/ops.h>
+#endif
