@@ -45,7 +45,7 @@ typedef struct ct_backward_opts {
 /* Adds d(t)/d(leaf) to the grad of every leaf below t. */
 CT_API bool ct_backward(ct_tensor *t, const ct_backward_opts *options);
 #ifndef __cplusplus
-#define ct_backward(t, ...) ct_backward(t, CT_OPTIONS(ct_backward_opts, (.gradient = NULL,), __VA_ARGS__))
+#define ct_backward(t, ...) CT_WITH(ct_backward_opts, (.gradient = NULL,), ct_backward(t, ct__options), __VA_ARGS__)
 #endif
 /* torch.autograd.backward / grad over several outputs. gradients.v may be NULL, as may its elements. With inputs.n > 0
  * and results not NULL: results[i] = d(outputs)/d(inputs[i]), in the scope (NULL where unused and allowed); nothing is
@@ -107,9 +107,9 @@ CT_API bool ct_gradgradcheck(ct_gradcheck_fn *fn, void *data, ct_tensors inputs,
 #ifndef __cplusplus
 #define CT__GRADCHECK_DEFAULTS (.eps = 1e-6, .atol = 1e-5, .rtol = 1e-3,)
 #define ct_gradcheck(fn, data, inputs, ...) \
-    ct_gradcheck(fn, data, inputs, CT_OPTIONS(ct_gradcheck_opts, CT__GRADCHECK_DEFAULTS, __VA_ARGS__))
+    CT_WITH(ct_gradcheck_opts, CT__GRADCHECK_DEFAULTS, ct_gradcheck(fn, data, inputs, ct__options), __VA_ARGS__)
 #define ct_gradgradcheck(fn, data, inputs, ...) \
-    ct_gradgradcheck(fn, data, inputs, CT_OPTIONS(ct_gradcheck_opts, CT__GRADCHECK_DEFAULTS, __VA_ARGS__))
+    CT_WITH(ct_gradcheck_opts, CT__GRADCHECK_DEFAULTS, ct_gradgradcheck(fn, data, inputs, ct__options), __VA_ARGS__)
 #endif
 
 #ifdef __cplusplus

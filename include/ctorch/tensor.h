@@ -74,15 +74,15 @@ static inline ct_tensor *ct_tensor_as_is(const ct_tensor *t) { return (ct_tensor
 #define CT_OPERAND(x) _Generic((x), ct_tensor *: ct_tensor_as_is, const ct_tensor *: ct_tensor_as_is, \
                                void *: ct_tensor_as_is, float: ct_number_float, double: ct_number_float, \
                                bool: ct_number_bool, default: ct_number_int)(x)
-/* Options: the defaults first, then the caller's designated initialisers over them; a pointer that lives as long as the
- * block around it. `defaults` stands in parentheses and ends in a comma. */
-#define CT_OPTIONS(type, defaults, ...) \
-    ((const type[1]){__extension__({ \
+/* A call with options: the defaults first, then the caller's designated initialisers over them, in `ct__options`, which
+ * `call` (an expression) takes. `defaults` stands in parentheses and ends in a comma. */
+#define CT_WITH(type, defaults, call, ...) \
+    __extension__({ \
         _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Woverride-init\"") \
         _Pragma("GCC diagnostic ignored \"-Wmissing-field-initializers\"") \
-        type ct__options = {CT__UNPAREN defaults __VA_ARGS__}; \
-        _Pragma("GCC diagnostic pop") ct__options; \
-    })})
+        const type ct__options[1] = {{CT__UNPAREN defaults __VA_ARGS__}}; \
+        _Pragma("GCC diagnostic pop") call; \
+    })
 #define CT__UNPAREN(...) __VA_ARGS__
 #endif
 /* "Not given", for an optional integer option. */
@@ -104,7 +104,7 @@ CT_API ct_tensor *ct_tensor_from_doubles(const double *values, ct_ints shape, ct
 CT_API ct_tensor *ct_tensor_from_ints(const int64_t *values, ct_ints shape, ct_dtype dtype);
 #ifndef __cplusplus
 #define ct_from_data(data, shape, ...) \
-    ct_from_data(data, shape, CT_OPTIONS(ct_from_data_opts, (.dtype = CT_FLOAT32,), __VA_ARGS__))
+    CT_WITH(ct_from_data_opts, (.dtype = CT_FLOAT32,), ct_from_data(data, shape, ct__options), __VA_ARGS__)
 #endif
 
 /* ---- Properties ---- */
