@@ -13,7 +13,9 @@
 #include <math.h>
 
 #define CT_KERNEL_FAMILIES(X) \
-    X(gemm)
+    X(gemm) \
+    X(conv) \
+    X(pool)
 
 #ifdef CT_ISA
 #define CT_LEVEL3(name, level) name##_##level
@@ -24,10 +26,16 @@
 #define CT_KINLINE static inline __attribute__((always_inline, unused))
 
 #include "kernels/gemm.h"
+#include "kernels/conv.h"
+#include "kernels/pool.h"
 
 #define CT_KERNEL_EXTERN(F) extern __attribute__((visibility("hidden"))) ct__##F##_kernels ct__k_##F;
 CT_KERNEL_FAMILIES(CT_KERNEL_EXTERN)
 #undef CT_KERNEL_EXTERN
+
+/* A buffer of the calling thread, at least `bytes` long, kept and grown for the next call; its content is lost then. NULL without
+ * memory. For kernels that pack; a kernel that calls another one may not hold it over the call. */
+void *ct__kernel_scratch(size_t bytes);
 
 /* The level in use: "base", "v3" or "v4". */
 const char *ct__cpu_level(void);

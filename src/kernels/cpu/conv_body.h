@@ -1,0 +1,164 @@
+/* One element type's convolutions. The includer defines T, V(op), VN, G(name) and GEMM. */
+
+/* [lo, hi) of j in [0, n) with 0 <= j * step + first < size. */
+static void G(inside)(int64_t n, int64_t step, int64_t first, int64_t size, int64_t *lo, int64_t *hi)
+{
+    *lo = first < 0 ? (-first + step - 1) / step : 0;
+    *hi = first < size ? (size - 1 - first) / step + 1 : 0;
+    if (*hi > n) *hi = n;
+    if (*lo > *hi) *lo = *hi;
+}
+
+/* cols (channels * kh * kw, (i1 - i0) * ow) of the output rows [i0, i1); x is the first channel's plane. */
+static void G(im2col)(const ct__conv_shape *s, const T *x, int64_t channels, int64_t i0, int64_t i1, T *cols)
+{
+    for (int64_t k = 0; k < channels; k++, x += s->h * s->w)
+        for (int64_t p = 0; p < s->kh; p++)
+            for (int64_t q = 0; q < s->kw; q++) {
+                int64_t lo, hi, x0 = q * s->dw - s->pw;
+                G(inside)(s->ow, s->sw, x0, s->w, &lo, &hi);
+                for (int64_t i = i0; i < i1; i++, cols += s->ow) {
+                    int64_t row = i * s->sh - s->ph + p * s->dh, j = 0;
+                    if (row < 0 || row >= s->h) {
+                        for (; j < s->ow; j++) cols[j] = 0;
+                        continue;
+                    }
+                    const T *in = x + row * s->w + x0;
+                    for (; j < lo; j++) cols[j] = 0;
+                    if (s->sw == 1)
+                        for (; j < hi; j++) cols[j] = in[j];
+                    else
+                        for (; j < hi; j++) cols[j] = in[j * s->sw];
+                    for (; j < s->ow; j++) cols[j] = 0;
+                }
+            }
+}
+
+/* The reverse, added to gx. */
+static void G(col2im)(const ct__conv_shape *s, const T *cols, int64_t channels, int64_t i0, int64_t i1, T *gx)
+{
+    for (int64_t k = 0; k < channels; k++, gx += s->h * s->w)
+        for (int64_t p = 0; p < s->kh; p++)
+            for (int64_t q = 0; q < s->kw; q++) {
+                int64_t lo, hi, x0 = q * s->dw - s->pw;
+                G(inside)(s->ow, s->sw, x0, s->w, &lo, &hi);
+                for (int64_t i = i0; i < i1; i++, cols += s->ow) {
+                    int64_t row = i * s->sh - s->ph + p * s->dh;
+                    if (row < 0 || row >= s->h) continue;
+                    T *out = gx + row * s->w + x0;
+                    if (s->sw == 1)
+                        for (int64_t j = lo; j < hi; j++) out[j] += cols[j];
+                    else
+                        for (int64_t j = lo; j < hi; j++) out[j * s->sw] += cols[j];
+                }
+            }
+}
+
+static void G(cols_fwd)(const ct__conv_plan *p, const T *x, const T *w, const T *bias, T *y, int64_t t, T *cols)
+{
+    const ct__conv_shape *s = &p->s;
+    int64_t cg = s->c / s->groups, og = s->o / s->groups, depth = cg * s->kh * s->kw, plane = s->oh * s->ow;
+    int64_t block = t % p->blocks, g = t / p->blocks % s->groups, b = t / p->blocks / s->groups;
+    int64_t i0 = block * p->rows, i1 = conv_min(s->oh, i0 + p->rows), width = (i1 - i0) * s->ow;
+    T *out = y + (b * s->o + g * og) * plane + i0 * s->ow;
+    if (bias)
+        for (int64_t m = 0; m < og; m++)
+            for (int64_t j = 0; j < width; j++) out[m * plane + j] = bias[g * og + m];
+    G(im2col)(s, x + (b * s->c + g * cg) * s->h * s->w, cg, i0, i1, cols);
+    GEMM(false, false, og, width, depth, 1, w + g * og * depth, depth, cols, width, bias ? 1 : 0, out, plane);
+}
+
+static void G(cols_dx)(const ct__conv_plan *p, const T *gy, const T *w, const T *bias, T *gx, int64_t t, T *cols)
+{
+    const ct__conv_shape *s = &p->s;
+    int64_t cg = s->c / s->groups, og = s->o / s->groups, taps = s->kh * s->kw, plane = s->oh * s->ow, in = s->h * s->w;
+    int64_t block = t % p->blocks, g = t / p->blocks % s->groups, b = t / p->blocks / s->groups;
+    int64_t c0 = block * p->chunk, c1 = conv_min(cg, c0 + p->chunk);
+    if (c0 >= c1) return;
+    T *out = gx + (b * s->c + g * cg + c0) * in;
+    for (int64_t k = 0; k < c1 - c0; k++) {
+        T first = bias ? bias[g * cg + c0 + k] : 0;
+        for (int64_t j = 0; j < in; j++) out[k * in + j] = first;
+    }
+    for (int64_t i0 = 0; i0 < s->oh; i0 += p->rows) {
+        int64_t i1 = conv_min(s->oh, i0 + p->rows), width = (i1 - i0) * s->ow;
+        GEMM(true, false, (c1 - c0) * taps, width, og, 1, w + g * og * cg * taps + c0 * taps, cg * taps,
+             gy + (b * s->o + g * og) * plane + i0 * s->ow, plane, 0, cols, width);
+        G(col2im)(s, cols, c1 - c0, i0, i1, out);
+    }
+}
+
+static void G(cols_dw)(const ct__conv_plan *p, const T *x, const T *gy, T *gw, int64_t t, T *cols)
+{
+    const ct__conv_shape *s = &p->s;
+    int64_t cg = s->c / s->groups, og = s->o / s->groups, depth = cg * s->kh * s->kw, plane = s->oh * s->ow;
+    int64_t block = t % p->blocks, g = t / p->blocks % s->groups, b0 = t / p->blocks / s->groups * p->chunk;
+    int64_t b1 = conv_min(s->n, b0 + p->chunk), o0 = block * og / p->blocks, o1 = (block + 1) * og / p->blocks;
+    T *out = gw + (g * og + o0) * depth;
+    bool first = true;
+    for (int64_t b = b0; b < b1; b++)
+        for (int64_t i0 = 0; i0 < s->oh; i0 += p->rows) {
+            int64_t i1 = conv_min(s->oh, i0 + p->rows), width = (i1 - i0) * s->ow;
+            G(im2col)(s, x + (b * s->c + g * cg) * s->h * s->w, cg, i0, i1, cols);
+            GEMM(false, true, o1 - o0, depth, width, 1, gy + (b * s->o + g * og + o0) * plane + i0 * s->ow, plane, cols, width,
+                 first ? 0 : 1, out, depth);
+            first = false;
+        }
+    if (first) memset(out, 0, (size_t)((o1 - o0) * depth) * sizeof(T));
+}
+
+static void G(prepare)(const ct__conv_plan *p, const T *w, void *shared)
+{
+    (void)p, (void)w, (void)shared;
+}
+
+static void G(run)(const ct__conv_plan *p, const T *in, const T *w, const T *bias, T *out, const void *shared, int64_t t0,
+                   int64_t t1, void *work)
+{
+    T *aligned = (T *)(((uintptr_t)work + 63) & ~(uintptr_t)63);
+    for (int64_t t = t0; t < t1; t++) {
+        if (p->dir == CT__CONV_FWD) G(cols_fwd)(p, in, w, bias, out, t, aligned);
+        else G(cols_dx)(p, in, w, bias, out, t, aligned);
+    }
+}
+
+static void G(dw)(const ct__conv_plan *p, const T *x, const T *gy, void *partial, T *gw, int64_t t0, int64_t t1, void *work)
+{
+    T *aligned = (T *)(((uintptr_t)work + 63) & ~(uintptr_t)63);
+    int64_t size = p->s.o * (p->s.c / p->s.groups) * p->s.kh * p->s.kw, each = p->blocks * p->s.groups;
+    for (int64_t t = t0; t < t1; t++)
+        G(cols_dw)(p, x, gy, p->partial_bytes ? (T *)partial + t / each * size : gw, t, aligned);
+}
+
+static void G(dw_sum)(const ct__conv_plan *p, const void *partial, T *gw, int64_t e0, int64_t e1)
+{
+    int64_t size = p->s.o * (p->s.c / p->s.groups) * p->s.kh * p->s.kw;
+    const T *s = partial;
+    for (int64_t e = e0; e < e1; e++) gw[e] = s[e];
+    for (int64_t k = 1; k < p->chunks; k++) {
+        s += size;
+        for (int64_t e = e0; e < e1; e++) gw[e] += s[e];
+    }
+}
+
+static void G(bias_grad)(int64_t n, int64_t channels, int64_t plane, const T *g, T *gb, int64_t c0, int64_t c1)
+{
+    for (int64_t k = c0; k < c1; k++) {
+        double sum = 0;
+        for (int64_t b = 0; b < n; b++) {
+            const T *r = g + (b * channels + k) * plane;
+            V() a = V(zero)(), c = V(zero)(), d = V(zero)(), e = V(zero)();
+            int64_t j = 0;
+            for (; j + 4 * VN <= plane; j += 4 * VN) {
+                a += V(load)(r + j);
+                c += V(load)(r + j + VN);
+                d += V(load)(r + j + 2 * VN);
+                e += V(load)(r + j + 3 * VN);
+            }
+            for (; j + VN <= plane; j += VN) a += V(load)(r + j);
+            if (j < plane) c += V(loadm)(r + j, V(tail)(plane - j));
+            sum += V(sum)((a + c) + (d + e));
+        }
+        gb[k] = (T)sum;
+    }
+}

@@ -1,0 +1,211 @@
+/* Vectors for the heavy kernels: `vf` (floats) and `vd` (doubles), as wide as the level (16, 32 or 64 bytes), with the same
+ * operations under both prefixes: load, store, set1, zero, fma (fused where the level has it), tail masks, sum (a fixed tree),
+ * sum4 (four sums at once, the same tree) and columns (VN rows of a matrix read as lanes). Arithmetic is + - * on the types. */
+#ifndef CT_KERNELS_VEC_H
+#define CT_KERNELS_VEC_H
+#include "kernels/kernels.h"
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#if defined(__AVX512F__)
+#define VEC_BYTES 64
+#elif defined(__AVX2__) && defined(__FMA__)
+#define VEC_BYTES 32
+#else
+#define VEC_BYTES 16
+#endif
+#define VF_N (VEC_BYTES / 4)
+#define VD_N (VEC_BYTES / 8)
+
+typedef float vf __attribute__((vector_size(VEC_BYTES), may_alias));
+typedef double vd __attribute__((vector_size(VEC_BYTES), may_alias));
+typedef int32_t vf_int __attribute__((vector_size(VEC_BYTES), may_alias));
+typedef int64_t vd_int __attribute__((vector_size(VEC_BYTES), may_alias));
+typedef float vf_unaligned __attribute__((vector_size(VEC_BYTES), may_alias, aligned(4)));
+typedef double vd_unaligned __attribute__((vector_size(VEC_BYTES), may_alias, aligned(8)));
+typedef float vf_quad __attribute__((vector_size(16), may_alias, aligned(4)));
+typedef double vd_pair __attribute__((vector_size(16), may_alias, aligned(8)));
+
+CT_KINLINE vf vf_load(const float *p) { return (vf)*(const vf_unaligned *)p; }
+CT_KINLINE vd vd_load(const double *p) { return (vd)*(const vd_unaligned *)p; }
+CT_KINLINE void vf_store(float *p, vf v) { *(vf_unaligned *)p = (vf_unaligned)v; }
+CT_KINLINE void vd_store(double *p, vd v) { *(vd_unaligned *)p = (vd_unaligned)v; }
+CT_KINLINE vf vf_zero(void) { return (vf){0}; }
+CT_KINLINE vd vd_zero(void) { return (vd){0}; }
+
+#if VEC_BYTES == 64
+typedef __mmask16 vf_mask;
+typedef __mmask8 vd_mask;
+CT_KINLINE vf vf_set1(float x) { return (vf)_mm512_set1_ps(x); }
+CT_KINLINE vd vd_set1(double x) { return (vd)_mm512_set1_pd(x); }
+CT_KINLINE vf vf_fma(vf a, vf b, vf c) { return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+CT_KINLINE vd vd_fma(vd a, vd b, vd c) { return (vd)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
+CT_KINLINE vf_mask vf_tail(int64_t n) { return (vf_mask)(n >= 16 ? 0xffff : (1u << n) - 1); }
+CT_KINLINE vd_mask vd_tail(int64_t n) { return (vd_mask)(n >= 8 ? 0xff : (1u << n) - 1); }
+CT_KINLINE vf vf_loadm(const float *p, vf_mask m) { return (vf)_mm512_maskz_loadu_ps(m, p); }
+CT_KINLINE vd vd_loadm(const double *p, vd_mask m) { return (vd)_mm512_maskz_loadu_pd(m, p); }
+CT_KINLINE void vf_storem(float *p, vf v, vf_mask m) { _mm512_mask_storeu_ps(p, m, (__m512)v); }
+CT_KINLINE void vd_storem(double *p, vd v, vd_mask m) { _mm512_mask_storeu_pd(p, m, (__m512d)v); }
+#elif VEC_BYTES == 32
+typedef __m256i vf_mask;
+typedef __m256i vd_mask;
+static const int32_t vec_mask32[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+static const int64_t vec_mask64[8] = {-1, -1, -1, -1};
+CT_KINLINE vf vf_set1(float x) { return (vf)_mm256_set1_ps(x); }
+CT_KINLINE vd vd_set1(double x) { return (vd)_mm256_set1_pd(x); }
+CT_KINLINE vf vf_fma(vf a, vf b, vf c) { return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+CT_KINLINE vd vd_fma(vd a, vd b, vd c) { return (vd)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
+CT_KINLINE vf_mask vf_tail(int64_t n) { return _mm256_loadu_si256((const __m256i *)(vec_mask32 + 8 - (n < 8 ? n : 8))); }
+CT_KINLINE vd_mask vd_tail(int64_t n) { return _mm256_loadu_si256((const __m256i *)(vec_mask64 + 4 - (n < 4 ? n : 4))); }
+CT_KINLINE vf vf_loadm(const float *p, vf_mask m) { return (vf)_mm256_maskload_ps(p, m); }
+CT_KINLINE vd vd_loadm(const double *p, vd_mask m) { return (vd)_mm256_maskload_pd(p, m); }
+CT_KINLINE void vf_storem(float *p, vf v, vf_mask m) { _mm256_maskstore_ps(p, m, (__m256)v); }
+CT_KINLINE void vd_storem(double *p, vd v, vd_mask m) { _mm256_maskstore_pd(p, m, (__m256d)v); }
+#else
+typedef int vf_mask;
+typedef int vd_mask;
+CT_KINLINE vf vf_set1(float x) { return (vf){x, x, x, x}; }
+CT_KINLINE vd vd_set1(double x) { return (vd){x, x}; }
+#if defined(__aarch64__)
+CT_KINLINE vf vf_fma(vf a, vf b, vf c) { return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
+CT_KINLINE vd vd_fma(vd a, vd b, vd c) { return (vd)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b); }
+#else
+CT_KINLINE vf vf_fma(vf a, vf b, vf c) { return a * b + c; }
+CT_KINLINE vd vd_fma(vd a, vd b, vd c) { return a * b + c; }
+#endif
+CT_KINLINE vf_mask vf_tail(int64_t n) { return (int)(n < 4 ? n : 4); }
+CT_KINLINE vd_mask vd_tail(int64_t n) { return (int)(n < 2 ? n : 2); }
+CT_KINLINE vf vf_loadm(const float *p, vf_mask n)
+{
+    if (n >= 4) return vf_load(p);
+    return (vf){n > 0 ? p[0] : 0, n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, 0};
+}
+CT_KINLINE vd vd_loadm(const double *p, vd_mask n)
+{
+    if (n >= 2) return vd_load(p);
+    return (vd){n > 0 ? p[0] : 0, 0};
+}
+CT_KINLINE void vf_storem(float *p, vf v, vf_mask n) { for (int i = 0; i < n; i++) p[i] = v[i]; }
+CT_KINLINE void vd_storem(double *p, vd v, vd_mask n) { for (int i = 0; i < n; i++) p[i] = v[i]; }
+#endif
+
+/* Keeps a vector in a register, so that a load is not folded into each of its uses. */
+#if defined(__x86_64__) && !defined(__clang__)
+#define VEC_PIN(x) __asm__("" : "+v"(x))
+#else
+#define VEC_PIN(x) (void)(x)
+#endif
+
+#if VEC_BYTES == 64
+#define VF_SHUFFLE(a, b, p, q, r, s) __builtin_shufflevector(a, b, p, q, r, s, (p) + 4, (q) + 4, (r) + 4, (s) + 4, \
+    (p) + 8, (q) + 8, (r) + 8, (s) + 8, (p) + 12, (q) + 12, (r) + 12, (s) + 12)
+#define VD_SHUFFLE(a, b, p, q) __builtin_shufflevector(a, b, p, q, (p) + 2, (q) + 2, (p) + 4, (q) + 4, (p) + 6, (q) + 6)
+#elif VEC_BYTES == 32
+#define VF_SHUFFLE(a, b, p, q, r, s) __builtin_shufflevector(a, b, p, q, r, s, (p) + 4, (q) + 4, (r) + 4, (s) + 4)
+#define VD_SHUFFLE(a, b, p, q) __builtin_shufflevector(a, b, p, q, (p) + 2, (q) + 2)
+#else
+#define VF_SHUFFLE(a, b, p, q, r, s) __builtin_shufflevector(a, b, p, q, r, s)
+#define VD_SHUFFLE(a, b, p, q) __builtin_shufflevector(a, b, p, q)
+#endif
+
+/* In each 16 bytes: the transpose of a 4 x 4 (floats) or a 2 x 2 (doubles) block. */
+CT_KINLINE void vf_transpose_lanes(vf r[4])
+{
+    vf t0 = VF_SHUFFLE(r[0], r[1], 0, VF_N, 1, VF_N + 1), t1 = VF_SHUFFLE(r[0], r[1], 2, VF_N + 2, 3, VF_N + 3);
+    vf t2 = VF_SHUFFLE(r[2], r[3], 0, VF_N, 1, VF_N + 1), t3 = VF_SHUFFLE(r[2], r[3], 2, VF_N + 2, 3, VF_N + 3);
+    r[0] = VF_SHUFFLE(t0, t2, 0, 1, VF_N, VF_N + 1);
+    r[1] = VF_SHUFFLE(t0, t2, 2, 3, VF_N + 2, VF_N + 3);
+    r[2] = VF_SHUFFLE(t1, t3, 0, 1, VF_N, VF_N + 1);
+    r[3] = VF_SHUFFLE(t1, t3, 2, 3, VF_N + 2, VF_N + 3);
+}
+CT_KINLINE void vd_transpose_lanes(vd r[2])
+{
+    vd t = VD_SHUFFLE(r[0], r[1], 0, VD_N);
+    r[1] = VD_SHUFFLE(r[0], r[1], 1, VD_N + 1);
+    r[0] = t;
+}
+
+/* The 16-byte pieces at p, p + step, p + 2 step ... as one vector. */
+CT_KINLINE vf vf_pieces(const float *p, int64_t step)
+{
+    union { vf v; vf_quad q[VEC_BYTES / 16]; } u;
+#if VEC_BYTES == 64
+    __m512 v = _mm512_castps128_ps512(_mm_loadu_ps(p));
+    v = _mm512_insertf32x4(v, _mm_loadu_ps(p + step), 1);
+    v = _mm512_insertf32x4(v, _mm_loadu_ps(p + 2 * step), 2);
+    u.v = (vf)_mm512_insertf32x4(v, _mm_loadu_ps(p + 3 * step), 3);
+#elif VEC_BYTES == 32
+    u.v = (vf)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + step), 1);
+#else
+    u.v = vf_load(p);
+#endif
+    return u.v;
+}
+CT_KINLINE vd vd_pieces(const double *p, int64_t step)
+{
+    return (vd)vf_pieces((const float *)p, 2 * step);
+}
+
+/* out[j] = column j of the VN x 4 (floats) or VN x 2 (doubles) block at p whose rows are ld apart. */
+CT_KINLINE void vf_columns(vf out[4], const float *p, int64_t ld)
+{
+    for (int i = 0; i < 4; i++) out[i] = vf_pieces(p + i * ld, 4 * ld);
+    vf_transpose_lanes(out);
+}
+CT_KINLINE void vd_columns(vd out[2], const double *p, int64_t ld)
+{
+    for (int i = 0; i < 2; i++) out[i] = vd_pieces(p + i * ld, 2 * ld);
+    vd_transpose_lanes(out);
+}
+#define VF_COLUMNS 4
+#define VD_COLUMNS 2
+
+/* Horizontal sums; one tree, whichever of the two is called. */
+CT_KINLINE void vf_sum4(float out[4], vf a, vf b, vf c, vf d)
+{
+    vf t0 = VF_SHUFFLE(a, b, 0, VF_N, 1, VF_N + 1) + VF_SHUFFLE(a, b, 2, VF_N + 2, 3, VF_N + 3);
+    vf t1 = VF_SHUFFLE(c, d, 0, VF_N, 1, VF_N + 1) + VF_SHUFFLE(c, d, 2, VF_N + 2, 3, VF_N + 3);
+    vf s = VF_SHUFFLE(t0, t1, 0, 1, VF_N, VF_N + 1) + VF_SHUFFLE(t0, t1, 2, 3, VF_N + 2, VF_N + 3);
+#if VEC_BYTES == 64
+    __m256 h = _mm256_add_ps(_mm512_castps512_ps256((__m512)s), _mm512_extractf32x8_ps((__m512)s, 1));
+    _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1)));
+#elif VEC_BYTES == 32
+    _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128((__m256)s), _mm256_extractf128_ps((__m256)s, 1)));
+#else
+    vf_store(out, s);
+#endif
+}
+CT_KINLINE void vd_sum4(double out[4], vd a, vd b, vd c, vd d)
+{
+    vd s0 = VD_SHUFFLE(a, b, 0, VD_N) + VD_SHUFFLE(a, b, 1, VD_N + 1);
+    vd s1 = VD_SHUFFLE(c, d, 0, VD_N) + VD_SHUFFLE(c, d, 1, VD_N + 1);
+#if VEC_BYTES == 64
+    __m256d h0 = _mm256_add_pd(_mm512_castpd512_pd256((__m512d)s0), _mm512_extractf64x4_pd((__m512d)s0, 1));
+    __m256d h1 = _mm256_add_pd(_mm512_castpd512_pd256((__m512d)s1), _mm512_extractf64x4_pd((__m512d)s1, 1));
+    _mm_storeu_pd(out, _mm_add_pd(_mm256_castpd256_pd128(h0), _mm256_extractf128_pd(h0, 1)));
+    _mm_storeu_pd(out + 2, _mm_add_pd(_mm256_castpd256_pd128(h1), _mm256_extractf128_pd(h1, 1)));
+#elif VEC_BYTES == 32
+    _mm_storeu_pd(out, _mm_add_pd(_mm256_castpd256_pd128((__m256d)s0), _mm256_extractf128_pd((__m256d)s0, 1)));
+    _mm_storeu_pd(out + 2, _mm_add_pd(_mm256_castpd256_pd128((__m256d)s1), _mm256_extractf128_pd((__m256d)s1, 1)));
+#else
+    vd_store(out, s0);
+    vd_store(out + 2, s1);
+#endif
+}
+CT_KINLINE float vf_sum(vf a)
+{
+    float out[4];
+    vf_sum4(out, a, vf_zero(), vf_zero(), vf_zero());
+    return out[0];
+}
+CT_KINLINE double vd_sum(vd a)
+{
+    double out[4];
+    vd_sum4(out, a, vd_zero(), vd_zero(), vd_zero());
+    return out[0];
+}
+#endif
