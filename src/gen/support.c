@@ -1,5 +1,6 @@
 /* Helpers of the generated wrappers that are not worth generating. Not generated itself. */
 #include "gen/support.h"
+#include "ops/ops.h"
 
 bool ct__given_failed(const char *name)
 {
@@ -83,4 +84,19 @@ void ct__list_results(ct_node *n, ct_tensors grads, ct_tensor **results)
     for (int64_t i = 0; i < grads.n; i++)
         if (ct__node_needs(n, i))
             results[i] = grads.v[i];
+}
+
+ct_ints ct__sizes_along(ct_tensors list, int64_t dim)
+{
+    int64_t *sizes = ct__scratch(sizeof(int64_t) * (size_t)(list.n ? list.n : 1));
+    if (!sizes)
+        return (ct_ints){0, NULL};
+    int64_t ndim = 0;
+    for (int64_t i = 0; i < list.n; i++)
+        ndim = list.v[i]->ndim > ndim ? list.v[i]->ndim : ndim;
+    for (int64_t i = 0; i < list.n; i++) {
+        const ct_tensor *t = list.v[i];
+        sizes[i] = t->ndim == ndim ? t->sizes[dim < 0 ? dim + ndim : dim] : 0;
+    }
+    return (ct_ints){list.n, sizes};
 }

@@ -19,6 +19,8 @@ CT_INLINE int64_t ct__ints_at(ct_ints list, int64_t i)
     i += i < 0 ? list.n : 0;
     return i >= 0 && i < list.n ? list.v[i] : 0;
 }
+/* Each tensor's size in dimension dim (1-D empty ones count 0), in memory of the scope. */
+CT_HIDDEN ct_ints ct__sizes_along(ct_tensors list, int64_t dim);
 /* Saves a copy of a tensor that is about to be overwritten. */
 CT_HIDDEN void ct__node_save_clone(ct_node *n, int64_t slot, ct_tensor *t);
 /* out= of an op that computes first: resizes out, copies the result into it, counts the write. */

@@ -167,7 +167,7 @@ class Gradients:
         self.saved, self.values = [], []
         for targets, f in self.formulas:
             for use in sorted(f.uses, key=str):
-                kind = self.saved if use[0] in ("arg", "result") else self.values if use[0] in ("value", "meta") else None
+                kind = self.saved if use[0] in ("arg", "result") else self.values if use[0] in ("value", "meta", "along") else None
                 if kind is not None and use not in [u for u, _ in kind]:
                     kind.append((use, []))
                 if kind is not None:
@@ -192,7 +192,7 @@ class Gradients:
                 needs = "true"
             lines.append("    if (%s) {" % needs)
             for use in sorted(f.uses, key=str):
-                if use[0] in ("value", "meta"):
+                if use[0] in ("value", "meta", "along"):
                     lines.append("        " + value_declaration(op, use, index_value[use])[0])
             saved_names = []
             for use in sorted(f.uses, key=str):

@@ -219,6 +219,10 @@ class Formula:
             key, receiver = node.func.id, []
         else:
             receiver, key = [node.func.value], node.func.attr
+        if key == "sizes_along":  # sizes_along(tensors, dim): each tensor's size in a dimension, kept as a list
+            use = ("along", node.args[0].id, node.args[1].id)
+            self.uses.add(use)
+            return "ints", "along_%s" % use[1]
         positional = [self.visit(a) for a in receiver + node.args]
         named = {k.arg: self.visit(k.value) for k in node.keywords}
         if key == "scale":  # scale(grad, alpha): grad itself where alpha is 1
@@ -301,6 +305,9 @@ def value_declaration(op, use, index):
                 " = ct__node_value(n, %d)->%s;" % (index, field),
                 "(ct_value){%s, {.%s = %s}}" % (tag, field, c_name(a.name)))
     _, name, attribute = use
+    if use[0] == "along":
+        return ("ct_ints along_%s = ct__node_value(n, %d)->ints;" % (name, index),
+                "(ct_value){CT_V_INTS, {.ints = ct__sizes_along(%s, %s)}}" % (c_name(name), c_name(attribute)))
     ctype, tag, field, call = {
         "sizes": ("ct_ints", "CT_V_INTS", "ints", "ct_shape_of"), "strides": ("ct_ints", "CT_V_INTS", "ints", "ct_strides_of"),
         "ndim": ("int64_t", "CT_V_INT", "i", "ct_ndim"), "numel": ("int64_t", "CT_V_INT", "i", "ct_numel"),
