@@ -100,9 +100,9 @@ CT_HIDDEN const char *ct__type_text(const ct_tensor *t);
 /* dst[...] = src[...], broadcast and cast. false: error set. */
 CT_HIDDEN bool ct__copy(ct_tensor *dst, const ct_tensor *src);
 /* A contiguous copy, or t itself retained where it is contiguous already. Caller owns. */
-CT_HIDDEN ct_tensor *ct__contiguous(ct_tensor *t);
+CT_HIDDEN ct_tensor *ct__contiguous_of(ct_tensor *t);
 /* Cast (a copy; t itself retained where the dtype is the same). Caller owns. */
-CT_HIDDEN ct_tensor *ct__cast(ct_tensor *t, ct_dtype dtype);
+CT_HIDDEN ct_tensor *ct__cast(ct_tensor *t, ct_dtype dtype); /* also the op "cast" */
 CT_HIDDEN bool ct__fill(ct_tensor *t, ct_scalar value);
 /* One element at an address, by dtype. */
 CT_HIDDEN double ct__load_double(ct_dtype dtype, const void *p);
