@@ -1,0 +1,2 @@
+"""AdamW, under the module name that PyTorch gives it."""
+from .adam import AdamW

@@ -1,0 +1,9 @@
+"""The named tuples that ops return: torch.return_types.max and its like are made by the C extension."""
+from ._backend import _C
+
+
+def __getattr__(name):
+    found = getattr(getattr(_C, 'return_types', None), name, None)
+    if found is None:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return found

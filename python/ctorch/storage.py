@@ -1,0 +1,2 @@
+from ._storage import *
+from ._storage import TypedStorage, UntypedStorage
