@@ -145,11 +145,11 @@ def draw(path, history, epochs, score, testset, predictions, accuracy):
     ink, soft, line, good, bad = "#1f2933", "#7b8794", "#2563eb", "#15803d", "#dc2626"
     plt.rcParams.update({"font.size": 10, "text.color": ink, "axes.edgecolor": "#cbd2d9", "axes.labelcolor": soft,
                          "xtick.color": soft, "ytick.color": soft, "axes.spines.top": False, "axes.spines.right": False})
-    figure = plt.figure(figsize=(13, 8.2), dpi=130, facecolor="white")
-    grid = figure.add_gridspec(2, 2, width_ratios=[1, 1.12], height_ratios=[1.15, 1], left=0.06, right=0.985, top=0.87,
-                               bottom=0.07, wspace=0.1, hspace=0.32)
-    figure.text(0.06, 0.945, f"CIFAR-10: {accuracy:.2f} % of {len(predictions):,} test images", fontsize=19, weight="bold")
-    figure.text(0.06, 0.912, f"LeNet of the introduction, {epochs} epoch{'s' * (epochs != 1)}, {len(history):,} batches, "
+    figure = plt.figure(figsize=(13, 8.6), dpi=130, facecolor="white")
+    grid = figure.add_gridspec(2, 2, width_ratios=[1, 1.12], height_ratios=[1.15, 1], left=0.085, right=0.985, top=0.85,
+                               bottom=0.065, wspace=0.07, hspace=0.34)
+    figure.text(0.085, 0.945, f"CIFAR-10: {accuracy:.2f} % of {len(predictions):,} test images", fontsize=19, weight="bold")
+    figure.text(0.085, 0.912, f"LeNet of the introduction, {epochs} epoch{'s' * (epochs != 1)}, {len(history):,} batches, "
                 "SGD with momentum", fontsize=11, color=soft)
 
     axes = figure.add_subplot(grid[0, 0])
@@ -187,7 +187,7 @@ def draw(path, history, epochs, score, testset, predictions, accuracy):
     axes.set_axisbelow(True)
 
     across, down = 6, 5
-    pictures = grid[:, 1].subgridspec(down, across, wspace=0.06, hspace=0.34)
+    pictures = grid[:, 1].subgridspec(down, across, wspace=0.06, hspace=0.3)
     for k in range(min(across * down, len(predictions))):
         image, label = testset[k]
         axes = figure.add_subplot(pictures[k // across, k % across])
