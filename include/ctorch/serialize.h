@@ -53,9 +53,9 @@ CT_API ct_value_tree *ct_load(const char *path, const ct_load_opts *options);
 /* The same from memory, which is no longer needed afterwards. */
 CT_API ct_value_tree *ct_load_bytes(const void *data, int64_t bytes, const ct_load_opts *options);
 #ifndef __cplusplus
-#define ct_load(path, ...) ct_load(path, CT_OPTIONS(ct_load_opts, (.map_location = NULL,), __VA_ARGS__))
+#define ct_load(path, ...) CT_WITH(ct_load_opts, (.map_location = NULL,), ct_load(path, ct__options), __VA_ARGS__)
 #define ct_load_bytes(data, bytes, ...) \
-    ct_load_bytes(data, bytes, CT_OPTIONS(ct_load_opts, (.map_location = NULL,), __VA_ARGS__))
+    CT_WITH(ct_load_opts, (.map_location = NULL,), ct_load_bytes(data, bytes, ct__options), __VA_ARGS__)
 #endif
 
 /* ---- Saving ---- */

@@ -42,8 +42,8 @@ static bool legacy_storages(ct__unpickler *u, const ct_value *keys)
             count = (int64_t)((uint64_t)count << 8 | u->data[u->at + k]);
         u->at += 8;
         if (count != s->bytes / item || s->bytes > u->bytes - u->at) {
-            ct__fail(CT_ERR_RUNTIME, "storage has wrong byte size: expected %lld got %lld, with %lld bytes left in %s. It was truncated "
-                     "or is damaged: copy or save it again.", (long long)s->bytes, (long long)count * (item < 16 ? item : 16),
+            ct__fail(CT_ERR_RUNTIME, "storage has wrong byte size: expected %lld elements got %lld, with %lld bytes left in %s. It was truncated "
+                     "or is damaged: copy or save it again.", (long long)(s->bytes / item), (long long)count,
                      (long long)(u->bytes - u->at), u->file);
             return false;
         }

@@ -63,8 +63,8 @@ ct_archive_writer *ct_archive_create_stream(ct_save_fn *write, void *data)
 
 static uint8_t *zipw_put(uint8_t *p, uint64_t v, int bytes)
 {
-    for (int i = 0; i < bytes; i++)
-        *p++ = (uint8_t)(v >> 8 * i);
+    for (int i = 0; i < bytes; i++, v >>= 8)
+        *p++ = (uint8_t)v;
     return p;
 }
 
