@@ -11,7 +11,7 @@ enum { GLOBAL_PLAIN, GLOBAL_ORDERED_DICT, GLOBAL_COUNTER, GLOBAL_SET, GLOBAL_BYT
        GLOBAL_PARAMETER, GLOBAL_PARAMETER_STATE, GLOBAL_PARAMETER_CLASS, GLOBAL_UNSUPPORTED,
        GLOBAL_STORAGE = 64 /* + dtype; + 0: UntypedStorage */ };
 
-static const struct { const char *name; uint8_t code; } load_globals[] = {
+static const struct { const char *name; uint8_t code; } ckl_globals[] = {
     {"collections OrderedDict", GLOBAL_ORDERED_DICT}, {"collections Counter", GLOBAL_COUNTER},
     {"__builtin__ set", GLOBAL_SET}, {"builtins set", GLOBAL_SET},
     {"__builtin__ bytearray", GLOBAL_BYTEARRAY}, {"builtins bytearray", GLOBAL_BYTEARRAY},
@@ -33,13 +33,13 @@ static const struct { const char *name; uint8_t code; } load_globals[] = {
     {"torch.storage TypedStorage", GLOBAL_PLAIN},
 };
 /* dtypes and their like, which stand for themselves */
-static const char *const load_dtypes[] = {"float16", "bfloat16", "float32", "float64", "int8", "int16",
+static const char *const ckl_dtypes[] = {"float16", "bfloat16", "float32", "float64", "int8", "int16",
     "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool", "complex32", "complex64", "complex128",
     "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu",
     "float4_e2m1fn_x2", "qint8", "qint32", "quint8", "quint4x2", "quint2x4", "bits8", "bits16", "bits1x8", "bits2x4", "bits4x2",
     "int1", "int2", "int3", "int4", "int5", "int6", "int7", "uint1", "uint2", "uint3", "uint4", "uint5", "uint6", "uint7"};
 
-static ct_value *load_global(ct__unpickler *u, const char *module, const char *name)
+static ct_value *ckl_global(ct__unpickler *u, const char *module, const char *name)
 {
     char whole[520];
     size_t m = strlen(module), n = strlen(name);
@@ -47,13 +47,13 @@ static ct_value *load_global(ct__unpickler *u, const char *module, const char *n
     whole[m] = ' ';
     memcpy(whole + m + 1, name, n + 1);
     int code = -1;
-    for (size_t i = 0; i < sizeof load_globals / sizeof *load_globals && code < 0; i++)
-        if (strcmp(load_globals[i].name, whole) == 0)
-            code = load_globals[i].code;
+    for (size_t i = 0; i < sizeof ckl_globals / sizeof *ckl_globals && code < 0; i++)
+        if (strcmp(ckl_globals[i].name, whole) == 0)
+            code = ckl_globals[i].code;
     bool torch = strcmp(module, "torch") == 0;
     if (code < 0 && torch)
-        for (size_t i = 0; i < sizeof load_dtypes / sizeof *load_dtypes; i++)
-            if (strcmp(load_dtypes[i], name) == 0)
+        for (size_t i = 0; i < sizeof ckl_dtypes / sizeof *ckl_dtypes; i++)
+            if (strcmp(ckl_dtypes[i], name) == 0)
                 return ct__value_bytes(u->tree, CT_VALUE_DTYPE, name, (int64_t)n);
     if (code < 0 && (torch || strcmp(module, "torch.cuda") == 0) && n > 7 && strcmp(name + n - 7, "Storage") == 0)
         for (int d = 1; d < CT_NUM_DTYPES && code < 0; d++) {
@@ -86,15 +86,15 @@ void ct__swap_bytes(void *data, int64_t bytes, int item)
         }
 }
 
-static bool load_is_int(const ct_value *v) { return v->kind == CT_VALUE_INT; }
+static bool ckl_is_int(const ct_value *v) { return v->kind == CT_VALUE_INT; }
 
 /* The bytes of one number inside an element, for a file of the other byte order. */
-static int load_item_bytes(int dtype)
+static int ckl_item_bytes(int dtype)
 {
     return dtype == CT_COMPLEX64 ? 4 : dtype == CT_COMPLEX128 ? 8 : dtype == CT_DTYPE_NONE ? 1 : (int)ct_dtype_size((ct_dtype)dtype);
 }
 
-static ct__stored *load_stored(ct__unpickler *u, const ct_value *key, int64_t bytes, int dtype)
+static ct__stored *ckl_stored(ct__unpickler *u, const ct_value *key, int64_t bytes, int dtype)
 {
     ct__loading *l = u->context;
     int64_t i = ct__map_get(&l->by_key, key->s, key->n);
@@ -137,7 +137,7 @@ static ct__stored *load_stored(ct__unpickler *u, const ct_value *key, int64_t by
     if (!node || !ct__map_put(&l->by_key, key->s, key->n, l->num_stored))
         return NULL;
     ct__stored *s = &l->stored[l->num_stored++];
-    *s = (ct__stored){node, key->s, key->n, size, load_item_bytes(dtype), l->archive != NULL};
+    *s = (ct__stored){node, key->s, key->n, size, ckl_item_bytes(dtype), l->archive != NULL};
     if (l->archive) {
         void *to = ct_storage_data(node->tensor);
         if (!ct_archive_read(l->archive, record, to, size))
@@ -149,13 +149,13 @@ static ct__stored *load_stored(ct__unpickler *u, const ct_value *key, int64_t by
 }
 
 /* ('storage', class, key, location, number of elements[, view]) */
-static ct_value *load_persistent(ct__unpickler *u, ct_value *id)
+static ct_value *ckl_persistent(ct__unpickler *u, ct_value *id)
 {
     const ct__loading *l = u->context;
     ct_value **a = id->items;
     if (id->kind != CT_VALUE_TUPLE || id->n < 5 || a[0]->kind != CT_VALUE_STRING || strcmp(a[0]->s, "storage") != 0 ||
         a[1]->kind != CT_VALUE_GLOBAL || a[1]->code < GLOBAL_STORAGE || a[2]->kind != CT_VALUE_STRING ||
-        a[3]->kind != CT_VALUE_STRING || !load_is_int(a[4]))
+        a[3]->kind != CT_VALUE_STRING || !ckl_is_int(a[4]))
         return ct__unpickle_fail(u, "a persistent id that is no storage");
     const char *location = l->options->map_location ? l->options->map_location : a[3]->s;
     if (strcmp(location, "cpu") != 0) {
@@ -170,13 +170,13 @@ static ct_value *load_persistent(ct__unpickler *u, ct_value *id)
     int64_t item = dtype ? ct_dtype_size((ct_dtype)dtype) : 1, n = a[4]->i, bytes;
     if (n < 0 || __builtin_mul_overflow(n, item, &bytes))
         return ct__unpickle_fail(u, "a storage of %lld elements", (long long)n);
-    ct__stored *s = load_stored(u, a[2], bytes, dtype);
+    ct__stored *s = ckl_stored(u, a[2], bytes, dtype);
     if (!s)
         return NULL;
     int64_t begin = 0;
     if (id->n > 5 && a[5]->kind == CT_VALUE_TUPLE) { /* (key, first element, elements) of a view onto the storage */
         ct_value **view = a[5]->items;
-        if (a[5]->n != 3 || !load_is_int(view[1]) || !load_is_int(view[2]) || view[1]->i < 0 || view[2]->i < 0 ||
+        if (a[5]->n != 3 || !ckl_is_int(view[1]) || !ckl_is_int(view[2]) || view[1]->i < 0 || view[2]->i < 0 ||
             view[1]->i > n || view[2]->i > n - view[1]->i)
             return ct__unpickle_fail(u, "a view outside of its storage");
         begin = view[1]->i * item;
@@ -200,10 +200,10 @@ static ct_value *load_persistent(ct__unpickler *u, ct_value *id)
 
 /* ---- Tensors ---- */
 
-static ct_value *load_tensor(ct__unpickler *u, ct_value *const *a, int64_t n, int version)
+static ct_value *ckl_tensor(ct__unpickler *u, ct_value *const *a, int64_t n, int version)
 {
     int64_t sizes[CT_MAX_DIMS], strides[CT_MAX_DIMS], last = 0, numel = 1, end;
-    if (n < 4 || a[0]->kind != CT_VALUE_STORAGE || !load_is_int(a[1]) || (a[2]->kind != CT_VALUE_TUPLE && a[2]->kind != CT_VALUE_SIZE) ||
+    if (n < 4 || a[0]->kind != CT_VALUE_STORAGE || !ckl_is_int(a[1]) || (a[2]->kind != CT_VALUE_TUPLE && a[2]->kind != CT_VALUE_SIZE) ||
         (a[3]->kind != CT_VALUE_TUPLE && a[3]->kind != CT_VALUE_SIZE) || a[2]->n != a[3]->n ||
         (version >= 2 && (n < 6 || a[4]->kind != CT_VALUE_BOOL)))
         return ct__unpickle_fail(u, "a tensor with the wrong parts");
@@ -227,7 +227,7 @@ static ct_value *load_tensor(ct__unpickler *u, ct_value *const *a, int64_t n, in
     bool bad = offset < 0;
     for (int64_t d = 0; d < ndim; d++) {
         int64_t span;
-        if (!load_is_int(a[2]->items[d]) || !load_is_int(a[3]->items[d]))
+        if (!ckl_is_int(a[2]->items[d]) || !ckl_is_int(a[3]->items[d]))
             return ct__unpickle_fail(u, "a tensor with the wrong parts");
         sizes[d] = a[2]->items[d]->i;
         strides[d] = a[3]->items[d]->i;
@@ -249,7 +249,7 @@ static ct_value *load_tensor(ct__unpickler *u, ct_value *const *a, int64_t n, in
 }
 
 /* (tensor, requires_grad, hooks[, state]) */
-static ct_value *load_parameter(ct__unpickler *u, ct_value *const *a, int64_t n, bool with_state)
+static ct_value *ckl_parameter(ct__unpickler *u, ct_value *const *a, int64_t n, bool with_state)
 {
     if (n < 1 || a[0]->kind != CT_VALUE_TENSOR || (n > 1 && a[1]->kind != CT_VALUE_BOOL) || (with_state && n < 4))
         return ct__unpickle_fail(u, "a parameter with the wrong parts");
@@ -265,7 +265,7 @@ static ct_value *load_parameter(ct__unpickler *u, ct_value *const *a, int64_t n,
 
 /* ---- Calls ---- */
 
-static ct_value *load_copy_items(ct__unpickler *u, ct_value_kind kind, ct_value *const *a, int64_t n)
+static ct_value *ckl_copy_items(ct__unpickler *u, ct_value_kind kind, ct_value *const *a, int64_t n)
 {
     ct_value *v = NULL;
     if (n == 0)
@@ -290,13 +290,13 @@ static ct_value *load_copy_items(ct__unpickler *u, ct_value_kind kind, ct_value 
     if (!to_dict && from_dict)
         return ct__unpickle_fail(u, "a %s of a dict", ct_value_kind_name(kind));
     for (int64_t i = 0; kind == CT_VALUE_SIZE && i < a[0]->n; i++)
-        if (!load_is_int(a[0]->items[i]))
+        if (!ckl_is_int(a[0]->items[i]))
             return ct__unpickle_fail(u, "a torch.Size of something else than ints");
     return ct__value_items(u->tree, kind, a[0]->items, a[0]->n);
 }
 
 /* _codecs.encode(text, 'latin1'), and the constructors of bytes and bytearray */
-static ct_value *load_bytes(ct__unpickler *u, ct_value_kind kind, ct_value *const *a, int64_t n)
+static ct_value *ckl_bytes(ct__unpickler *u, ct_value_kind kind, ct_value *const *a, int64_t n)
 {
     if (n == 0)
         return ct__value_bytes(u->tree, kind, "", 0);
@@ -324,9 +324,9 @@ static ct_value *load_bytes(ct__unpickler *u, ct_value_kind kind, ct_value *cons
     return v;
 }
 
-static ct_value *load_device(ct__unpickler *u, ct_value *const *a, int64_t n)
+static ct_value *ckl_device(ct__unpickler *u, ct_value *const *a, int64_t n)
 {
-    if (n < 1 || n > 2 || a[0]->kind != CT_VALUE_STRING || a[0]->n > 32 || (n == 2 && !load_is_int(a[1])))
+    if (n < 1 || n > 2 || a[0]->kind != CT_VALUE_STRING || a[0]->n > 32 || (n == 2 && !ckl_is_int(a[1])))
         return ct__unpickle_fail(u, "a torch.device of something else than a name and an index");
     if (n == 1)
         return ct__value_bytes(u->tree, CT_VALUE_DEVICE, a[0]->s, a[0]->n);
@@ -337,20 +337,20 @@ static ct_value *load_device(ct__unpickler *u, ct_value *const *a, int64_t n)
     return v;
 }
 
-static ct_value *load_reduce(ct__unpickler *u, ct_value *callable, ct_value *args)
+static ct_value *ckl_reduce(ct__unpickler *u, ct_value *callable, ct_value *args)
 {
     ct_value **a = args->items;
     int64_t n = args->n;
     if (callable->kind != CT_VALUE_GLOBAL)
         return ct__unpickle_fail(u, "a call of a %s", ct_value_kind_name((ct_value_kind)callable->kind));
     switch (callable->code) {
-    case GLOBAL_ORDERED_DICT: return load_copy_items(u, CT_VALUE_ORDERED_DICT, a, n);
-    case GLOBAL_COUNTER: return load_copy_items(u, CT_VALUE_COUNTER, a, n);
-    case GLOBAL_SET: return load_copy_items(u, CT_VALUE_SET, a, n);
-    case GLOBAL_SIZE: return load_copy_items(u, CT_VALUE_SIZE, a, n);
-    case GLOBAL_BYTEARRAY: return load_bytes(u, CT_VALUE_BYTEARRAY, a, n);
-    case GLOBAL_BYTES: case GLOBAL_ENCODE: return load_bytes(u, CT_VALUE_BYTES, a, n);
-    case GLOBAL_DEVICE: return load_device(u, a, n);
+    case GLOBAL_ORDERED_DICT: return ckl_copy_items(u, CT_VALUE_ORDERED_DICT, a, n);
+    case GLOBAL_COUNTER: return ckl_copy_items(u, CT_VALUE_COUNTER, a, n);
+    case GLOBAL_SET: return ckl_copy_items(u, CT_VALUE_SET, a, n);
+    case GLOBAL_SIZE: return ckl_copy_items(u, CT_VALUE_SIZE, a, n);
+    case GLOBAL_BYTEARRAY: return ckl_bytes(u, CT_VALUE_BYTEARRAY, a, n);
+    case GLOBAL_BYTES: case GLOBAL_ENCODE: return ckl_bytes(u, CT_VALUE_BYTES, a, n);
+    case GLOBAL_DEVICE: return ckl_device(u, a, n);
     case GLOBAL_COMPLEX:
         if (n != 2 || a[0]->kind != CT_VALUE_FLOAT || a[1]->kind != CT_VALUE_FLOAT)
             return ct__unpickle_fail(u, "a complex number of something else than two floats");
@@ -359,16 +359,16 @@ static ct_value *load_reduce(ct__unpickler *u, ct_value *callable, ct_value *arg
         if (n != 1 || a[0]->kind != CT_VALUE_STRING || strncmp(a[0]->s, "torch.", 6) != 0)
             return ct__unpickle_fail(u, "a layout without a name");
         return ct__value_bytes(u->tree, CT_VALUE_LAYOUT, a[0]->s, a[0]->n);
-    case GLOBAL_TENSOR_V1: return load_tensor(u, a, n, 1);
-    case GLOBAL_TENSOR_V2: return load_tensor(u, a, n, 2);
-    case GLOBAL_TENSOR_V3: return load_tensor(u, a, n, 3);
-    case GLOBAL_PARAMETER: case GLOBAL_PARAMETER_CLASS: return load_parameter(u, a, n, false);
-    case GLOBAL_PARAMETER_STATE: return load_parameter(u, a, n, true);
+    case GLOBAL_TENSOR_V1: return ckl_tensor(u, a, n, 1);
+    case GLOBAL_TENSOR_V2: return ckl_tensor(u, a, n, 2);
+    case GLOBAL_TENSOR_V3: return ckl_tensor(u, a, n, 3);
+    case GLOBAL_PARAMETER: case GLOBAL_PARAMETER_CLASS: return ckl_parameter(u, a, n, false);
+    case GLOBAL_PARAMETER_STATE: return ckl_parameter(u, a, n, true);
     case GLOBAL_FROM_TYPE: { /* (function, type, its arguments, attributes) */
         if (n < 4 || a[0]->kind != CT_VALUE_GLOBAL || a[0]->code < GLOBAL_TENSOR_V1 || a[0]->code > GLOBAL_TENSOR_V3 ||
             a[2]->kind != CT_VALUE_TUPLE)
             return ct__unpickle_fail(u, "a tensor of a class that ctorch lacks");
-        ct_value *v = load_reduce(u, a[0], a[2]);
+        ct_value *v = ckl_reduce(u, a[0], a[2]);
         if (v && a[3]->kind == CT_VALUE_DICT)
             v->state = a[3];
         return v;
@@ -377,7 +377,7 @@ static ct_value *load_reduce(ct__unpickler *u, ct_value *callable, ct_value *arg
     }
 }
 
-static bool load_build(ct__unpickler *u, ct_value *object, ct_value *state)
+static bool ckl_build(ct__unpickler *u, ct_value *object, ct_value *state)
 {
     if (object->kind == CT_VALUE_ORDERED_DICT && state->kind == CT_VALUE_DICT) {
         object->state = state;
@@ -391,11 +391,11 @@ static bool load_build(ct__unpickler *u, ct_value *object, ct_value *state)
                              "%s", ct_value_kind_name((ct_value_kind)object->kind)) != NULL;
 }
 
-const ct__pickle_hooks ct__checkpoint_hooks = {load_global, load_reduce, load_build, load_persistent};
+const ct__pickle_hooks ct__checkpoint_hooks = {ckl_global, ckl_reduce, ckl_build, ckl_persistent};
 
 /* ---- Files ---- */
 
-static void *load_record(const ct_archive *a, const char *record, int64_t *n)
+static void *ckl_record(const ct_archive *a, const char *record, int64_t *n)
 {
     *n = ct_archive_size(a, record);
     if (*n < 0) {
@@ -410,7 +410,7 @@ static void *load_record(const ct_archive *a, const char *record, int64_t *n)
     return NULL;
 }
 
-static bool load_check_version(const ct_archive *a)
+static bool ckl_check_version(const ct_archive *a)
 {
     char text[32] = "", *end;
     int64_t n = ct_archive_size(a, "version");
@@ -433,7 +433,7 @@ static bool load_check_version(const ct_archive *a)
     return true;
 }
 
-static bool load_byte_order(const ct_archive *a, bool *big)
+static bool ckl_byte_order(const ct_archive *a, bool *big)
 {
     char text[16] = "";
     int64_t n = ct_archive_size(a, "byteorder");
@@ -449,7 +449,7 @@ static bool load_byte_order(const ct_archive *a, bool *big)
     return true;
 }
 
-static ct_value_tree *load_archive(ct__loading *l)
+static ct_value_tree *ckl_archive(ct__loading *l)
 {
     const char *file = ct__archive_name(l->archive);
     int64_t n;
@@ -457,8 +457,8 @@ static ct_value_tree *load_archive(ct__loading *l)
     if (ct_archive_size(l->archive, "constants.pkl") >= 0 && ct_archive_size(l->archive, "data.pkl") >= 0)
         return ct__fail(CT_ERR_RUNTIME, "%s is a TorchScript archive, which ctorch cannot run. Save the module's state_dict() with "
                         "torch.save instead.", file);
-    if (!load_check_version(l->archive) || !load_byte_order(l->archive, &l->big_endian) ||
-        !(data = load_record(l->archive, "data.pkl", &n)))
+    if (!ckl_check_version(l->archive) || !ckl_byte_order(l->archive, &l->big_endian) ||
+        !(data = ckl_record(l->archive, "data.pkl", &n)))
         return NULL;
     ct_value_tree *tree = ct_tree_new();
     ct__unpickler u = {tree, &ct__checkpoint_hooks, l, file, "data.pkl", data, n, 0};
@@ -481,7 +481,7 @@ ct_value_tree *ct__load_source(ct__source *s, const ct_load_opts *options)
         ;
     else if (memcmp(magic, "PK\3\4", 4) == 0) {
         if ((l.archive = a = ct__archive_take(s)))
-            tree = load_archive(&l);
+            tree = ckl_archive(&l);
     } else
         tree = ct__load_legacy(&l);
     ct__free(l.stored, (size_t)l.capacity * sizeof *l.stored);

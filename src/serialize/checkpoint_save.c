@@ -4,14 +4,14 @@
 #include <ctorch/autograd.h>
 #include <stdio.h>
 
-typedef struct save_storage { ct_tensor *tensor; void *id; ct_dtype dtype; char key[24]; } save_storage;
+typedef struct cks_storage { ct_tensor *tensor; void *id; ct_dtype dtype; char key[24]; } cks_storage;
 typedef struct saving {
-    save_storage **storages; /* stable addresses: the map's keys point into them */
+    cks_storage **storages; /* stable addresses: the map's keys point into them */
     int64_t count, capacity;
     ct__map by_id;
 } saving;
 
-static save_storage *save_storage_of(saving *s, ct_tensor *t, ct_dtype dtype)
+static cks_storage *cks_storage_of(saving *s, ct_tensor *t, ct_dtype dtype)
 {
     void *id = ct_storage_id(t);
     int64_t i = ct__map_get(&s->by_id, (const char *)&id, sizeof id);
@@ -23,13 +23,13 @@ static save_storage *save_storage_of(saving *s, ct_tensor *t, ct_dtype dtype)
     }
     if (s->count == s->capacity) {
         int64_t capacity = s->capacity ? 2 * s->capacity : 32;
-        save_storage **storages = ct__realloc(s->storages, (size_t)s->capacity * sizeof *storages, (size_t)capacity * sizeof *storages);
+        cks_storage **storages = ct__realloc(s->storages, (size_t)s->capacity * sizeof *storages, (size_t)capacity * sizeof *storages);
         if (!storages)
             return NULL;
         s->storages = storages;
         s->capacity = capacity;
     }
-    save_storage *e = ct__alloc(sizeof *e);
+    cks_storage *e = ct__alloc(sizeof *e);
     if (!e)
         return NULL;
     e->tensor = t;
@@ -46,7 +46,7 @@ static save_storage *save_storage_of(saving *s, ct_tensor *t, ct_dtype dtype)
 }
 
 /* The persistent id of a storage. */
-static bool save_put_storage(ct__pickler *p, ct_tensor *t, ct_dtype dtype)
+static bool cks_put_storage(ct__pickler *p, ct_tensor *t, ct_dtype dtype)
 {
     static const char *const classes[CT_NUM_DTYPES] = {"torch.storage\nUntypedStorage\n", "torch\nByteStorage\n", "torch\nCharStorage\n",
         "torch\nShortStorage\n", "torch\nIntStorage\n", "torch\nLongStorage\n", "torch\nBoolStorage\n", "torch\nHalfStorage\n",
@@ -56,7 +56,7 @@ static bool save_put_storage(ct__pickler *p, ct_tensor *t, ct_dtype dtype)
         ct__fail(CT_ERR_NOT_IMPLEMENTED, "only tensors on the CPU can be saved: move this one there first, with .to(\"cpu\")");
         return false;
     }
-    save_storage *e = save_storage_of(p->context, t, dtype);
+    cks_storage *e = cks_storage_of(p->context, t, dtype);
     if (!e)
         return false;
     ct__pickle_op(p, "(", 1);
@@ -75,7 +75,7 @@ static bool save_put_storage(ct__pickler *p, ct_tensor *t, ct_dtype dtype)
     return true;
 }
 
-static void save_put_ints(ct__pickler *p, ct_ints v)
+static void cks_put_ints(ct__pickler *p, ct_ints v)
 {
     if (v.n == 0) {
         ct__pickle_op(p, ")", 1);
@@ -89,11 +89,11 @@ static void save_put_ints(ct__pickler *p, ct_ints v)
     ct__pickle_put(p);
 }
 
-static bool save_tensor(ct__pickler *p, const ct_value *v)
+static bool cks_tensor(ct__pickler *p, const ct_value *v)
 {
     ct_tensor *t = v->tensor;
     if (v->kind == CT_VALUE_STORAGE)
-        return save_put_storage(p, t, (ct_dtype)v->code);
+        return cks_put_storage(p, t, (ct_dtype)v->code);
     bool grad = ct_requires_grad(t), state = v->state != NULL;
     if (v->parameter)
         ct__pickle_global(p, state ? "torch._utils\n_rebuild_parameter_with_state\n" : "torch._utils\n_rebuild_parameter\n");
@@ -105,11 +105,11 @@ static bool save_tensor(ct__pickler *p, const ct_value *v)
     if (state && !v->parameter)
         ct__pickle_global(p, "torch\nTensor\n");
     ct__pickle_op(p, "(", 1);
-    if (!save_put_storage(p, t, ct_dtype_of(t)))
+    if (!cks_put_storage(p, t, ct_dtype_of(t)))
         return false;
     ct__pickle_int(p, ct_storage_offset(t));
-    save_put_ints(p, ct_shape_of(t));
-    save_put_ints(p, ct_strides_of(t));
+    cks_put_ints(p, ct_shape_of(t));
+    cks_put_ints(p, ct_strides_of(t));
     ct__pickle_op(p, grad && !v->parameter ? "\x88" : "\x89", 1);
     ct__pickle_global(p, "collections\nOrderedDict\n");
     ct__pickle_op(p, ")R", 2);
@@ -137,7 +137,7 @@ static bool save_tensor(ct__pickler *p, const ct_value *v)
     return true;
 }
 
-static bool save_records(ct_archive_writer *w, const ct__pickler *p, const saving *s)
+static bool cks_records(ct_archive_writer *w, const ct__pickler *p, const saving *s)
 {
     bool little = (const union { uint16_t word; uint8_t byte; }){1}.byte;
     if (!ct_archive_add(w, "data.pkl", p->out.s, (int64_t)p->out.length) || !ct_archive_add(w, ".format_version", "1", 1) ||
@@ -146,7 +146,7 @@ static bool save_records(ct_archive_writer *w, const ct__pickler *p, const savin
         return false;
     for (int64_t i = 0; i < s->count; i++) {
         char record[32];
-        const save_storage *e = s->storages[i];
+        const cks_storage *e = s->storages[i];
         int64_t item = e->dtype ? ct_dtype_size(e->dtype) : 1, bytes = ct_storage_bytes(e->tensor) / item * item;
         snprintf(record, sizeof record, "data/%s", e->key);
         if (!ct_archive_add(w, record, bytes ? ct_storage_data(e->tensor) : "", bytes))
@@ -156,21 +156,21 @@ static bool save_records(ct_archive_writer *w, const ct__pickler *p, const savin
 }
 
 /* The pickle comes first, so that a value that cannot be saved makes no file. */
-static bool save_to(const ct_value_tree *tree, const char *path, ct_save_fn *write, void *data)
+static bool cks_to(const ct_value_tree *tree, const char *path, ct_save_fn *write, void *data)
 {
     if (ct__pending())
         return false;
     saving s = {0};
-    ct__pickler p = {.tensor = save_tensor, .context = &s};
+    ct__pickler p = {.tensor = cks_tensor, .context = &s};
     bool ok = false;
     if (tree && ct__pickle(&p, tree, tree->root)) {
         ct_archive_writer *w = path ? ct_archive_create(path) : ct_archive_create_stream(write, data);
-        ok = w && save_records(w, &p, &s);
+        ok = w && cks_records(w, &p, &s);
         ct_release(w);
     }
     ct__pickle_free(&p);
     for (int64_t i = 0; i < s.count; i++)
-        ct__free(s.storages[i], sizeof(save_storage));
+        ct__free(s.storages[i], sizeof(cks_storage));
     ct__free(s.storages, (size_t)s.capacity * sizeof *s.storages);
     ct__map_free(&s.by_id);
     return ok;
@@ -180,16 +180,16 @@ bool ct_save(const ct_value_tree *tree, const char *path)
 {
     if (!path)
         ct__fail(CT_ERR_VALUE, "no path (NULL) to save to");
-    return path && save_to(tree, path, NULL, NULL);
+    return path && cks_to(tree, path, NULL, NULL);
 }
 
-bool ct_save_stream(const ct_value_tree *tree, ct_save_fn *write, void *data) { return save_to(tree, NULL, write, data); }
+bool ct_save_stream(const ct_value_tree *tree, ct_save_fn *write, void *data) { return cks_to(tree, NULL, write, data); }
 
-typedef struct save_memory { char *p; int64_t n, capacity; } save_memory;
+typedef struct cks_memory { char *p; int64_t n, capacity; } cks_memory;
 
-static bool save_to_memory(const void *bytes, int64_t n, void *data)
+static bool cks_to_memory(const void *bytes, int64_t n, void *data)
 {
-    save_memory *m = data;
+    cks_memory *m = data;
     if (n > m->capacity - m->n) {
         int64_t capacity = m->n + n > 2 * m->capacity ? m->n + n : 2 * m->capacity;
         char *p = ct__realloc(m->p, (size_t)m->capacity, (size_t)capacity);
@@ -205,8 +205,8 @@ static bool save_to_memory(const void *bytes, int64_t n, void *data)
 
 void *ct_save_bytes(const ct_value_tree *tree, int64_t *bytes)
 {
-    save_memory m = {0};
-    bool ok = save_to(tree, NULL, save_to_memory, &m);
+    cks_memory m = {0};
+    bool ok = cks_to(tree, NULL, cks_to_memory, &m);
     char *exact = ok ? ct__realloc(m.p, (size_t)m.capacity, (size_t)m.n) : NULL; /* freed by its size */
     *bytes = exact ? m.n : 0;
     if (!exact)

@@ -329,14 +329,19 @@ static int safe_by_rank(const void *a, const void *b)
 static void safe_put_string(ct__text *t, const char *s)
 {
     ct__text_add(t, "\"");
-    for (; *s; s++)
-        if ((uint8_t)*s < 32)
+    for (; *s; s++) {
+        static const char controls[] = "\b\f\n\r\t";
+        const char *known = strchr(controls, *s);
+        if (known)
+            ct__text_addf(t, "\\%c", "bfnrt"[known - controls]);
+        else if ((uint8_t)*s < 32)
             ct__text_addf(t, "\\u%04x", (uint8_t)*s);
         else {
             if (*s == '"' || *s == '\\')
                 ct__text_add(t, "\\");
             ct__text_addn(t, s, 1);
         }
+    }
     ct__text_add(t, "\"");
 }
 
@@ -350,7 +355,7 @@ static bool safe_write(const char *path, int64_t n, const safe_item *items, cons
         length[i] = (uint8_t)(header->length >> 8 * i);
     bool ok = ct__sink_open(s, path) && ct__sink_write(s, length, 8) && ct__sink_write(s, header->s, (int64_t)header->length);
     for (int64_t i = 0; ok && i < n; i++) {
-        ct_tensor *t = ct__contiguous(items[i].tensor);
+        ct_tensor *t = ct__contiguous_of(items[i].tensor);
         int64_t bytes = t ? ct_numel(t) * ct_dtype_size(ct_dtype_of(t)) : 0;
         ok = t && (!bytes || ct__sink_write(s, ct_data(t), bytes));
         ct_release(t);

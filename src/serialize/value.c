@@ -427,7 +427,7 @@ bool ct_tree_set_root(ct_value_tree *t, ct_value *root)
 
 /* ---- The map: open addressing, at most half full. ---- */
 
-static uint64_t map_hash(const ct__map *m, const char *key, int64_t n)
+static uint64_t value_map_hash(const ct__map *m, const char *key, int64_t n)
 {
     uint64_t h = 14695981039346656037u ^ (uint64_t)(uintptr_t)m;
     for (int64_t i = 0; i < n; i++)
@@ -436,10 +436,10 @@ static uint64_t map_hash(const ct__map *m, const char *key, int64_t n)
     return h * 0x9E3779B97F4A7C15u >> 16;
 }
 
-static ct__map_slot *map_slot(const ct__map *m, const char *key, int64_t n)
+static ct__map_slot *value_map_slot(const ct__map *m, const char *key, int64_t n)
 {
     uint64_t mask = (uint64_t)m->capacity - 1;
-    for (uint64_t i = map_hash(m, key, n) & mask;; i = (i + 1) & mask) {
+    for (uint64_t i = value_map_hash(m, key, n) & mask;; i = (i + 1) & mask) {
         ct__map_slot *s = &m->slots[i];
         if (!s->key || (s->n == n && memcmp(s->key, key, (size_t)n) == 0))
             return s;
@@ -450,7 +450,7 @@ int64_t ct__map_get(const ct__map *m, const char *key, int64_t n)
 {
     if (!m->capacity)
         return -1;
-    ct__map_slot *s = map_slot(m, key, n);
+    ct__map_slot *s = value_map_slot(m, key, n);
     return s->key ? s->value : -1;
 }
 
@@ -466,10 +466,10 @@ bool ct__map_put(ct__map *m, const char *key, int64_t n, int64_t value)
         m->capacity = capacity;
         for (int64_t i = 0; i < old.capacity; i++)
             if (old.slots[i].key)
-                *map_slot(m, old.slots[i].key, old.slots[i].n) = old.slots[i];
+                *value_map_slot(m, old.slots[i].key, old.slots[i].n) = old.slots[i];
         ct__free(old.slots, (size_t)old.capacity * sizeof *slots);
     }
-    ct__map_slot *s = map_slot(m, key, n);
+    ct__map_slot *s = value_map_slot(m, key, n);
     m->count += !s->key;
     *s = (ct__map_slot){key, n, value};
     return true;
