@@ -1,30 +1,64 @@
-/* Turns a pickle's names, calls and persistent ids into tensors and plain values: what torch.load(weights_only=True) accepts.
- * Tensors are laid over storages that are read once, however many tensors share them. Refuses every other name, sparse,
- * quantized and nested tensors, conjugate and negative views, element types that ctorch lacks, other devices than the CPU
- * unless map_location says so. */
+/* Turns a pickle's names, calls and persistent ids into tensors and plain values: what
+ * torch.load(weights_only=True) accepts. Tensors are laid over storages that are read once, however many
+ * tensors share them. Refuses every other name, sparse, quantized and nested tensors, conjugate and negative
+ * views, element types that ctorch lacks, other devices than the CPU unless map_location says so. */
 #include "serialize/serialize.h"
 #include "tensor/tensor.h"
 #include <ctorch/autograd.h>
 
-enum { GLOBAL_PLAIN, GLOBAL_ORDERED_DICT, GLOBAL_COUNTER, GLOBAL_SET, GLOBAL_BYTEARRAY, GLOBAL_BYTES, GLOBAL_COMPLEX, GLOBAL_ENCODE,
-       GLOBAL_SIZE, GLOBAL_DEVICE, GLOBAL_LAYOUT, GLOBAL_TENSOR_V1, GLOBAL_TENSOR_V2, GLOBAL_TENSOR_V3, GLOBAL_FROM_TYPE,
-       GLOBAL_PARAMETER, GLOBAL_PARAMETER_STATE, GLOBAL_PARAMETER_CLASS, GLOBAL_UNSUPPORTED,
-       GLOBAL_STORAGE = 64 /* + dtype; + 0: UntypedStorage */ };
+enum {
+    GLOBAL_PLAIN,
+    GLOBAL_ORDERED_DICT,
+    GLOBAL_COUNTER,
+    GLOBAL_SET,
+    GLOBAL_BYTEARRAY,
+    GLOBAL_BYTES,
+    GLOBAL_COMPLEX,
+    GLOBAL_ENCODE,
+    GLOBAL_SIZE,
+    GLOBAL_DEVICE,
+    GLOBAL_LAYOUT,
+    GLOBAL_TENSOR_V1,
+    GLOBAL_TENSOR_V2,
+    GLOBAL_TENSOR_V3,
+    GLOBAL_FROM_TYPE,
+    GLOBAL_PARAMETER,
+    GLOBAL_PARAMETER_STATE,
+    GLOBAL_PARAMETER_CLASS,
+    GLOBAL_UNSUPPORTED,
+    GLOBAL_STORAGE = 64 /* + dtype; + 0: UntypedStorage */
+};
 
-static const struct { const char *name; uint8_t code; } ckl_globals[] = {
-    {"collections OrderedDict", GLOBAL_ORDERED_DICT}, {"collections Counter", GLOBAL_COUNTER},
-    {"__builtin__ set", GLOBAL_SET}, {"builtins set", GLOBAL_SET},
-    {"__builtin__ bytearray", GLOBAL_BYTEARRAY}, {"builtins bytearray", GLOBAL_BYTEARRAY},
-    {"__builtin__ bytes", GLOBAL_BYTES}, {"builtins bytes", GLOBAL_BYTES},
-    {"__builtin__ complex", GLOBAL_COMPLEX}, {"builtins complex", GLOBAL_COMPLEX},
-    {"_codecs encode", GLOBAL_ENCODE}, {"torch Size", GLOBAL_SIZE}, {"torch device", GLOBAL_DEVICE},
-    {"torch.serialization _get_layout", GLOBAL_LAYOUT}, {"torch._utils _rebuild_tensor", GLOBAL_TENSOR_V1},
-    {"torch._utils _rebuild_tensor_v2", GLOBAL_TENSOR_V2}, {"torch._utils _rebuild_tensor_v3", GLOBAL_TENSOR_V3},
-    {"torch._tensor _rebuild_from_type_v2", GLOBAL_FROM_TYPE}, {"torch._utils _rebuild_parameter", GLOBAL_PARAMETER},
+static const struct {
+    const char *name;
+    uint8_t code;
+} ckl_globals[] = {
+    {"collections OrderedDict", GLOBAL_ORDERED_DICT},
+    {"collections Counter", GLOBAL_COUNTER},
+    {"__builtin__ set", GLOBAL_SET},
+    {"builtins set", GLOBAL_SET},
+    {"__builtin__ bytearray", GLOBAL_BYTEARRAY},
+    {"builtins bytearray", GLOBAL_BYTEARRAY},
+    {"__builtin__ bytes", GLOBAL_BYTES},
+    {"builtins bytes", GLOBAL_BYTES},
+    {"__builtin__ complex", GLOBAL_COMPLEX},
+    {"builtins complex", GLOBAL_COMPLEX},
+    {"_codecs encode", GLOBAL_ENCODE},
+    {"torch Size", GLOBAL_SIZE},
+    {"torch device", GLOBAL_DEVICE},
+    {"torch.serialization _get_layout", GLOBAL_LAYOUT},
+    {"torch._utils _rebuild_tensor", GLOBAL_TENSOR_V1},
+    {"torch._utils _rebuild_tensor_v2", GLOBAL_TENSOR_V2},
+    {"torch._utils _rebuild_tensor_v3", GLOBAL_TENSOR_V3},
+    {"torch._tensor _rebuild_from_type_v2", GLOBAL_FROM_TYPE},
+    {"torch._utils _rebuild_parameter", GLOBAL_PARAMETER},
     {"torch._utils _rebuild_parameter_with_state", GLOBAL_PARAMETER_STATE},
-    {"torch.nn.parameter Parameter", GLOBAL_PARAMETER_CLASS}, {"torch Tensor", GLOBAL_PLAIN},
-    {"torch.storage UntypedStorage", GLOBAL_STORAGE}, {"torch UntypedStorage", GLOBAL_STORAGE},
-    {"torch._utils _rebuild_sparse_tensor", GLOBAL_UNSUPPORTED}, {"torch._utils _rebuild_qtensor", GLOBAL_UNSUPPORTED},
+    {"torch.nn.parameter Parameter", GLOBAL_PARAMETER_CLASS},
+    {"torch Tensor", GLOBAL_PLAIN},
+    {"torch.storage UntypedStorage", GLOBAL_STORAGE},
+    {"torch UntypedStorage", GLOBAL_STORAGE},
+    {"torch._utils _rebuild_sparse_tensor", GLOBAL_UNSUPPORTED},
+    {"torch._utils _rebuild_qtensor", GLOBAL_UNSUPPORTED},
     {"torch._utils _rebuild_nested_tensor", GLOBAL_UNSUPPORTED},
     {"torch._utils _rebuild_meta_tensor_no_storage", GLOBAL_UNSUPPORTED},
     {"torch._utils _rebuild_wrapper_subclass", GLOBAL_UNSUPPORTED},
@@ -33,11 +67,13 @@ static const struct { const char *name; uint8_t code; } ckl_globals[] = {
     {"torch.storage TypedStorage", GLOBAL_PLAIN},
 };
 /* dtypes and their like, which stand for themselves */
-static const char *const ckl_dtypes[] = {"float16", "bfloat16", "float32", "float64", "int8", "int16",
-    "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool", "complex32", "complex64", "complex128",
-    "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu",
-    "float4_e2m1fn_x2", "qint8", "qint32", "quint8", "quint4x2", "quint2x4", "bits8", "bits16", "bits1x8", "bits2x4", "bits4x2",
-    "int1", "int2", "int3", "int4", "int5", "int6", "int7", "uint1", "uint2", "uint3", "uint4", "uint5", "uint6", "uint7"};
+static const char *const ckl_dtypes[] = {
+    "float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16",
+    "uint32", "uint64", "bool", "complex32", "complex64", "complex128", "float8_e4m3fn", "float8_e4m3fnuz",
+    "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu", "float4_e2m1fn_x2", "qint8", "qint32", "quint8",
+    "quint4x2", "quint2x4", "bits8", "bits16", "bits1x8", "bits2x4", "bits4x2", "int1", "int2", "int3",
+    "int4", "int5", "int6", "int7", "uint1", "uint2", "uint3", "uint4", "uint5", "uint6", "uint7",
+};
 
 static ct_value *ckl_global(ct__unpickler *u, const char *module, const char *name)
 {
@@ -55,18 +91,28 @@ static ct_value *ckl_global(ct__unpickler *u, const char *module, const char *na
         for (size_t i = 0; i < sizeof ckl_dtypes / sizeof *ckl_dtypes; i++)
             if (strcmp(ckl_dtypes[i], name) == 0)
                 return ct__value_bytes(u->tree, CT_VALUE_DTYPE, name, (int64_t)n);
-    if (code < 0 && (torch || strcmp(module, "torch.cuda") == 0) && n > 7 && strcmp(name + n - 7, "Storage") == 0)
+    if (code < 0 && (torch || strcmp(module, "torch.cuda") == 0) && n > 7 &&
+        strcmp(name + n - 7, "Storage") == 0)
         for (int d = 1; d < CT_NUM_DTYPES && code < 0; d++) {
             const char *type = ct_dtype_type_name((ct_dtype)d);
-            const char *also = d == CT_COMPLEX64 ? "ComplexFloat" : d == CT_COMPLEX128 ? "ComplexDouble" : type;
-            if ((strlen(type) == n - 7 && strncmp(type, name, n - 7) == 0) || (strlen(also) == n - 7 && strncmp(also, name, n - 7) == 0))
+            const char *also = d == CT_COMPLEX64    ? "ComplexFloat"
+                               : d == CT_COMPLEX128 ? "ComplexDouble"
+                                                    : type;
+            if ((strlen(type) == n - 7 && strncmp(type, name, n - 7) == 0) ||
+                (strlen(also) == n - 7 && strncmp(also, name, n - 7) == 0))
                 code = GLOBAL_STORAGE + d;
         }
     if (code == GLOBAL_UNSUPPORTED)
-        return ct__unpickle_fail(u, "ctorch has no such tensors yet: %s.%s (dense tensors on the CPU can be loaded)", module, name);
+        return ct__unpickle_fail(u,
+                                 "ctorch has no such tensors yet: %s.%s (dense tensors on the CPU can be "
+                                 "loaded)",
+                                 module, name);
     if (code < 0)
-        return ct__unpickle_fail(u, "Unsupported global: GLOBAL %s.%s was not an allowed global by default. Save plain values "
-                                 "instead, for example model.state_dict() in place of the model.", module, name);
+        return ct__unpickle_fail(u,
+                                 "Unsupported global: GLOBAL %s.%s was not an allowed global by default. "
+                                 "Save plain values "
+                                 "instead, for example model.state_dict() in place of the model.",
+                                 module, name);
     ct_value *v = ct__value_bytes(u->tree, CT_VALUE_GLOBAL, whole, (int64_t)(m + 1 + n));
     if (v)
         v->code = (uint8_t)code;
@@ -91,7 +137,10 @@ static bool ckl_is_int(const ct_value *v) { return v->kind == CT_VALUE_INT; }
 /* The bytes of one number inside an element, for a file of the other byte order. */
 static int ckl_item_bytes(int dtype)
 {
-    return dtype == CT_COMPLEX64 ? 4 : dtype == CT_COMPLEX128 ? 8 : dtype == CT_DTYPE_NONE ? 1 : (int)ct_dtype_size((ct_dtype)dtype);
+    return dtype == CT_COMPLEX64    ? 4
+           : dtype == CT_COMPLEX128 ? 8
+           : dtype == CT_DTYPE_NONE ? 1
+                                    : (int)ct_dtype_size((ct_dtype)dtype);
 }
 
 static ct__stored *ckl_stored(ct__unpickler *u, const ct_value *key, int64_t bytes, int dtype)
@@ -99,7 +148,8 @@ static ct__stored *ckl_stored(ct__unpickler *u, const ct_value *key, int64_t byt
     ct__loading *l = u->context;
     int64_t i = ct__map_get(&l->by_key, key->s, key->n);
     if (i >= 0 && bytes > l->stored[i].bytes)
-        return ct__unpickle_fail(u, "storage %s once of %lld bytes, once of %lld", key->s, (long long)l->stored[i].bytes, (long long)bytes);
+        return ct__unpickle_fail(u, "storage %s once of %lld bytes, once of %lld", key->s,
+                                 (long long)l->stored[i].bytes, (long long)bytes);
     if (i >= 0)
         return &l->stored[i];
     char record[64];
@@ -115,17 +165,24 @@ static ct__stored *ckl_stored(ct__unpickler *u, const ct_value *key, int64_t byt
             return NULL;
         }
         if (size != bytes)
-            return ct__fail(CT_ERR_RUNTIME, "record size (%lld bytes) does not match expected size (%lld bytes): %s of %s is damaged. "
-                            "Copy or save it again.", (long long)size, (long long)bytes, record, u->file);
+            return ct__fail(CT_ERR_RUNTIME,
+                            "record size (%lld bytes) does not match expected size (%lld bytes): %s of %s is "
+                            "damaged. "
+                            "Copy or save it again.",
+                            (long long)size, (long long)bytes, record, u->file);
     }
     int64_t held = l->archive ? ct__archive_held(l->archive, record) : size;
     if (held > l->bytes_left)
-        return ct__fail(CT_ERR_RUNTIME, "the tensors of %s claim more bytes (%lld and more) than the file can hold: it was truncated "
-                        "or is damaged. Copy or save it again.", u->file, (long long)size);
+        return ct__fail(CT_ERR_RUNTIME,
+                        "the tensors of %s claim more bytes (%lld and more) than the file can hold: it was "
+                        "truncated "
+                        "or is damaged. Copy or save it again.",
+                        u->file, (long long)size);
     l->bytes_left -= held;
     if (l->num_stored == l->capacity) {
         int64_t capacity = l->capacity ? 2 * l->capacity : 64;
-        ct__stored *stored = ct__realloc(l->stored, (size_t)l->capacity * sizeof *stored, (size_t)capacity * sizeof *stored);
+        ct__stored *stored =
+            ct__realloc(l->stored, (size_t)l->capacity * sizeof *stored, (size_t)capacity * sizeof *stored);
         if (!stored)
             return NULL;
         l->stored = stored;
@@ -153,18 +210,25 @@ static ct_value *ckl_persistent(ct__unpickler *u, ct_value *id)
 {
     const ct__loading *l = u->context;
     ct_value **a = id->items;
-    if (id->kind != CT_VALUE_TUPLE || id->n < 5 || a[0]->kind != CT_VALUE_STRING || strcmp(a[0]->s, "storage") != 0 ||
-        a[1]->kind != CT_VALUE_GLOBAL || a[1]->code < GLOBAL_STORAGE || a[2]->kind != CT_VALUE_STRING ||
-        a[3]->kind != CT_VALUE_STRING || !ckl_is_int(a[4]))
+    if (id->kind != CT_VALUE_TUPLE || id->n < 5 || a[0]->kind != CT_VALUE_STRING ||
+        strcmp(a[0]->s, "storage") != 0 || a[1]->kind != CT_VALUE_GLOBAL || a[1]->code < GLOBAL_STORAGE ||
+        a[2]->kind != CT_VALUE_STRING || a[3]->kind != CT_VALUE_STRING || !ckl_is_int(a[4]))
         return ct__unpickle_fail(u, "a persistent id that is no storage");
     const char *location = l->options->map_location ? l->options->map_location : a[3]->s;
     if (strcmp(location, "cpu") != 0) {
         if (strncmp(location, "cuda", 4) == 0)
-            return ct__fail(CT_ERR_RUNTIME, "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. "
-                            "If you are running on a CPU-only machine, please use torch.load with map_location=torch.device('cpu') "
-                            "to map your storages to the CPU. (%s, location %s)", u->file, location);
-        return ct__fail(CT_ERR_RUNTIME, "don't know how to restore data location of torch.storage.UntypedStorage (tagged with %s), in "
-                        "%s. Load with map_location=\"cpu\".", location, u->file);
+            return ct__fail(CT_ERR_RUNTIME,
+                            "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() "
+                            "is False. "
+                            "If you are running on a CPU-only machine, please use torch.load with "
+                            "map_location=torch.device('cpu') "
+                            "to map your storages to the CPU. (%s, location %s)",
+                            u->file, location);
+        return ct__fail(CT_ERR_RUNTIME,
+                        "don't know how to restore data location of torch.storage.UntypedStorage (tagged "
+                        "with %s), in "
+                        "%s. Load with map_location=\"cpu\".",
+                        location, u->file);
     }
     int dtype = a[1]->code - GLOBAL_STORAGE;
     int64_t item = dtype ? ct_dtype_size((ct_dtype)dtype) : 1, n = a[4]->i, bytes;
@@ -174,10 +238,11 @@ static ct_value *ckl_persistent(ct__unpickler *u, ct_value *id)
     if (!s)
         return NULL;
     int64_t begin = 0;
-    if (id->n > 5 && a[5]->kind == CT_VALUE_TUPLE) { /* (key, first element, elements) of a view onto the storage */
+    if (id->n > 5 &&
+        a[5]->kind == CT_VALUE_TUPLE) { /* (key, first element, elements) of a view onto the storage */
         ct_value **view = a[5]->items;
-        if (a[5]->n != 3 || !ckl_is_int(view[1]) || !ckl_is_int(view[2]) || view[1]->i < 0 || view[2]->i < 0 ||
-            view[1]->i > n || view[2]->i > n - view[1]->i)
+        if (a[5]->n != 3 || !ckl_is_int(view[1]) || !ckl_is_int(view[2]) || view[1]->i < 0 ||
+            view[2]->i < 0 || view[1]->i > n || view[2]->i > n - view[1]->i)
             return ct__unpickle_fail(u, "a view outside of its storage");
         begin = view[1]->i * item;
         n = view[2]->i;
@@ -203,7 +268,8 @@ static ct_value *ckl_persistent(ct__unpickler *u, ct_value *id)
 static ct_value *ckl_tensor(ct__unpickler *u, ct_value *const *a, int64_t n, int version)
 {
     int64_t sizes[CT_MAX_DIMS], strides[CT_MAX_DIMS], last = 0, numel = 1, end;
-    if (n < 4 || a[0]->kind != CT_VALUE_STORAGE || !ckl_is_int(a[1]) || (a[2]->kind != CT_VALUE_TUPLE && a[2]->kind != CT_VALUE_SIZE) ||
+    if (n < 4 || a[0]->kind != CT_VALUE_STORAGE || !ckl_is_int(a[1]) ||
+        (a[2]->kind != CT_VALUE_TUPLE && a[2]->kind != CT_VALUE_SIZE) ||
         (a[3]->kind != CT_VALUE_TUPLE && a[3]->kind != CT_VALUE_SIZE) || a[2]->n != a[3]->n ||
         (version >= 2 && (n < 6 || a[4]->kind != CT_VALUE_BOOL)))
         return ct__unpickle_fail(u, "a tensor with the wrong parts");
@@ -220,10 +286,13 @@ static ct_value *ckl_tensor(ct__unpickler *u, ct_value *const *a, int64_t n, int
     const ct_value *extra = version == 3 ? (n > 7 ? a[7] : NULL) : n > 6 ? a[6] : NULL;
     for (int64_t i = 0; extra && ct__value_is_dict(extra) && i < extra->n; i += 2)
         if (extra->items[i + 1]->kind == CT_VALUE_BOOL && extra->items[i + 1]->i)
-            return ct__unpickle_fail(u, "ctorch has no conjugate or negative views: save tensor.resolve_conj().resolve_neg()");
-    int64_t offset = a[1]->i, ndim = a[2]->n, item = ct_dtype_size(dtype), bytes = a[0]->n * (a[0]->code ? ct_dtype_size((ct_dtype)a[0]->code) : 1);
+            return ct__unpickle_fail(u, "ctorch has no conjugate or negative views: save "
+                                        "tensor.resolve_conj().resolve_neg()");
+    int64_t offset = a[1]->i, ndim = a[2]->n, item = ct_dtype_size(dtype),
+            bytes = a[0]->n * (a[0]->code ? ct_dtype_size((ct_dtype)a[0]->code) : 1);
     if (ndim > CT_MAX_DIMS)
-        return ct__unpickle_fail(u, "a tensor of %lld dimensions: ctorch has %d at most", (long long)ndim, CT_MAX_DIMS);
+        return ct__unpickle_fail(u, "a tensor of %lld dimensions: ctorch has %d at most", (long long)ndim,
+                                 CT_MAX_DIMS);
     bool bad = offset < 0;
     for (int64_t d = 0; d < ndim; d++) {
         int64_t span;
@@ -233,16 +302,21 @@ static ct_value *ckl_tensor(ct__unpickler *u, ct_value *const *a, int64_t n, int
         strides[d] = a[3]->items[d]->i;
         bad |= sizes[d] < 0 || strides[d] < 0;
         if (bad || __builtin_mul_overflow(numel, sizes[d], &numel) ||
-            __builtin_mul_overflow(sizes[d] ? sizes[d] - 1 : 0, strides[d], &span) || __builtin_add_overflow(last, span, &last))
+            __builtin_mul_overflow(sizes[d] ? sizes[d] - 1 : 0, strides[d], &span) ||
+            __builtin_add_overflow(last, span, &last))
             return ct__unpickle_fail(u, "a tensor of impossible size, stride or offset");
     }
-    if (bad || __builtin_add_overflow(last, offset, &end) || (numel > 0 && end >= bytes / item) || (numel == 0 && offset > bytes / item))
-        return ct__unpickle_fail(u, "setStorage: a tensor of %lld elements at offset %lld is out of bounds for storage of size %lld",
+    if (bad || __builtin_add_overflow(last, offset, &end) || (numel > 0 && end >= bytes / item) ||
+        (numel == 0 && offset > bytes / item))
+        return ct__unpickle_fail(u,
+                                 "setStorage: a tensor of %lld elements at offset %lld is out of bounds for "
+                                 "storage of size %lld",
                                  (long long)numel, (long long)offset, (long long)bytes);
     if (a[0]->capacity % item)
         return ct__unpickle_fail(u, "a view between two elements of its storage");
     CT_SCOPE();
-    ct_tensor *t = ct_tensor_over(a[0]->tensor, dtype, offset + a[0]->capacity / item, (ct_ints){ndim, sizes}, (ct_ints){ndim, strides});
+    ct_tensor *t = ct_tensor_over(a[0]->tensor, dtype, offset + a[0]->capacity / item, (ct_ints){ndim, sizes},
+                                  (ct_ints){ndim, strides});
     if (t && version >= 2 && a[4]->i && !ct_set_requires_grad(t, true))
         return NULL;
     return ct__value_of_tensor(u->tree, CT_VALUE_TENSOR, t);
@@ -251,7 +325,8 @@ static ct_value *ckl_tensor(ct__unpickler *u, ct_value *const *a, int64_t n, int
 /* (tensor, requires_grad, hooks[, state]) */
 static ct_value *ckl_parameter(ct__unpickler *u, ct_value *const *a, int64_t n, bool with_state)
 {
-    if (n < 1 || a[0]->kind != CT_VALUE_TENSOR || (n > 1 && a[1]->kind != CT_VALUE_BOOL) || (with_state && n < 4))
+    if (n < 1 || a[0]->kind != CT_VALUE_TENSOR || (n > 1 && a[1]->kind != CT_VALUE_BOOL) ||
+        (with_state && n < 4))
         return ct__unpickle_fail(u, "a parameter with the wrong parts");
     if (!ct_set_requires_grad(a[0]->tensor, n > 1 ? a[1]->i : true))
         return NULL;
@@ -365,8 +440,8 @@ static ct_value *ckl_reduce(ct__unpickler *u, ct_value *callable, ct_value *args
     case GLOBAL_PARAMETER: case GLOBAL_PARAMETER_CLASS: return ckl_parameter(u, a, n, false);
     case GLOBAL_PARAMETER_STATE: return ckl_parameter(u, a, n, true);
     case GLOBAL_FROM_TYPE: { /* (function, type, its arguments, attributes) */
-        if (n < 4 || a[0]->kind != CT_VALUE_GLOBAL || a[0]->code < GLOBAL_TENSOR_V1 || a[0]->code > GLOBAL_TENSOR_V3 ||
-            a[2]->kind != CT_VALUE_TUPLE)
+        if (n < 4 || a[0]->kind != CT_VALUE_GLOBAL || a[0]->code < GLOBAL_TENSOR_V1 ||
+            a[0]->code > GLOBAL_TENSOR_V3 || a[2]->kind != CT_VALUE_TUPLE)
             return ct__unpickle_fail(u, "a tensor of a class that ctorch lacks");
         ct_value *v = ckl_reduce(u, a[0], a[2]);
         if (v && a[3]->kind == CT_VALUE_DICT)
@@ -387,8 +462,11 @@ static bool ckl_build(ct__unpickler *u, ct_value *object, ct_value *state)
         object->state = state;
         return true;
     }
-    return ct__unpickle_fail(u, "Can only build Tensor, Parameter, OrderedDict or types allowlisted via `add_safe_globals`, but got a "
-                             "%s", ct_value_kind_name((ct_value_kind)object->kind)) != NULL;
+    return ct__unpickle_fail(u,
+                             "Can only build Tensor, Parameter, OrderedDict or types allowlisted via "
+                             "`add_safe_globals`, but got a "
+                             "%s",
+                             ct_value_kind_name((ct_value_kind)object->kind)) != NULL;
 }
 
 const ct__pickle_hooks ct__checkpoint_hooks = {ckl_global, ckl_reduce, ckl_build, ckl_persistent};
@@ -415,19 +493,25 @@ static bool ckl_check_version(const ct_archive *a)
     char text[32] = "", *end;
     int64_t n = ct_archive_size(a, "version");
     if (n < 0) {
-        ct__fail(CT_ERR_RUNTIME, "Expected hasRecord(\"version\") to be true, but got false. %s is a zip file, but not a checkpoint of "
-                 "torch.save.", ct__archive_name(a));
+        ct__fail(CT_ERR_RUNTIME,
+                 "Expected hasRecord(\"version\") to be true, but got false. %s is a zip file, but not a "
+                 "checkpoint of "
+                 "torch.save.",
+                 ct__archive_name(a));
         return false;
     }
     if (n >= (int64_t)sizeof text || !ct_archive_read(a, "version", text, n)) {
-        ct__fail(CT_ERR_RUNTIME, "the record called version of %s has %lld bytes, not one number", ct__archive_name(a), (long long)n);
+        ct__fail(CT_ERR_RUNTIME, "the record called version of %s has %lld bytes, not one number",
+                 ct__archive_name(a), (long long)n);
         return false;
     }
     long version = strtol(text, &end, 10);
     if (version < 1 || version > 10) {
-        ct__fail(CT_ERR_RUNTIME, "Attempted to read a PyTorch file with version %ld, but the %s supported version for reading is %d. "
-                 "(%s) Save it with a version of PyTorch that writes versions 1 to 10.", version, version < 1 ? "minimum" : "maximum",
-                 version < 1 ? 1 : 10, ct__archive_name(a));
+        ct__fail(CT_ERR_RUNTIME,
+                 "Attempted to read a PyTorch file with version %ld, but the %s supported version for "
+                 "reading is %d. "
+                 "(%s) Save it with a version of PyTorch that writes versions 1 to 10.",
+                 version, version < 1 ? "minimum" : "maximum", version < 1 ? 1 : 10, ct__archive_name(a));
         return false;
     }
     return true;
@@ -455,8 +539,11 @@ static ct_value_tree *ckl_archive(ct__loading *l)
     int64_t n;
     void *data;
     if (ct_archive_size(l->archive, "constants.pkl") >= 0 && ct_archive_size(l->archive, "data.pkl") >= 0)
-        return ct__fail(CT_ERR_RUNTIME, "%s is a TorchScript archive, which ctorch cannot run. Save the module's state_dict() with "
-                        "torch.save instead.", file);
+        return ct__fail(CT_ERR_RUNTIME,
+                        "%s is a TorchScript archive, which ctorch cannot run. Save the module's "
+                        "state_dict() with "
+                        "torch.save instead.",
+                        file);
     if (!ckl_check_version(l->archive) || !ckl_byte_order(l->archive, &l->big_endian) ||
         !(data = ckl_record(l->archive, "data.pkl", &n)))
         return NULL;

@@ -1,5 +1,6 @@
-/* torch.save: a tree's values as data.pkl, each storage once as data/N, whole, however many tensors look at it. Refuses
- * tensors that are not on the CPU and storages seen as two element types. Also the conveniences for state dicts in C. */
+/* torch.save: a tree's values as data.pkl, each storage once as data/N, whole, however many tensors look at
+ * it. Refuses tensors that are not on the CPU and storages seen as two element types. Also the conveniences
+ * for state dicts in C. */
 #include "serialize/serialize.h"
 #include <ctorch/autograd.h>
 #include <stdio.h>
@@ -18,12 +19,15 @@ static cks_storage *cks_storage_of(saving *s, ct_tensor *t, ct_dtype dtype)
     if (i >= 0) {
         if (s->storages[i]->dtype == dtype)
             return s->storages[i];
-        return ct__fail(CT_ERR_RUNTIME, "Cannot save multiple tensors or storages that view the same data as different types "
-                        "(torch.%s and torch.%s): clone one of them", ct_dtype_name(s->storages[i]->dtype), ct_dtype_name(dtype));
+        return ct__fail(CT_ERR_RUNTIME,
+                        "Cannot save multiple tensors or storages that view the same data as different types "
+                        "(torch.%s and torch.%s): clone one of them",
+                        ct_dtype_name(s->storages[i]->dtype), ct_dtype_name(dtype));
     }
     if (s->count == s->capacity) {
         int64_t capacity = s->capacity ? 2 * s->capacity : 32;
-        cks_storage **storages = ct__realloc(s->storages, (size_t)s->capacity * sizeof *storages, (size_t)capacity * sizeof *storages);
+        cks_storage **storages = ct__realloc(s->storages, (size_t)s->capacity * sizeof *storages,
+                                             (size_t)capacity * sizeof *storages);
         if (!storages)
             return NULL;
         s->storages = storages;
@@ -48,12 +52,22 @@ static cks_storage *cks_storage_of(saving *s, ct_tensor *t, ct_dtype dtype)
 /* The persistent id of a storage. */
 static bool cks_put_storage(ct__pickler *p, ct_tensor *t, ct_dtype dtype)
 {
-    static const char *const classes[CT_NUM_DTYPES] = {"torch.storage\nUntypedStorage\n", "torch\nByteStorage\n", "torch\nCharStorage\n",
-        "torch\nShortStorage\n", "torch\nIntStorage\n", "torch\nLongStorage\n", "torch\nBoolStorage\n", "torch\nHalfStorage\n",
-        "torch\nBFloat16Storage\n", "torch\nFloatStorage\n", "torch\nDoubleStorage\n", "torch\nComplexFloatStorage\n",
-        "torch\nComplexDoubleStorage\n"};
+    static const char *const classes[CT_NUM_DTYPES] = {"torch.storage\nUntypedStorage\n",
+                                                       "torch\nByteStorage\n",
+                                                       "torch\nCharStorage\n",
+                                                       "torch\nShortStorage\n",
+                                                       "torch\nIntStorage\n",
+                                                       "torch\nLongStorage\n",
+                                                       "torch\nBoolStorage\n",
+                                                       "torch\nHalfStorage\n",
+                                                       "torch\nBFloat16Storage\n",
+                                                       "torch\nFloatStorage\n",
+                                                       "torch\nDoubleStorage\n",
+                                                       "torch\nComplexFloatStorage\n",
+                                                       "torch\nComplexDoubleStorage\n"};
     if (ct_device_of(t).type != CT_CPU) {
-        ct__fail(CT_ERR_NOT_IMPLEMENTED, "only tensors on the CPU can be saved: move this one there first, with .to(\"cpu\")");
+        ct__fail(CT_ERR_NOT_IMPLEMENTED, "only tensors on the CPU can be saved: move this one there first, "
+                                         "with .to(\"cpu\")");
         return false;
     }
     cks_storage *e = cks_storage_of(p->context, t, dtype);
@@ -96,7 +110,8 @@ static bool cks_tensor(ct__pickler *p, const ct_value *v)
         return cks_put_storage(p, t, (ct_dtype)v->code);
     bool grad = ct_requires_grad(t), state = v->state != NULL;
     if (v->parameter)
-        ct__pickle_global(p, state ? "torch._utils\n_rebuild_parameter_with_state\n" : "torch._utils\n_rebuild_parameter\n");
+        ct__pickle_global(p, state ? "torch._utils\n_rebuild_parameter_with_state\n"
+                                   : "torch._utils\n_rebuild_parameter\n");
     else if (state)
         ct__pickle_global(p, "torch._tensor\n_rebuild_from_type_v2\n");
     if (v->parameter || state)
@@ -140,14 +155,15 @@ static bool cks_tensor(ct__pickler *p, const ct_value *v)
 static bool cks_records(ct_archive_writer *w, const ct__pickler *p, const saving *s)
 {
     bool little = (const union { uint16_t word; uint8_t byte; }){1}.byte;
-    if (!ct_archive_add(w, "data.pkl", p->out.s, (int64_t)p->out.length) || !ct_archive_add(w, ".format_version", "1", 1) ||
-        !ct_archive_add(w, ".storage_alignment", "64", 2) ||
+    if (!ct_archive_add(w, "data.pkl", p->out.s, (int64_t)p->out.length) ||
+        !ct_archive_add(w, ".format_version", "1", 1) || !ct_archive_add(w, ".storage_alignment", "64", 2) ||
         !ct_archive_add(w, "byteorder", little ? "little" : "big", little ? 6 : 3))
         return false;
     for (int64_t i = 0; i < s->count; i++) {
         char record[32];
         const cks_storage *e = s->storages[i];
-        int64_t item = e->dtype ? ct_dtype_size(e->dtype) : 1, bytes = ct_storage_bytes(e->tensor) / item * item;
+        int64_t item = e->dtype ? ct_dtype_size(e->dtype) : 1,
+                bytes = ct_storage_bytes(e->tensor) / item * item;
         snprintf(record, sizeof record, "data/%s", e->key);
         if (!ct_archive_add(w, record, bytes ? ct_storage_data(e->tensor) : "", bytes))
             return false;
@@ -183,7 +199,10 @@ bool ct_save(const ct_value_tree *tree, const char *path)
     return path && cks_to(tree, path, NULL, NULL);
 }
 
-bool ct_save_stream(const ct_value_tree *tree, ct_save_fn *write, void *data) { return cks_to(tree, NULL, write, data); }
+bool ct_save_stream(const ct_value_tree *tree, ct_save_fn *write, void *data)
+{
+    return cks_to(tree, NULL, write, data);
+}
 
 typedef struct cks_memory { char *p; int64_t n, capacity; } cks_memory;
 
@@ -240,12 +259,14 @@ bool ct_load_tensors(const char *path, int64_t n, const char *const *names, ct_t
         tensors[i] = NULL;
     ct_value_tree *tree = ct_load(path, .map_location = "cpu");
     ct_value *root = ct_tree_root(tree);
-    bool ok = tree && (ct__value_is_dict(root) || ct__fail(CT_ERR_TYPE, "%s holds a %s, not a dict of tensors", path,
-                                                          ct_value_kind_name(ct_value_kind_of(root))));
+    bool ok =
+        tree && (ct__value_is_dict(root) || ct__fail(CT_ERR_TYPE, "%s holds a %s, not a dict of tensors",
+                                                     path, ct_value_kind_name(ct_value_kind_of(root))));
     for (int64_t i = 0; ok && i < n; i++) {
         ct_value *v = ct_value_get(root, names[i]);
         if (!v || v->kind != CT_VALUE_TENSOR) {
-            ct__fail(CT_ERR_KEY, "%s in %s (%lld entries)", v ? "no tensor but something else is called so: " : names[i], path,
+            ct__fail(CT_ERR_KEY, "%s in %s (%lld entries)",
+                     v ? "no tensor but something else is called so: " : names[i], path,
                      (long long)ct_value_length(root));
             ok = false;
         } else if (!(tensors[i] = ct_adopt(ct_retain(v->tensor))))

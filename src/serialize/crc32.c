@@ -18,7 +18,8 @@ uint32_t ct__crc32(uint32_t crc, const void *bytes, int64_t n)
             for (int i = 0; i < 256; i++)
                 table[k][i] = table[k - 1][i] >> 8 ^ table[0][table[k - 1][i] & 255];
         for (; n >= 8; n -= 8, p += 8) {
-            uint32_t a = crc ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
+            uint32_t a =
+                crc ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
             crc = table[7][a & 255] ^ table[6][a >> 8 & 255] ^ table[5][a >> 16 & 255] ^ table[4][a >> 24] ^
                   table[3][p[4]] ^ table[2][p[5]] ^ table[1][p[6]] ^ table[0][p[7]];
         }

@@ -1,5 +1,5 @@
-/* Reads what torch.save wrote before PyTorch 1.6 (and still writes on request): five pickles in a row, then the storages.
- * Refuses the tar archives of the 0.1 releases, and says so. */
+/* Reads what torch.save wrote before PyTorch 1.6 (and still writes on request): five pickles in a row, then
+ * the storages. Refuses the tar archives of the 0.1 releases, and says so. */
 #include "serialize/serialize.h"
 #include <stdio.h>
 
@@ -12,14 +12,24 @@ static void *legacy_refuse(const ct__source *s)
     if (!ct__source_read(s, 0, head, n))
         return NULL;
     if (n >= 262 && memcmp(head + 257, "ustar", 5) == 0)
-        return ct__fail(CT_ERR_RUNTIME, "%s is a tar archive. Checkpoints of PyTorch 0.1 were such: load it with PyTorch and save it "
-                        "again.", s->name);
+        return ct__fail(CT_ERR_RUNTIME,
+                        "%s is a tar archive. Checkpoints of PyTorch 0.1 were such: load it with PyTorch and "
+                        "save it "
+                        "again.",
+                        s->name);
     if (n > 9 && (head[8] == '{') && !head[7] && !head[6])
-        return ct__fail(CT_ERR_RUNTIME, "Invalid magic number; corrupt file? %s looks like a safetensors file: load it as one.", s->name);
+        return ct__fail(CT_ERR_RUNTIME,
+                        "Invalid magic number; corrupt file? %s looks like a safetensors file: load it as "
+                        "one.",
+                        s->name);
     for (int i = 0, k = 0; i < 8 && i < n; i++)
-        k += snprintf(shown + k, sizeof shown - (size_t)k, head[i] >= 32 && head[i] < 127 ? "%c" : "\\x%02x", (uint8_t)head[i]);
-    return ct__fail(CT_ERR_RUNTIME, "Invalid magic number; corrupt file? %s (%lld bytes) begins with '%s' and is no checkpoint of "
-                    "torch.save.", s->name, (long long)s->size, shown);
+        k += snprintf(shown + k, sizeof shown - (size_t)k, head[i] >= 32 && head[i] < 127 ? "%c" : "\\x%02x",
+                      (uint8_t)head[i]);
+    return ct__fail(CT_ERR_RUNTIME,
+                    "Invalid magic number; corrupt file? %s (%lld bytes) begins with '%s' and is no "
+                    "checkpoint of "
+                    "torch.save.",
+                    s->name, (long long)s->size, shown);
 }
 
 /* The data behind the pickles: for each key, the number of elements and the elements. */
@@ -42,9 +52,11 @@ static bool legacy_storages(ct__unpickler *u, const ct_value *keys)
             count = (int64_t)((uint64_t)count << 8 | u->data[u->at + k]);
         u->at += 8;
         if (count != s->bytes / item || s->bytes > u->bytes - u->at) {
-            ct__fail(CT_ERR_RUNTIME, "storage has wrong byte size: expected %lld elements got %lld, with %lld bytes left in %s. It was truncated "
-                     "or is damaged: copy or save it again.", (long long)(s->bytes / item), (long long)count,
-                     (long long)(u->bytes - u->at), u->file);
+            ct__fail(CT_ERR_RUNTIME,
+                     "storage has wrong byte size: expected %lld elements got %lld, with %lld bytes left in "
+                     "%s. It was truncated "
+                     "or is damaged: copy or save it again.",
+                     (long long)(s->bytes / item), (long long)count, (long long)(u->bytes - u->at), u->file);
             return false;
         }
         if (s->bytes)
@@ -62,7 +74,8 @@ static bool legacy_storages(ct__unpickler *u, const ct_value *keys)
 
 ct_value_tree *ct__load_legacy(ct__loading *l)
 {
-    static const uint8_t magic[15] = {0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
+    static const uint8_t magic[15] = {0x80, 2,    0x8a, 10,   0x6c, 0xfc, 0x9c, 0x46,
+                                      0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
     const ct__source *s = l->source;
     uint8_t head[15], *copy = NULL;
     if (s->size < (int64_t)sizeof head)
@@ -77,7 +90,8 @@ ct_value_tree *ct__load_legacy(ct__loading *l)
         return NULL;
     }
     ct_value_tree *tree = ct_tree_new();
-    ct__unpickler u = {tree, &ct__checkpoint_hooks, l, s->name, "", copy ? copy : s->memory, s->size, sizeof magic};
+    ct__unpickler u = {tree, &ct__checkpoint_hooks,   l,       s->name,
+                       "",   copy ? copy : s->memory, s->size, sizeof magic};
     ct_value *protocol = tree ? ct__unpickle(&u) : NULL, *system = NULL, *root = NULL, *keys = NULL;
     if (protocol && (protocol->kind != CT_VALUE_INT || protocol->i != 1001))
         ct__fail(CT_ERR_RUNTIME, "Invalid protocol version in %s: 1001 was expected", s->name);

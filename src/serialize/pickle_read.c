@@ -1,6 +1,7 @@
-/* Reads a pickle (protocols 0 to 5) into values. It is a loop over opcodes with a stack of its own, so that no nesting
- * overflows the C stack, and what names and calls mean is left to hooks, so that nothing is ever run. Memory stays within
- * a constant times the pickle's length. Refuses instances (INST, OBJ, NEWOBJ_EX), extension codes and outside buffers. */
+/* Reads a pickle (protocols 0 to 5) into values. It is a loop over opcodes with a stack of its own, so that
+ * no nesting overflows the C stack, and what names and calls mean is left to hooks, so that nothing is ever
+ * run. Memory stays within a constant times the pickle's length. Refuses instances (INST, OBJ, NEWOBJ_EX),
+ * extension codes and outside buffers. */
 #include "serialize/serialize.h"
 #include <stdio.h>
 
@@ -11,9 +12,13 @@ void *ct__unpickle_fail(ct__unpickler *u, const char *format, ...)
     va_start(list, format);
     vsnprintf(what, sizeof what, format, list);
     va_end(list);
-    return ct__fail(CT_ERR_UNPICKLING, "Weights only load failed. ctorch reads tensors and plain values (numbers, strings, lists, "
-                    "dicts, sets) and never runs code that a file brings along.\n\tWeightsUnpickler error: %s\n(in %s%s%s, before "
-                    "byte %lld of %lld)", what, u->record, u->record[0] ? " of " : "", u->file, (long long)u->at,
+    return ct__fail(CT_ERR_UNPICKLING,
+                    "Weights only load failed. ctorch reads tensors and plain values (numbers, strings, "
+                    "lists, "
+                    "dicts, sets) and never runs code that a file brings along.\n\tWeightsUnpickler error: "
+                    "%s\n(in %s%s%s, before "
+                    "byte %lld of %lld)",
+                    what, u->record, u->record[0] ? " of " : "", u->file, (long long)u->at,
                     (long long)u->bytes);
 }
 
@@ -35,7 +40,8 @@ static bool upk_push(ct__unpickler *u, ct_value *v)
         return false;
     if (u->depth == u->stack_capacity) {
         int64_t capacity = u->stack_capacity ? 2 * u->stack_capacity : 64;
-        ct_value **stack = ct__realloc(u->stack, (size_t)u->stack_capacity * sizeof *stack, (size_t)capacity * sizeof *stack);
+        ct_value **stack = ct__realloc(u->stack, (size_t)u->stack_capacity * sizeof *stack,
+                                       (size_t)capacity * sizeof *stack);
         if (!stack)
             return false;
         u->stack = stack;
@@ -66,7 +72,8 @@ static bool upk_mark(ct__unpickler *u)
 {
     if (u->num_marks == u->marks_capacity) {
         int64_t capacity = u->marks_capacity ? 2 * u->marks_capacity : 32;
-        int64_t *marks = ct__realloc(u->marks, (size_t)u->marks_capacity * sizeof *marks, (size_t)capacity * sizeof *marks);
+        int64_t *marks = ct__realloc(u->marks, (size_t)u->marks_capacity * sizeof *marks,
+                                     (size_t)capacity * sizeof *marks);
         if (!marks)
             return false;
         u->marks = marks;
@@ -76,7 +83,8 @@ static bool upk_mark(ct__unpickler *u)
     return true;
 }
 
-/* Ends the last mark: items above it are stack[*first .. *first + n). The caller lowers u->depth to *first. */
+/* Ends the last mark: items above it are stack[*first .. *first + n). The caller lowers u->depth to *first.
+ */
 static bool upk_unmark(ct__unpickler *u, int64_t *first, int64_t *n)
 {
     if (!u->num_marks) {
@@ -124,7 +132,8 @@ static bool upk_bytes(ct__unpickler *u, ct_value_kind kind, int width)
 {
     uint64_t n;
     const uint8_t *p;
-    return upk_number(u, width, &n) && (p = upk_take(u, n)) && upk_push(u, ct__value_bytes(u->tree, kind, p, (int64_t)n));
+    return upk_number(u, width, &n) && (p = upk_take(u, n)) &&
+           upk_push(u, ct__value_bytes(u->tree, kind, p, (int64_t)n));
 }
 
 static bool upk_long(ct__unpickler *u, int width)
@@ -158,7 +167,8 @@ static bool upk_decimal(ct__unpickler *u, char op)
     text[n] = 0;
     if (op == 'F') {
         double f = strtod(text, &end);
-        return *end ? ct__unpickle_fail(u, "%s is no number", text) != NULL : upk_push(u, ct_tree_float(u->tree, f));
+        return *end ? ct__unpickle_fail(u, "%s is no number", text) != NULL
+                    : upk_push(u, ct_tree_float(u->tree, f));
     }
     long long i = strtoll(text, &end, 10);
     if (*end || n > 18)
@@ -166,7 +176,10 @@ static bool upk_decimal(ct__unpickler *u, char op)
     return upk_push(u, ct_tree_int(u->tree, i));
 }
 
-static int upk_hex(char c) { return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1; }
+static int upk_hex(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+}
 
 static char *upk_utf8(char *to, uint32_t c)
 {
@@ -228,7 +241,8 @@ static bool upk_memo_put(ct__unpickler *u, uint64_t i)
         return ct__unpickle_fail(u, "memo index %llu", (unsigned long long)i) != NULL;
     if ((int64_t)i >= u->memo_capacity) {
         int64_t capacity = (int64_t)i + 1 > 2 * u->memo_capacity ? (int64_t)i + 64 : 2 * u->memo_capacity;
-        ct_value **memo = ct__realloc(u->memo, (size_t)u->memo_capacity * sizeof *memo, (size_t)capacity * sizeof *memo);
+        ct_value **memo =
+            ct__realloc(u->memo, (size_t)u->memo_capacity * sizeof *memo, (size_t)capacity * sizeof *memo);
         if (!memo)
             return false;
         memset(memo + u->memo_capacity, 0, (size_t)(capacity - u->memo_capacity) * sizeof *memo);
@@ -267,8 +281,10 @@ static bool upk_put_item(ct__unpickler *u, ct_value *dict, ct_value *key, ct_val
 {
     if (!ct__value_is_dict(dict))
         return ct__unpickle_fail(u, "SETITEM on a %s", ct_value_kind_name((ct_value_kind)dict->kind)) != NULL;
-    if (ct__value_is_dict(key) || key->kind == CT_VALUE_LIST || key->kind == CT_VALUE_SET || key->kind == CT_VALUE_BYTEARRAY)
-        return ct__unpickle_fail(u, "unhashable type: '%s'", ct_value_kind_name((ct_value_kind)key->kind)) != NULL;
+    if (ct__value_is_dict(key) || key->kind == CT_VALUE_LIST || key->kind == CT_VALUE_SET ||
+        key->kind == CT_VALUE_BYTEARRAY)
+        return ct__unpickle_fail(u, "unhashable type: '%s'", ct_value_kind_name((ct_value_kind)key->kind)) !=
+               NULL;
     return ct_value_put(dict, key, value);
 }
 
@@ -310,12 +326,14 @@ static bool upk_small_tuple(ct__unpickler *u, int64_t n)
     return upk_sequence(u, CT_VALUE_TUPLE, u->depth - n, n);
 }
 
-static bool upk_global(ct__unpickler *u, const char *module, int64_t module_bytes, const char *name, int64_t name_bytes)
+static bool upk_global(ct__unpickler *u, const char *module, int64_t module_bytes, const char *name,
+                       int64_t name_bytes)
 {
     char m[256], n[256];
-    if (module_bytes >= (int64_t)sizeof m || name_bytes >= (int64_t)sizeof n || memchr(module, 0, (size_t)module_bytes) ||
-        memchr(name, 0, (size_t)name_bytes))
-        return ct__unpickle_fail(u, "Unsupported global: a name of %lld bytes", (long long)(module_bytes + name_bytes)) != NULL;
+    if (module_bytes >= (int64_t)sizeof m || name_bytes >= (int64_t)sizeof n ||
+        memchr(module, 0, (size_t)module_bytes) || memchr(name, 0, (size_t)name_bytes))
+        return ct__unpickle_fail(u, "Unsupported global: a name of %lld bytes",
+                                 (long long)(module_bytes + name_bytes)) != NULL;
     memcpy(m, module, (size_t)module_bytes);
     memcpy(n, name, (size_t)name_bytes);
     m[module_bytes] = n[name_bytes] = 0;
@@ -328,7 +346,8 @@ static bool upk_reduce(ct__unpickler *u)
     if (!callable)
         return false;
     if (args->kind != CT_VALUE_TUPLE)
-        return ct__unpickle_fail(u, "REDUCE with a %s for arguments", ct_value_kind_name((ct_value_kind)args->kind)) != NULL;
+        return ct__unpickle_fail(u, "REDUCE with a %s for arguments",
+                                 ct_value_kind_name((ct_value_kind)args->kind)) != NULL;
     return upk_push(u, u->hooks->reduce(u, callable, args));
 }
 
@@ -383,7 +402,8 @@ static bool upk_step(ct__unpickler *u, uint8_t op)
     case 't': return upk_unmark(u, &first, &n) && upk_sequence(u, CT_VALUE_TUPLE, first, n);
     case 'l': return upk_unmark(u, &first, &n) && upk_sequence(u, CT_VALUE_LIST, first, n);
     case 'd':
-        if (!upk_unmark(u, &first, &n) || !(a = ct__value_new(u->tree, CT_VALUE_DICT)) || !upk_set_items(u, first, n, a))
+        if (!upk_unmark(u, &first, &n) || !(a = ct__value_new(u->tree, CT_VALUE_DICT)) ||
+            !upk_set_items(u, first, n, a))
             return false;
         u->depth = first;
         return upk_push(u, a);

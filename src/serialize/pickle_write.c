@@ -1,6 +1,6 @@
-/* Writes values as a pickle of protocol 2, with the opcodes and the classes that PyTorch's weights-only reader takes. A
- * value met again is fetched from the memo, so sharing and cycles survive. Refuses nesting beyond a thousand levels, as
- * Python's pickler does. */
+/* Writes values as a pickle of protocol 2, with the opcodes and the classes that PyTorch's weights-only
+ * reader takes. A value met again is fetched from the memo, so sharing and cycles survive. Refuses nesting
+ * beyond a thousand levels, as Python's pickler does. */
 #include "serialize/serialize.h"
 
 #define PICKLE_DEPTH 1000
@@ -120,7 +120,8 @@ static void pk_bytes(ct__pickler *p, const ct_value *v)
             ct__pickle_op(p, v->s + from, i - from);
             from = i + 1;
             if (i < v->n)
-                ct__pickle_op(p, (char[]){(char)(0xC0 | (uint8_t)v->s[i] >> 6), (char)(0x80 | (v->s[i] & 63))}, 2);
+                ct__pickle_op(
+                    p, (char[]){(char)(0xC0 | (uint8_t)v->s[i] >> 6), (char)(0x80 | (v->s[i] & 63))}, 2);
         }
     ct__pickle_put(p);
     ct__pickle_fixed(p, "latin1");
@@ -325,7 +326,9 @@ bool ct__pickle_value(ct__pickler *p, const ct_value *v)
         return true;
     }
     if (p->depth >= PICKLE_DEPTH) {
-        ct__fail(CT_ERR_RUNTIME, "maximum recursion depth exceeded while pickling: values are nested in each other %d levels deep",
+        ct__fail(CT_ERR_RUNTIME,
+                 "maximum recursion depth exceeded while pickling: values are nested in each other %d levels "
+                 "deep",
                  PICKLE_DEPTH);
         return false;
     }

@@ -1,13 +1,18 @@
-/* safetensors: a length, a JSON header, the tensors' bytes. Reads and writes what the safetensors library does, element
- * types of ctorch only. Refuses tensors that share memory, offsets that leave gaps or overlap, headers over 100 MB. */
+/* safetensors: a length, a JSON header, the tensors' bytes. Reads and writes what the safetensors library
+ * does, element types of ctorch only. Refuses tensors that share memory, offsets that leave gaps or overlap,
+ * headers over 100 MB. */
 #include "serialize/serialize.h"
 #include "tensor/tensor.h"
 
 #define SAFE_HEADER_LIMIT 100000000
 
-static const struct { const char *name; ct_dtype dtype; } safe_dtypes[] = { /* in the order of a file: wide first */
-    {"I64", CT_INT64}, {"F64", CT_FLOAT64}, {"C64", CT_COMPLEX64}, {"F32", CT_FLOAT32}, {"I32", CT_INT32}, {"BF16", CT_BFLOAT16},
-    {"F16", CT_FLOAT16}, {"I16", CT_INT16}, {"I8", CT_INT8}, {"U8", CT_UINT8}, {"BOOL", CT_BOOL}};
+static const struct {
+    const char *name;
+    ct_dtype dtype;
+} safe_dtypes[] = {/* in the order of a file: wide first */
+                   {"I64", CT_INT64}, {"F64", CT_FLOAT64},   {"C64", CT_COMPLEX64}, {"F32", CT_FLOAT32},
+                   {"I32", CT_INT32}, {"BF16", CT_BFLOAT16}, {"F16", CT_FLOAT16},   {"I16", CT_INT16},
+                   {"I8", CT_INT8},   {"U8", CT_UINT8},      {"BOOL", CT_BOOL}};
 #define SAFE_DTYPES ((int)(sizeof safe_dtypes / sizeof *safe_dtypes))
 
 /* ---- Reading ---- */
@@ -22,7 +27,9 @@ typedef struct safe_span { int64_t begin, end; } safe_span;
 
 static bool safe_bad(const safe_reader *r, const char *what)
 {
-    ct__fail(CT_ERR_RUNTIME, "Error while deserializing header: %s. %s (%lld bytes) is damaged, was truncated or is no safetensors file.",
+    ct__fail(CT_ERR_RUNTIME,
+             "Error while deserializing header: %s. %s (%lld bytes) is damaged, was truncated or is no "
+             "safetensors file.",
              what, r->source->name, (long long)r->source->size);
     return false;
 }
@@ -41,13 +48,18 @@ static bool safe_try(safe_reader *r, char c)
     return is;
 }
 
-static bool safe_expect(safe_reader *r, char c) { return safe_try(r, c) || safe_bad(r, "invalid JSON in header"); }
+static bool safe_expect(safe_reader *r, char c)
+{
+    return safe_try(r, c) || safe_bad(r, "invalid JSON in header");
+}
 
 static int safe_hex4(const char *s)
 {
     int v = 0;
     for (int i = 0; i < 4; i++) {
-        int c = s[i] | 32, d = s[i] >= '0' && s[i] <= '9' ? s[i] - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        int c = s[i] | 32, d = s[i] >= '0' && s[i] <= '9' ? s[i] - '0'
+                               : c >= 'a' && c <= 'f'     ? c - 'a' + 10
+                                                          : -1;
         if (d < 0)
             return -1;
         v = v << 4 | d;
@@ -84,12 +96,14 @@ static ct_value *safe_string(safe_reader *r)
         int code = c == 'u' && close - r->at > 4 ? safe_hex4(r->at + 1) : -1, low = -1;
         if (code >= 0xD800 && code < 0xDC00 && close - r->at > 10 && r->at[5] == '\\' && r->at[6] == 'u')
             low = safe_hex4(r->at + 7);
-        if (code < 0 || (code >= 0xD800 && code < 0xE000 && (code >= 0xDC00 || low < 0xDC00 || low > 0xDFFF))) {
+        if (code < 0 ||
+            (code >= 0xD800 && code < 0xE000 && (code >= 0xDC00 || low < 0xDC00 || low > 0xDFFF))) {
             safe_bad(r, "invalid escape in header");
             return NULL;
         }
         r->at += low >= 0 ? 10 : 4;
-        uint32_t u = low >= 0 ? 0x10000 + ((uint32_t)(code - 0xD800) << 10) + (uint32_t)(low - 0xDC00) : (uint32_t)code;
+        uint32_t u = low >= 0 ? 0x10000 + ((uint32_t)(code - 0xD800) << 10) + (uint32_t)(low - 0xDC00)
+                              : (uint32_t)code;
         if (u < 0x80)
             *to++ = (char)u;
         else {
@@ -175,8 +189,9 @@ static bool safe_tensor(safe_reader *r, ct_value *root, ct_value *name, safe_spa
                 if (strcmp(safe_dtypes[d].name, s->s) == 0)
                     dtype = safe_dtypes[d].dtype;
             if (s && !dtype)
-                ct__fail(CT_ERR_RUNTIME, "ctorch has no tensors of safetensors' type %.40s (tensor `%.100s` of %s)", s->s, name->s,
-                         r->source->name);
+                ct__fail(CT_ERR_RUNTIME,
+                         "ctorch has no tensors of safetensors' type %.40s (tensor `%.100s` of %s)", s->s,
+                         name->s, r->source->name);
             if (!dtype)
                 return false;
         } else if (strcmp(field->s, "shape") == 0) {
@@ -198,8 +213,11 @@ static bool safe_tensor(safe_reader *r, ct_value *root, ct_value *name, safe_spa
         overflow |= __builtin_mul_overflow(numel, sizes[d], &numel);
     overflow |= __builtin_mul_overflow(numel, ct_dtype_size(dtype), &bytes);
     if (overflow || offsets[1] < offsets[0] || offsets[1] > r->bytes || offsets[1] - offsets[0] != bytes) {
-        ct__fail(CT_ERR_RUNTIME, "Error while deserializing header: invalid shape, data type, or offset for tensor `%.100s`. %s (%lld "
-                 "bytes) is damaged or was truncated.", name->s, r->source->name, (long long)r->source->size);
+        ct__fail(CT_ERR_RUNTIME,
+                 "Error while deserializing header: invalid shape, data type, or offset for tensor `%.100s`. "
+                 "%s (%lld "
+                 "bytes) is damaged or was truncated.",
+                 name->s, r->source->name, (long long)r->source->size);
         return false;
     }
     *span = (safe_span){offsets[0], offsets[1]};
@@ -237,7 +255,8 @@ static bool safe_parse(safe_reader *r)
             }
             if (ok && n == capacity) {
                 int64_t more = capacity ? 2 * capacity : 64;
-                safe_span *p = ct__realloc(spans, (size_t)capacity * sizeof *spans, (size_t)more * sizeof *spans);
+                safe_span *p =
+                    ct__realloc(spans, (size_t)capacity * sizeof *spans, (size_t)more * sizeof *spans);
                 ok = p != NULL;
                 if (ok) {
                     spans = p;
@@ -284,7 +303,8 @@ static ct_value_tree *safe_load(ct__source *s)
             safe_bad(&r, "header too large");
         else if (n > (uint64_t)s->size - 8)
             safe_bad(&r, "invalid header length");
-        else if ((header = ct__alloc((size_t)n)) && ct__source_read(s, 8, header, (int64_t)n) && (r.tree = ct_tree_new())) {
+        else if ((header = ct__alloc((size_t)n)) && ct__source_read(s, 8, header, (int64_t)n) &&
+                 (r.tree = ct_tree_new())) {
             r.at = header;
             r.end = header + n;
             r.data = 8 + (int64_t)n;
@@ -353,7 +373,8 @@ static bool safe_write(const char *path, int64_t n, const safe_item *items, cons
     uint8_t length[8];
     for (int i = 0; i < 8; i++)
         length[i] = (uint8_t)(header->length >> 8 * i);
-    bool ok = ct__sink_open(s, path) && ct__sink_write(s, length, 8) && ct__sink_write(s, header->s, (int64_t)header->length);
+    bool ok = ct__sink_open(s, path) && ct__sink_write(s, length, 8) &&
+              ct__sink_write(s, header->s, (int64_t)header->length);
     for (int64_t i = 0; ok && i < n; i++) {
         ct_tensor *t = ct__contiguous_of(items[i].tensor);
         int64_t bytes = t ? ct_numel(t) * ct_dtype_size(ct_dtype_of(t)) : 0;
@@ -372,11 +393,13 @@ static bool safe_check(int64_t n, const char *const *names, ct_tensor *const *te
     void **ids = ct__alloc((size_t)n * sizeof *ids);
     bool ok = ids != NULL;
     if (!(const union { uint16_t word; uint8_t byte; }){1}.byte)
-        ok = ct__fail(CT_ERR_NOT_IMPLEMENTED, "safetensors files are written on little-endian machines only") != NULL;
+        ok = ct__fail(CT_ERR_NOT_IMPLEMENTED, "safetensors files are written on little-endian machines "
+                                              "only") != NULL;
     for (int64_t i = 0; ok && i < n; i++) {
         items[i] = (safe_item){names[i], tensors[i], -1};
         if (!tensors[i] || !names[i] || ct_device_of(tensors[i]).type != CT_CPU) {
-            ct__fail(CT_ERR_VALUE, "tensor %lld (%s) is not a tensor on the CPU", (long long)i, names[i] ? names[i] : "without a name");
+            ct__fail(CT_ERR_VALUE, "tensor %lld (%s) is not a tensor on the CPU", (long long)i,
+                     names[i] ? names[i] : "without a name");
             ok = false;
             break;
         }
@@ -386,13 +409,19 @@ static bool safe_check(int64_t n, const char *const *names, ct_tensor *const *te
         int64_t length = (int64_t)strlen(names[i]), other;
         ids[i] = ct_storage_id(tensors[i]);
         if (items[i].rank < 0)
-            ct__fail(CT_ERR_VALUE, "safetensors has no type for torch.%s (%s)", ct_dtype_name(ct_dtype_of(tensors[i])), names[i]);
+            ct__fail(CT_ERR_VALUE, "safetensors has no type for torch.%s (%s)",
+                     ct_dtype_name(ct_dtype_of(tensors[i])), names[i]);
         else if (strcmp(names[i], "__metadata__") == 0 || ct__map_get(&by_name, names[i], length) >= 0)
             ct__fail(CT_ERR_VALUE, "two tensors called %s, or a reserved name", names[i]);
-        else if (ct_numel(tensors[i]) && (other = ct__map_get(&by_storage, (char *)&ids[i], sizeof *ids)) >= 0)
-            ct__fail(CT_ERR_RUNTIME, "Some tensors share memory, this will lead to duplicate memory on disk and potential differences when "
-                     "loading them again: {'%s', '%s'}. Clone one of them, or use ct_save_tensors.", names[other], names[i]);
-        else if (ct__map_put(&by_name, names[i], length, i) && ct__map_put(&by_storage, (char *)&ids[i], sizeof *ids, i))
+        else if (ct_numel(tensors[i]) &&
+                 (other = ct__map_get(&by_storage, (char *)&ids[i], sizeof *ids)) >= 0)
+            ct__fail(CT_ERR_RUNTIME,
+                     "Some tensors share memory, this will lead to duplicate memory on disk and potential "
+                     "differences when "
+                     "loading them again: {'%s', '%s'}. Clone one of them, or use ct_save_tensors.",
+                     names[other], names[i]);
+        else if (ct__map_put(&by_name, names[i], length, i) &&
+                 ct__map_put(&by_storage, (char *)&ids[i], sizeof *ids, i))
             continue;
         ok = false;
     }
@@ -403,8 +432,8 @@ static bool safe_check(int64_t n, const char *const *names, ct_tensor *const *te
     return ok;
 }
 
-bool ct_save_safetensors(const char *path, int64_t n, const char *const *names, ct_tensor *const *tensors, int64_t n_metadata,
-                         const char *const *metadata)
+bool ct_save_safetensors(const char *path, int64_t n, const char *const *names, ct_tensor *const *tensors,
+                         int64_t n_metadata, const char *const *metadata)
 {
     if (ct__pending() || n < 0)
         return false;

@@ -1,5 +1,6 @@
-/* Where a checkpoint is written: a file that appears under its name whole or not at all (a temporary beside it, synced and
- * renamed), or a callback. A path that is no regular file (a pipe, a device) is written directly. */
+/* Where a checkpoint is written: a file that appears under its name whole or not at all (a temporary beside
+ * it, synced and renamed), or a callback. A path that is no regular file (a pipe, a device) is written
+ * directly. */
 #include "serialize/serialize.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -10,8 +11,8 @@
 
 static bool sink_error(ct__sink *s, const char *doing, int e)
 {
-    ct__fail(CT_ERR_RUNTIME, "PytorchStreamWriter failed %s %s: [Errno %d] %s. %s", doing, s->path, e, strerror(e),
-             s->rename ? "What was there before is untouched." : "");
+    ct__fail(CT_ERR_RUNTIME, "PytorchStreamWriter failed %s %s: [Errno %d] %s. %s", doing, s->path, e,
+             strerror(e), s->rename ? "What was there before is untouched." : "");
     return false;
 }
 
@@ -20,7 +21,8 @@ static uint64_t sink_random(void)
     static atomic_uint_fast64_t counter;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    uint64_t h = (uint64_t)now.tv_nsec * 0x9E3779B97F4A7C15u ^ (uint64_t)getpid() << 20 ^ atomic_fetch_add(&counter, 1) << 44;
+    uint64_t h = (uint64_t)now.tv_nsec * 0x9E3779B97F4A7C15u ^ (uint64_t)getpid() << 20 ^
+                 atomic_fetch_add(&counter, 1) << 44;
     return (h ^ h >> 29) * 0xBF58476D1CE4E5B9u;
 }
 
@@ -46,7 +48,8 @@ bool ct__sink_open(ct__sink *s, const char *path)
     struct stat st;
     bool exists = stat(s->path, &st) == 0;
     if (exists && S_ISDIR(st.st_mode)) {
-        ct__fail(CT_ERR_RUNTIME, "File %s cannot be opened: it is a folder. Give the name of a file in it.", path);
+        ct__fail(CT_ERR_RUNTIME, "File %s cannot be opened: it is a folder. Give the name of a file in it.",
+                 path);
         return false;
     }
     if (exists && !S_ISREG(st.st_mode)) {
@@ -58,8 +61,8 @@ bool ct__sink_open(ct__sink *s, const char *path)
     if (!(s->temporary = ct__alloc((size_t)s->temporary_bytes)))
         return false;
     for (int attempt = 0; attempt < 100 && s->fd < 0; attempt++) {
-        snprintf(s->temporary, (size_t)s->temporary_bytes, "%.*s%s.ctorch-%016llx.tmp", folder, s->path, slash ? "/" : "",
-                 (unsigned long long)sink_random());
+        snprintf(s->temporary, (size_t)s->temporary_bytes, "%.*s%s.ctorch-%016llx.tmp", folder, s->path,
+                 slash ? "/" : "", (unsigned long long)sink_random());
         s->fd = open(s->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (s->fd < 0 && errno != EEXIST && errno != EINTR)
             break;
@@ -68,7 +71,8 @@ bool ct__sink_open(ct__sink *s, const char *path)
         int e = errno;
         s->temporary[0] = 0; /* not ours */
         if (e == ENOENT || e == ENOTDIR) {
-            ct__fail(CT_ERR_RUNTIME, "Parent directory %.*s does not exist.", folder ? folder : 1, folder ? s->path : ".");
+            ct__fail(CT_ERR_RUNTIME, "Parent directory %.*s does not exist.", folder ? folder : 1,
+                     folder ? s->path : ".");
             return false;
         }
         return sink_error(s, "creating a file beside", e);

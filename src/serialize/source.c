@@ -1,5 +1,5 @@
-/* Where a checkpoint is read from: a regular file, read at offsets and never mapped (a file that shrinks meanwhile is an
- * error, not a signal), or memory. */
+/* Where a checkpoint is read from: a regular file, read at offsets and never mapped (a file that shrinks
+ * meanwhile is an error, not a signal), or memory. */
 #include "serialize/serialize.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -63,8 +63,10 @@ bool ct__source_memory(ct__source *s, const void *data, int64_t bytes, const cha
 bool ct__source_read(const ct__source *s, int64_t offset, void *to, int64_t n)
 {
     if (n < 0 || offset < 0 || offset > s->size || n > s->size - offset) {
-        ct__fail(CT_ERR_RUNTIME, "%s ends at byte %lld, where bytes %lld to %lld are needed: it was truncated or is damaged. "
-                 "Copy or save it again.", s->name, (long long)s->size, (long long)offset, (long long)(offset + n));
+        ct__fail(CT_ERR_RUNTIME,
+                 "%s ends at byte %lld, where bytes %lld to %lld are needed: it was truncated or is damaged. "
+                 "Copy or save it again.",
+                 s->name, (long long)s->size, (long long)offset, (long long)(offset + n));
         return false;
     }
     if (s->memory) {
@@ -78,10 +80,11 @@ bool ct__source_read(const ct__source *s, int64_t offset, void *to, int64_t n)
         if (got <= 0) {
             int e = errno;
             if (got < 0)
-                ct__fail(CT_ERR_IO, "[Errno %d] %s: '%s', reading at byte %lld", e, strerror(e), s->name, (long long)offset);
-            else
-                ct__fail(CT_ERR_RUNTIME, "%s became shorter while it was read: now it ends at byte %lld", s->name,
+                ct__fail(CT_ERR_IO, "[Errno %d] %s: '%s', reading at byte %lld", e, strerror(e), s->name,
                          (long long)offset);
+            else
+                ct__fail(CT_ERR_RUNTIME, "%s became shorter while it was read: now it ends at byte %lld",
+                         s->name, (long long)offset);
             return false;
         }
         p += got;

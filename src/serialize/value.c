@@ -1,5 +1,5 @@
-/* The values of a checkpoint: nodes in blocks that a tree owns, so that shared values and cycles need no counting. Also
- * the small string map of this folder. Refuses nothing but wrong kinds. */
+/* The values of a checkpoint: nodes in blocks that a tree owns, so that shared values and cycles need no
+ * counting. Also the small string map of this folder. Refuses nothing but wrong kinds. */
 #include "serialize/serialize.h"
 
 #define VALUE_BLOCK 256
@@ -41,7 +41,8 @@ ct_value *ct__value_new(ct_value_tree *t, ct_value_kind kind)
     if (t->count == t->num_blocks * VALUE_BLOCK) {
         if (t->num_blocks == t->capacity) {
             int64_t capacity = t->capacity ? 2 * t->capacity : 4;
-            ct_value **blocks = ct__realloc(t->blocks, (size_t)t->capacity * sizeof *blocks, (size_t)capacity * sizeof *blocks);
+            ct_value **blocks = ct__realloc(t->blocks, (size_t)t->capacity * sizeof *blocks,
+                                            (size_t)capacity * sizeof *blocks);
             if (!blocks)
                 return NULL;
             t->blocks = blocks;
@@ -90,7 +91,8 @@ bool ct__value_push(ct_value *v, ct_value *item)
 {
     if (v->n == v->capacity) {
         int64_t capacity = v->capacity ? 2 * v->capacity : 4;
-        ct_value **items = ct__realloc(v->items, (size_t)v->capacity * sizeof *items, (size_t)capacity * sizeof *items);
+        ct_value **items =
+            ct__realloc(v->items, (size_t)v->capacity * sizeof *items, (size_t)capacity * sizeof *items);
         if (!items)
             return false;
         v->items = items;
@@ -107,14 +109,18 @@ bool ct__value_is_dict(const ct_value *v)
 
 bool ct__value_has_items(const ct_value *v)
 {
-    return v->kind == CT_VALUE_TUPLE || v->kind == CT_VALUE_SIZE || v->kind == CT_VALUE_LIST || v->kind == CT_VALUE_SET ||
-           ct__value_is_dict(v);
+    return v->kind == CT_VALUE_TUPLE || v->kind == CT_VALUE_SIZE || v->kind == CT_VALUE_LIST ||
+           v->kind == CT_VALUE_SET || ct__value_is_dict(v);
 }
 
 bool ct__value_has_text(const ct_value *v)
 {
     switch (v->kind) {
-    case CT_VALUE_BIG_INT: case CT_VALUE_STRING: case CT_VALUE_BYTES: case CT_VALUE_BYTEARRAY: case CT_VALUE_DTYPE:
+    case CT_VALUE_BIG_INT:
+    case CT_VALUE_STRING:
+    case CT_VALUE_BYTES:
+    case CT_VALUE_BYTEARRAY:
+    case CT_VALUE_DTYPE:
     case CT_VALUE_DEVICE: case CT_VALUE_LAYOUT: case CT_VALUE_GLOBAL: return true;
     default: return false;
     }
@@ -136,7 +142,9 @@ int64_t ct_tree_count(const ct_value_tree *t) { return t ? t->count : 0; }
 ct_value *ct_tree_node(const ct_value_tree *t, int64_t id)
 {
     if (!t || id < 0 || id >= t->count)
-        return t ? ct__fail(CT_ERR_INDEX, "value %lld of a tree with %lld", (long long)id, (long long)t->count) : NULL;
+        return t ? ct__fail(CT_ERR_INDEX, "value %lld of a tree with %lld", (long long)id,
+                            (long long)t->count)
+                 : NULL;
     return &t->blocks[id / VALUE_BLOCK][id % VALUE_BLOCK];
 }
 
@@ -144,16 +152,36 @@ ct_value_kind ct_value_kind_of(const ct_value *v) { return v ? (ct_value_kind)v-
 
 const char *ct_value_kind_name(ct_value_kind kind)
 {
-    static const char *const names[] = {"NoneType", "bool", "int", "int", "float", "complex", "str", "bytes", "bytearray",
-        "tuple", "torch.Size", "list", "set", "dict", "collections.OrderedDict", "collections.Counter", "torch.Tensor",
-        "torch.storage.TypedStorage", "torch.dtype", "torch.device", "torch.layout", "type"};
+    static const char *const names[] = {"NoneType",
+                                        "bool",
+                                        "int",
+                                        "int",
+                                        "float",
+                                        "complex",
+                                        "str",
+                                        "bytes",
+                                        "bytearray",
+                                        "tuple",
+                                        "torch.Size",
+                                        "list",
+                                        "set",
+                                        "dict",
+                                        "collections.OrderedDict",
+                                        "collections.Counter",
+                                        "torch.Tensor",
+                                        "torch.storage.TypedStorage",
+                                        "torch.dtype",
+                                        "torch.device",
+                                        "torch.layout",
+                                        "type"};
     return (size_t)kind < sizeof names / sizeof *names ? names[kind] : "?";
 }
 
 static void value_wrong_kind(const ct_value *v, const char *wanted)
 {
     if (v)
-        ct__fail(CT_ERR_TYPE, "the value is a %s, not %s", ct_value_kind_name((ct_value_kind)v->kind), wanted);
+        ct__fail(CT_ERR_TYPE, "the value is a %s, not %s", ct_value_kind_name((ct_value_kind)v->kind),
+                 wanted);
     else
         ct__fail(CT_ERR_TYPE, "there is no value (NULL) where %s was expected", wanted);
 }
@@ -187,9 +215,10 @@ void ct_value_get_complex(const ct_value *v, double *real, double *imaginary)
 
 const char *ct_value_text(const ct_value *v, int64_t *n)
 {
-    static const char *const storages[CT_NUM_DTYPES] = {"UntypedStorage", "ByteStorage", "CharStorage", "ShortStorage",
-        "IntStorage", "LongStorage", "BoolStorage", "HalfStorage", "BFloat16Storage", "FloatStorage", "DoubleStorage",
-        "ComplexFloatStorage", "ComplexDoubleStorage"};
+    static const char *const storages[CT_NUM_DTYPES] = {
+        "UntypedStorage", "ByteStorage",         "CharStorage",         "ShortStorage",    "IntStorage",
+        "LongStorage",    "BoolStorage",         "HalfStorage",         "BFloat16Storage", "FloatStorage",
+        "DoubleStorage",  "ComplexFloatStorage", "ComplexDoubleStorage"};
     if (v && v->kind == CT_VALUE_STORAGE && v->code < CT_NUM_DTYPES) {
         if (n)
             *n = (int64_t)strlen(storages[v->code]);
@@ -360,8 +389,8 @@ ct_value *ct_tree_size(ct_value_tree *t, ct_ints sizes)
 
 ct_value *ct_tree_container(ct_value_tree *t, ct_value_kind kind)
 {
-    if (kind != CT_VALUE_LIST && kind != CT_VALUE_SET && kind != CT_VALUE_DICT && kind != CT_VALUE_ORDERED_DICT &&
-        kind != CT_VALUE_COUNTER)
+    if (kind != CT_VALUE_LIST && kind != CT_VALUE_SET && kind != CT_VALUE_DICT &&
+        kind != CT_VALUE_ORDERED_DICT && kind != CT_VALUE_COUNTER)
         return ct__fail(CT_ERR_TYPE, "a %s is not a container to fill", ct_value_kind_name(kind));
     return ct__value_new(t, kind);
 }

@@ -1,10 +1,14 @@
-/* Reads zip archives as PyTorch does: one root folder, stored entries, deflated ones through zlib where it is there, ZIP64.
- * Every offset and length of the file is checked against its size before anything is read or allocated by it. Refuses
- * encryption, archives in several parts, other compression methods. */
+/* Reads zip archives as PyTorch does: one root folder, stored entries, deflated ones through zlib where it is
+ * there, ZIP64. Every offset and length of the file is checked against its size before anything is read or
+ * allocated by it. Refuses encryption, archives in several parts, other compression methods. */
 #include "serialize/serialize.h"
 #include <stdio.h>
 
-typedef struct zip_entry { int64_t name, name_bytes, compressed, size, header; uint32_t crc; uint16_t method, flags; } zip_entry;
+typedef struct zip_entry {
+    int64_t name, name_bytes, compressed, size, header;
+    uint32_t crc;
+    uint16_t method, flags;
+} zip_entry;
 
 struct ct_archive {
     ct_object base;
@@ -23,8 +27,11 @@ static uint64_t zip_u64(const void *p) { return zip_u32(p) | (uint64_t)zip_u32((
 
 static bool zip_bad(const ct__source *s, const char *what)
 {
-    ct__fail(CT_ERR_RUNTIME, "PytorchStreamReader failed reading zip archive: %s. %s (%lld bytes) is damaged, was truncated or "
-             "is not a checkpoint: copy it or save it again.", what, s->name, (long long)s->size);
+    ct__fail(CT_ERR_RUNTIME,
+             "PytorchStreamReader failed reading zip archive: %s. %s (%lld bytes) is damaged, was truncated "
+             "or "
+             "is not a checkpoint: copy it or save it again.",
+             what, s->name, (long long)s->size);
     return false;
 }
 
@@ -118,8 +125,9 @@ static bool zip_entry_parse(ct_archive *a, int64_t *at, zip_entry *e)
     uint64_t total = (uint64_t)a->source.size;
     if (header > total || compressed > total - header)
         return zip_bad(&a->source, "an entry outside of the file");
-    *e = (zip_entry){*at + 46, name, (int64_t)compressed, (int64_t)size, (int64_t)header, zip_u32(d + 16), zip_u16(d + 10),
-                     zip_u16(d + 8)};
+    *e = (zip_entry){
+        *at + 46,        name,          (int64_t)compressed, (int64_t)size, (int64_t)header, zip_u32(d + 16),
+        zip_u16(d + 10), zip_u16(d + 8)};
     /* deflate packs at most 1032 bytes into one */
     if (e->method == 0 ? size != compressed : size / 1032 > compressed + 64)
         return zip_bad(&a->source, "an entry whose sizes contradict each other");
@@ -159,14 +167,17 @@ ct_archive *ct__archive_take(ct__source *s)
         if (a->count == 0) {
             const char *slash = memchr(name, '/', (size_t)e->name_bytes);
             if (!slash) {
-                ct__fail(CT_ERR_RUNTIME, "file in archive is not in a subdirectory: %.*s, in %s. It is a zip file, but not a "
-                         "checkpoint.", (int)e->name_bytes, name, a->source.name);
+                ct__fail(CT_ERR_RUNTIME,
+                         "file in archive is not in a subdirectory: %.*s, in %s. It is a zip file, but not a "
+                         "checkpoint.",
+                         (int)e->name_bytes, name, a->source.name);
                 goto fail;
             }
             a->root = e->name;
             a->root_bytes = slash - name;
         }
-        if (ct__map_get(&a->by_name, name, e->name_bytes) < 0 && !ct__map_put(&a->by_name, name, e->name_bytes, a->count))
+        if (ct__map_get(&a->by_name, name, e->name_bytes) < 0 &&
+            !ct__map_put(&a->by_name, name, e->name_bytes, a->count))
             goto fail;
     }
     return a;
@@ -235,13 +246,15 @@ bool ct_archive_read(const ct_archive *a, const char *record, void *to, int64_t 
         return false;
     const zip_entry *e = zip_entry_of(a, record);
     if (!e) {
-        ct__fail(CT_ERR_RUNTIME, "PytorchStreamReader failed locating file %s: file not found. %s is damaged or is not a "
-                 "checkpoint: copy it or save it again.", record, a->source.name);
+        ct__fail(CT_ERR_RUNTIME,
+                 "PytorchStreamReader failed locating file %s: file not found. %s is damaged or is not a "
+                 "checkpoint: copy it or save it again.",
+                 record, a->source.name);
         return false;
     }
     if (n != e->size) {
-        ct__fail(CT_ERR_RUNTIME, "record %s of %s has %lld bytes, not %lld", record, a->source.name, (long long)e->size,
-                 (long long)n);
+        ct__fail(CT_ERR_RUNTIME, "record %s of %s has %lld bytes, not %lld", record, a->source.name,
+                 (long long)e->size, (long long)n);
         return false;
     }
     if (!ct__source_read(&a->source, e->header, header, 30))
@@ -251,13 +264,17 @@ bool ct_archive_read(const ct_archive *a, const char *record, void *to, int64_t 
         return zip_bad(&a->source, "a damaged local header");
     if (e->flags & 1)
         return zip_bad(&a->source, "an encrypted entry");
-    if (e->method == 0 ? !ct__source_read(&a->source, from, to, n)
-                       : e->method == 8 ? !zip_inflate(a, e, from, to) : !zip_bad(&a->source, "an unknown compression method"))
+    if (e->method == 0   ? !ct__source_read(&a->source, from, to, n)
+        : e->method == 8 ? !zip_inflate(a, e, from, to)
+                         : !zip_bad(&a->source, "an unknown compression method"))
         return false;
     /* torch.serialization.set_crc32_options(False) writes 0 */
     if (e->crc != 0 && ct__crc32(0, to, n) != e->crc) {
-        ct__fail(CT_ERR_RUNTIME, "PytorchStreamReader failed reading file %s: decompression failed or CRC32 check failed. %s is "
-                 "damaged: copy it or save it again.", record, a->source.name);
+        ct__fail(CT_ERR_RUNTIME,
+                 "PytorchStreamReader failed reading file %s: decompression failed or CRC32 check failed. %s "
+                 "is "
+                 "damaged: copy it or save it again.",
+                 record, a->source.name);
         return false;
     }
     return true;

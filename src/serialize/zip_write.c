@@ -1,5 +1,5 @@
-/* Writes zip archives as PyTorch does: one root folder, stored entries whose data starts at multiples of 64 bytes, ZIP64
- * where it is needed. Refuses nothing; a failure leaves no file. */
+/* Writes zip archives as PyTorch does: one root folder, stored entries whose data starts at multiples of 64
+ * bytes, ZIP64 where it is needed. Refuses nothing; a failure leaves no file. */
 #include "serialize/serialize.h"
 #include <stdio.h>
 
@@ -70,19 +70,22 @@ static uint8_t *zipw_put(uint8_t *p, uint64_t v, int bytes)
 
 bool ct_archive_add(ct_archive_writer *w, const char *record, const void *bytes, int64_t n)
 {
-    static const char padding[ZIP_ALIGNMENT + 1] = "ZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZ";
+    static const char padding[ZIP_ALIGNMENT + 1] = "ZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZ"
+                                                   "ZZZZZZZ";
     uint8_t header[30], extra[20], entry[46];
     char name[600];
     if (!w || ct__pending())
         return false;
     int64_t name_bytes = snprintf(name, sizeof name, "%s/%s", w->root, record), at = w->sink.position;
     if (n < 0 || name_bytes >= (int64_t)sizeof name) {
-        ct__fail(CT_ERR_VALUE, "a record's name is too long, or its size negative: %.100s, %lld bytes", record, (long long)n);
+        ct__fail(CT_ERR_VALUE, "a record's name is too long, or its size negative: %.100s, %lld bytes",
+                 record, (long long)n);
         return false;
     }
     uint32_t crc = ct__crc32(0, bytes, n);
     bool large = n >= 0xFFFFFFFF, far = at >= 0xFFFFFFFF;
-    int64_t fixed = 30 + name_bytes + (large ? 20 : 0) + 4, pad = (ZIP_ALIGNMENT - (at + fixed) % ZIP_ALIGNMENT) % ZIP_ALIGNMENT;
+    int64_t fixed = 30 + name_bytes + (large ? 20 : 0) + 4,
+            pad = (ZIP_ALIGNMENT - (at + fixed) % ZIP_ALIGNMENT) % ZIP_ALIGNMENT;
     uint8_t *p = header;
     p = zipw_put(p, 0x04034B50, 4);
     p = zipw_put(p, large ? 45 : 20, 2);
@@ -100,7 +103,8 @@ bool ct_archive_add(ct_archive_writer *w, const char *record, const void *bytes,
         ok = ok && ct__sink_write(&w->sink, extra, 20);
     }
     zipw_put(zipw_put(extra, 'F' | 'B' << 8, 2), (uint64_t)pad, 2);
-    ok = ok && ct__sink_write(&w->sink, extra, 4) && ct__sink_write(&w->sink, padding, pad) && ct__sink_write(&w->sink, bytes, n);
+    ok = ok && ct__sink_write(&w->sink, extra, 4) && ct__sink_write(&w->sink, padding, pad) &&
+         ct__sink_write(&w->sink, bytes, n);
     if (!ok)
         return false;
 

@@ -8,7 +8,10 @@
 #include <unistd.h>
 
 static int failures;
-#define CHECK(x) ((x) ? (void)0 : (void)(failures++, fprintf(stderr, "%s:%d: %s (error: %s)\n", __FILE__, __LINE__, #x, ct_error_message())))
+#define CHECK(x) \
+    ((x) ? (void)0 \
+         : (void)(failures++, \
+                  fprintf(stderr, "%s:%d: %s (error: %s)\n", __FILE__, __LINE__, #x, ct_error_message())))
 /* The pending error has this kind and these words; clears it. */
 #define CHECK_ERROR(kind, words) check_error(kind, words, __LINE__)
 
@@ -16,7 +19,8 @@ __attribute__((unused)) static void check_error(ct_error_kind kind, const char *
 {
     if (ct_error() != kind || !strstr(ct_error_message(), words)) {
         failures++;
-        fprintf(stderr, "line %d: expected error %d '%s', got %d '%s'\n", line, kind, words, ct_error(), ct_error_message());
+        fprintf(stderr, "line %d: expected error %d '%s', got %d '%s'\n", line, kind, words, ct_error(),
+                ct_error_message());
     }
     ct_error_clear();
 }
@@ -58,8 +62,8 @@ static char folder[] = "/tmp/ctorch-test-XXXXXX";
 __attribute__((unused)) static const char *in_folder(const char *name)
 {
     static char path[4][1024];
-    static int turn;
-    if (folder[strlen(folder) - 1] == 'X' && !mkdtemp(folder))
+    static int turn, made;
+    if (!made++ && !mkdtemp(folder))
         abort();
     turn = (turn + 1) % 4;
     snprintf(path[turn], 1024, "%s/%s", folder, name);
@@ -104,8 +108,8 @@ __attribute__((unused)) static void describe(ct__text *t, const ct_value *v, int
     case CT_VALUE_TENSOR: {
         ct_tensor *x = ct_value_get_tensor(v);
         ct_ints s = ct_shape_of(x), st = ct_strides_of(x);
-        ct__text_addf(t, "%s(%s %lld [", ct_value_is_parameter(v) ? "parameter" : "tensor", ct_dtype_name(ct_dtype_of(x)),
-                      (long long)ct_storage_offset(x));
+        ct__text_addf(t, "%s(%s %lld [", ct_value_is_parameter(v) ? "parameter" : "tensor",
+                      ct_dtype_name(ct_dtype_of(x)), (long long)ct_storage_offset(x));
         for (int64_t i = 0; i < s.n; i++)
             ct__text_addf(t, "%s%lld", i ? " " : "", (long long)s.v[i]);
         ct__text_add(t, "] [");
@@ -114,13 +118,20 @@ __attribute__((unused)) static void describe(ct__text *t, const ct_value *v, int
         ct__text_add(t, "])");
         break;
     }
-    case CT_VALUE_DTYPE: case CT_VALUE_DEVICE: case CT_VALUE_LAYOUT: case CT_VALUE_GLOBAL: case CT_VALUE_STORAGE:
-        ct__text_addf(t, "<%s>", ct_value_text(v, NULL));
-        break;
+    case CT_VALUE_DTYPE:
+    case CT_VALUE_DEVICE:
+    case CT_VALUE_LAYOUT:
+    case CT_VALUE_GLOBAL:
+    case CT_VALUE_STORAGE: ct__text_addf(t, "<%s>", ct_value_text(v, NULL)); break;
     default: {
         bool dict = ct__value_is_dict(v);
-        ct__text_add(t, v->kind == CT_VALUE_TUPLE ? "(" : v->kind == CT_VALUE_LIST ? "[" : v->kind == CT_VALUE_DICT ? "{" :
-                     v->kind == CT_VALUE_SET ? "set{" : v->kind == CT_VALUE_SIZE ? "Size(" : v->kind == CT_VALUE_COUNTER ? "Counter{" : "Ordered{");
+        ct__text_add(t, v->kind == CT_VALUE_TUPLE     ? "("
+                        : v->kind == CT_VALUE_LIST    ? "["
+                        : v->kind == CT_VALUE_DICT    ? "{"
+                        : v->kind == CT_VALUE_SET     ? "set{"
+                        : v->kind == CT_VALUE_SIZE    ? "Size("
+                        : v->kind == CT_VALUE_COUNTER ? "Counter{"
+                                                      : "Ordered{");
         for (int64_t i = 0; i < ct_value_length(v); i++) {
             if (i)
                 ct__text_add(t, ", ");
@@ -130,7 +141,9 @@ __attribute__((unused)) static void describe(ct__text *t, const ct_value *v, int
             }
             describe(t, ct_value_item(v, i), depth + 1);
         }
-        ct__text_add(t, v->kind == CT_VALUE_LIST ? "]" : v->kind == CT_VALUE_TUPLE || v->kind == CT_VALUE_SIZE ? ")" : "}");
+        ct__text_add(t, v->kind == CT_VALUE_LIST                                ? "]"
+                        : v->kind == CT_VALUE_TUPLE || v->kind == CT_VALUE_SIZE ? ")"
+                                                                                : "}");
     }
     }
     if (ct_value_state(v)) {

@@ -9,7 +9,10 @@ static ct_value *plain_reduce(ct__unpickler *u, ct_value *callable, ct_value *ar
 {
     return ct__checkpoint_hooks.reduce(u, callable, args);
 }
-static bool plain_build(ct__unpickler *u, ct_value *object, ct_value *state) { return ct__checkpoint_hooks.build(u, object, state); }
+static bool plain_build(ct__unpickler *u, ct_value *object, ct_value *state)
+{
+    return ct__checkpoint_hooks.build(u, object, state);
+}
 static ct_value *plain_persistent(ct__unpickler *u, ct_value *id) { return id; }
 static const ct__pickle_hooks plain_hooks = {plain_global, plain_reduce, plain_build, plain_persistent};
 
@@ -35,8 +38,10 @@ static void test_protocols(void)
             continue;
         ct_value_tree *tree = ct_tree_new();
         ct_value *v = unpickle(tree, data, n);
-        snprintf(expected, sizeof expected, "{'a': [1, 2.5, None, True, -7, 0x000010632d5ec76b05], 't': (1, 2, 3, 4), 's': '%s', "
-                 "'u': '\xc3\xa9', 'd': {}, 'n': {1: {2: [3]}}, 'b': bff00}", xs);
+        snprintf(expected, sizeof expected,
+                 "{'a': [1, 2.5, None, True, -7, 0x000010632d5ec76b05], 't': (1, 2, 3, 4), 's': '%s', "
+                 "'u': '\xc3\xa9', 'd': {}, 'n': {1: {2: [3]}}, 'b': bff00}",
+                 xs);
         if (protocol < 2) /* its integer of 67 bits is a decimal number there: refused */
             CHECK_ERROR(CT_ERR_UNPICKLING, "is no integer of 64 bits");
         else
@@ -157,22 +162,49 @@ static void test_writer(void)
 {
     ct_value_tree *t = ct_tree_new(), *u = ct_tree_new();
     ct_value *list = ct_tree_container(t, CT_VALUE_LIST), *dict = ct_tree_container(t, CT_VALUE_ORDERED_DICT);
-    static const int64_t ints[] = {0, 1, 255, 256, 65535, 65536, -1, -128, -129, INT32_MAX, INT32_MIN, 1LL << 31, -(1LL << 31) - 1,
-                                   1LL << 39, (1LL << 39) - 1, -(1LL << 39), INT64_MAX, INT64_MIN};
+    static const int64_t ints[] = {0,
+                                   1,
+                                   255,
+                                   256,
+                                   65535,
+                                   65536,
+                                   -1,
+                                   -128,
+                                   -129,
+                                   INT32_MAX,
+                                   INT32_MIN,
+                                   1LL << 31,
+                                   -(1LL << 31) - 1,
+                                   1LL << 39,
+                                   (1LL << 39) - 1,
+                                   -(1LL << 39),
+                                   INT64_MAX,
+                                   INT64_MIN};
     for (size_t i = 0; i < sizeof ints / sizeof *ints; i++)
         CHECK(ct_value_append(list, ct_tree_int(t, ints[i])));
     CHECK(ct_value_put(dict, ct_tree_string(t, "ints"), list));
     CHECK(ct_value_put(dict, ct_tree_string(t, "same"), list));
     CHECK(ct_value_put(dict, ct_tree_string(t, "self"), dict));
     ct_value *set = ct_tree_container(t, CT_VALUE_SET), *counter = ct_tree_container(t, CT_VALUE_COUNTER);
-    CHECK(ct_value_append(set, ct_tree_string(t, "s")) && ct_value_put(counter, ct_tree_string(t, "c"), ct_tree_int(t, 2)));
-    ct_value *items[] = {set, counter, ct_tree_complex(t, 1, -2), ct_tree_text(t, CT_VALUE_BYTES, "a\xff\0", 3),
-                         ct_tree_text(t, CT_VALUE_BYTEARRAY, "\x80z", 2), ct_tree_dtype(t, CT_FLOAT16), ct_tree_size(t, CT_INTS(2, 3)),
-                         ct_tree_size(t, (ct_ints){0, NULL}), ct_tree_text(t, CT_VALUE_DEVICE, "cuda:1", 6), ct_tree_none(t),
-                         ct_tree_big_int(t, "\1\2\3\4\5\6\7\x08\x09", 9), ct_tree_float(t, 0.1), ct_tree_tuple(t, 0, NULL)};
+    CHECK(ct_value_append(set, ct_tree_string(t, "s")) &&
+          ct_value_put(counter, ct_tree_string(t, "c"), ct_tree_int(t, 2)));
+    ct_value *items[] = {set,
+                         counter,
+                         ct_tree_complex(t, 1, -2),
+                         ct_tree_text(t, CT_VALUE_BYTES, "a\xff\0", 3),
+                         ct_tree_text(t, CT_VALUE_BYTEARRAY, "\x80z", 2),
+                         ct_tree_dtype(t, CT_FLOAT16),
+                         ct_tree_size(t, CT_INTS(2, 3)),
+                         ct_tree_size(t, (ct_ints){0, NULL}),
+                         ct_tree_text(t, CT_VALUE_DEVICE, "cuda:1", 6),
+                         ct_tree_none(t),
+                         ct_tree_big_int(t, "\1\2\3\4\5\6\7\x08\x09", 9),
+                         ct_tree_float(t, 0.1),
+                         ct_tree_tuple(t, 0, NULL)};
     CHECK(ct_value_put(dict, ct_tree_bool(t, true), ct_tree_tuple(t, 13, items)));
     ct_value *state = ct_tree_container(t, CT_VALUE_DICT);
-    CHECK(ct_value_put(state, ct_tree_string(t, "_metadata"), ct_tree_none(t)) && ct_value_set_state(dict, state));
+    CHECK(ct_value_put(state, ct_tree_string(t, "_metadata"), ct_tree_none(t)) &&
+          ct_value_set_state(dict, state));
     ct_value *loop = ct_tree_container(t, CT_VALUE_LIST), *pair = ct_tree_tuple(t, 1, &loop);
     CHECK(ct_value_append(loop, pair) && ct_value_put(dict, ct_tree_string(t, "loop"), pair));
     for (int i = 0; i < 2500; i++)
@@ -181,13 +213,17 @@ static void test_writer(void)
     CHECK(ct__pickle(&p, t, dict));
     ct_value *v = unpickle(u, p.out.s, (int64_t)p.out.length);
     CHECK(v && ct_value_get(v, "ints") == ct_value_get(v, "same") && ct_value_get(v, "self") == v);
-    CHECK(described(ct_value_get(v, "ints"), "[0, 1, 255, 256, 65535, 65536, -1, -128, -129, 2147483647, -2147483648, 2147483648, "
-                    "-2147483649, 549755813888, 549755813887, -549755813888, 9223372036854775807, -9223372036854775808]"));
-    CHECK(described(ct_value_item(v, 3), "(set{'s'}, Counter{'c': 2}, (1,-2), b61ff00, bytearray807a, <float16>, Size(2, 3), Size(), "
-                    "<cuda:1>, None, 0x010203040506070809, 0.10000000000000001, ())"));
+    CHECK(described(ct_value_get(v, "ints"), "[0, 1, 255, 256, 65535, 65536, -1, -128, -129, 2147483647, "
+                                             "-2147483648, 2147483648, "
+                                             "-2147483649, 549755813888, 549755813887, -549755813888, "
+                                             "9223372036854775807, -9223372036854775808]"));
+    CHECK(described(ct_value_item(v, 3), "(set{'s'}, Counter{'c': 2}, (1,-2), b61ff00, bytearray807a, "
+                                         "<float16>, Size(2, 3), Size(), "
+                                         "<cuda:1>, None, 0x010203040506070809, 0.10000000000000001, ())"));
     ct_value *got = ct_value_get(v, "loop");
     CHECK(got && got->kind == CT_VALUE_TUPLE && ct_value_item(ct_value_item(got, 0), 0) == got);
-    CHECK(ct_value_length(ct_value_state(v)) == 2501 && ct_value_kind_of(ct_value_get(ct_value_state(v), "_metadata")) == CT_VALUE_NONE);
+    CHECK(ct_value_length(ct_value_state(v)) == 2501 &&
+          ct_value_kind_of(ct_value_get(ct_value_state(v), "_metadata")) == CT_VALUE_NONE);
     ct__pickle_free(&p);
     CHECK(!ct_value_get(v, "nothing") && ct_ok());
     CHECK(!ct_value_append(v, v));

@@ -24,7 +24,8 @@ static void test_safe_bad(const char *header, int64_t data, const char *words)
 static void test_safe_round_trip(void)
 {
     CT_SCOPE();
-    const char *path = in_folder("net.safetensors"), *names[] = {"b", "a", "steps", "na\"me\n"}, *metadata[] = {"format", "pt"};
+    const char *path = in_folder("net.safetensors"), *names[] = {"b", "a", "steps", "na\"me\n"},
+               *metadata[] = {"format", "pt"};
     ct_tensor *in[] = {ct_tensor_from_doubles((double[]){1, 2, 3, 4, 5, 6}, CT_SHAPE(2, 3), CT_FLOAT32),
                        ct_tensor_from_doubles((double[]){-1, 0.5}, CT_SHAPE(2), CT_FLOAT32),
                        ct_tensor_from_doubles((double[]){7}, (ct_ints){0, NULL}, CT_INT64),
@@ -32,13 +33,17 @@ static void test_safe_round_trip(void)
     CHECK(ct_save_safetensors(path, 4, names, in, 1, metadata));
     ct_value_tree *t = ct_load_safetensors(path);
     ct_value *r = ct_tree_root(t);
-    CHECK(r && described(r, "{'steps': tensor(int64 0 [] []), 'na\"me\n': tensor(float64 0 [1 1] [1 1]), 'a': tensor(float32 0 [2] [1]), "
-                         "'b': tensor(float32 0 [2 3] [3 1])}+{'format': 'pt'}"));
+    CHECK(r && described(r, "{'steps': tensor(int64 0 [] []), 'na\"me\n': tensor(float64 0 [1 1] [1 1]), "
+                            "'a': tensor(float32 0 [2] [1]), "
+                            "'b': tensor(float32 0 [2 3] [3 1])}+{'format': 'pt'}"));
     CHECK(((float *)ct_data(ct_value_get_tensor(ct_value_get(r, "b"))))[5] == 6);
     int64_t n;
     char *bytes = read_file(path, &n);
-    CHECK((uint8_t)bytes[0] % 8 == 0 && find_bytes(bytes, bytes + n, "{\"__metadata__\":{\"format\":\"pt\"},\"steps\":{\"dtype\":\"I64\","
-                                                   "\"shape\":[],\"data_offsets\":[0,8]},", 86));
+    CHECK((uint8_t)bytes[0] % 8 == 0 && find_bytes(bytes, bytes + n,
+                                                   "{\"__metadata__\":{\"format\":\"pt\"},\"steps\":{"
+                                                   "\"dtype\":\"I64\","
+                                                   "\"shape\":[],\"data_offsets\":[0,8]},",
+                                                   86));
     for (int64_t cut = 0; cut < n; cut++) {
         char *piece = malloc((size_t)cut + !cut);
         memcpy(piece, bytes, (size_t)cut);
@@ -76,11 +81,16 @@ int main(void)
     test_safe_bad("{", 0, "invalid JSON");
     test_safe_bad("{} x", 0, "invalid JSON");
     test_safe_bad("{}", 4, "file not fully covered");
-    test_safe_bad("{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4, "invalid shape, data type, or offset for tensor `x`");
-    test_safe_bad("{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, "invalid offset for a tensor");
-    test_safe_bad("{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,8]}}", 4, "invalid shape, data type, or offset");
-    test_safe_bad("{\"x\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", 0, "invalid shape");
-    test_safe_bad("{\"x\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],\"data_offsets\":[0,0]}}", 0, "invalid integer");
+    test_safe_bad("{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4,
+                  "invalid shape, data type, or offset for tensor `x`");
+    test_safe_bad("{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8,
+                  "invalid offset for a tensor");
+    test_safe_bad("{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,8]}}", 4,
+                  "invalid shape, data type, or offset");
+    test_safe_bad("{\"x\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", 0,
+                  "invalid shape");
+    test_safe_bad("{\"x\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],\"data_offsets\":[0,0]}}", 0,
+                  "invalid integer");
     test_safe_bad("{\"x\":{\"dtype\":\"F8_E4M3\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "type F8_E4M3");
     test_safe_bad("{\"__metadata__\":{\"a\":1}}", 0, "expected a string");
     test_safe_bad("{\"a\\ud800\":1}", 0, "invalid escape");

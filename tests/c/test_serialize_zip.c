@@ -38,8 +38,10 @@ static void test_round_trip(void)
 
     ct_archive *a = ct_archive_open(path);
     char small[5], *copy = malloc(sizeof big);
-    CHECK(a && ct_archive_size(a, "data.pkl") == 5 && ct_archive_read(a, "data.pkl", small, 5) && !memcmp(small, "hello", 5));
-    CHECK(ct_archive_size(a, "data/0") == sizeof big && ct_archive_read(a, "data/0", copy, sizeof big) && !memcmp(copy, big, sizeof big));
+    CHECK(a && ct_archive_size(a, "data.pkl") == 5 && ct_archive_read(a, "data.pkl", small, 5) &&
+          !memcmp(small, "hello", 5));
+    CHECK(ct_archive_size(a, "data/0") == sizeof big && ct_archive_read(a, "data/0", copy, sizeof big) &&
+          !memcmp(copy, big, sizeof big));
     CHECK(ct_archive_size(a, "data/1") == 0 && ct_archive_read(a, "data/1", copy, 0));
     CHECK(ct_archive_size(a, "data/299") == 299 && ct_archive_size(a, "data/300") == -1);
     CHECK(!ct_archive_read(a, "nothing", copy, 0));
@@ -51,7 +53,8 @@ static void test_round_trip(void)
     char *bytes = read_file(path, &n), *at = bytes;
     CHECK(memcmp(bytes + 30, "net.v1/data.pkl", 15) == 0);
     for (int found = 0; found < 300 && at; found++) { /* every entry starts at a multiple of 64 */
-        int64_t from = at - bytes + 30 + (uint8_t)at[26] + 256 * (uint8_t)at[27] + (uint8_t)at[28] + 256 * (uint8_t)at[29];
+        int64_t from = at - bytes + 30 + (uint8_t)at[26] + 256 * (uint8_t)at[27] + (uint8_t)at[28] +
+                       256 * (uint8_t)at[29];
         CHECK(from % 64 == 0);
         at = find_bytes(at + 4, bytes + n, "PK\3\4", 4);
     }

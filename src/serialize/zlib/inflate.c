@@ -14,7 +14,8 @@ bool ct__inflate(const void *from, int64_t n_from, void *to, int64_t n_to, const
     int64_t left_in = n_from, left_out = n_to;
     int state = Z_OK;
     while (state == Z_OK) {
-        uInt in_step = (uInt)(left_in < (1 << 30) ? left_in : 1 << 30), out_step = (uInt)(left_out < (1 << 30) ? left_out : 1 << 30);
+        uInt in_step = (uInt)(left_in < (1 << 30) ? left_in : 1 << 30),
+             out_step = (uInt)(left_out < (1 << 30) ? left_out : 1 << 30);
         z.next_in = (Bytef *)in;
         z.avail_in = in_step;
         z.next_out = left_out ? out : spare;
@@ -33,7 +34,10 @@ bool ct__inflate(const void *from, int64_t n_from, void *to, int64_t n_to, const
     inflateEnd(&z);
     if (state == Z_STREAM_END && left_out == 0)
         return true;
-    ct__fail(CT_ERR_RUNTIME, "PytorchStreamReader failed reading file in %s: decompression failed or CRC32 check failed. The file "
-             "is damaged: copy or save it again.", file);
+    ct__fail(CT_ERR_RUNTIME,
+             "PytorchStreamReader failed reading file in %s: decompression failed or CRC32 check failed. The "
+             "file "
+             "is damaged: copy or save it again.",
+             file);
     return false;
 }
