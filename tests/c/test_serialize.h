@@ -163,6 +163,18 @@ __attribute__((unused)) static bool described(const ct_value *v, const char *exp
     return same;
 }
 
+/* The thread's scope keeps what it grew to; let it grow before bytes are counted. Returns the bytes then in use. */
+__attribute__((unused)) static int64_t live_bytes(void)
+{
+    {
+        CT_SCOPE();
+        ct_tensor *t = ct_tensor_from_doubles((double[]){0}, CT_SHAPE(1), CT_FLOAT64);
+        for (int i = 0; i < 5000; i++)
+            ct_adopt(ct_retain(t));
+    }
+    return ct__alloc_live();
+}
+
 static int finish(const char *name)
 {
     printf("%s: %s\n", name, failures ? "FAILED" : "ok");

@@ -263,7 +263,7 @@ static void test_hostile(void)
 /* Loading and saving with each allocation failing in turn: an error, nothing left over. */
 static void test_no_memory(void)
 {
-    int64_t n, m, live = ct__alloc_live();
+    int64_t n, m, live = live_bytes();
     char *good = read_file(golden("everything.pt"), &n);
     for (int64_t fail = 0; fail < 100000; fail++) {
         CT_SCOPE();

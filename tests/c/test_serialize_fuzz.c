@@ -85,7 +85,7 @@ static void fuzz(const char *name, int64_t tries)
 
 int main(void)
 {
-    int64_t live = ct__alloc_live();
+    int64_t live = live_bytes();
     fuzz("everything.pt", 6000);
     fuzz("training.pt", 4000);
     fuzz("legacy.pt", 6000);

@@ -238,7 +238,7 @@ static void test_writer(void)
 
 int main(void)
 {
-    int64_t live = ct__alloc_live();
+    int64_t live = live_bytes();
     test_protocols();
     test_opcodes();
     test_bombs();

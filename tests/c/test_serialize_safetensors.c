@@ -76,7 +76,7 @@ static void test_safe_round_trip(void)
 
 int main(void)
 {
-    int64_t live = ct__alloc_live();
+    int64_t live = live_bytes();
     test_safe_round_trip();
     test_safe_bad("{", 0, "invalid JSON");
     test_safe_bad("{} x", 0, "invalid JSON");

@@ -76,7 +76,7 @@ static bool refuse_late(const void *bytes, int64_t n, void *data) { return (*(in
 static void test_failures(void)
 {
     const char *path = in_folder("kept.pt");
-    int64_t n, live = ct__alloc_live(), left = 20000;
+    int64_t n, live = live_bytes(), left = 20000;
     static char big[1 << 20];
     FILE *f = fopen(path, "wb");
     fputs("the old file", f);
