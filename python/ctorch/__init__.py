@@ -33,6 +33,10 @@ _modules = ('nn', 'optim', 'autograd', 'cuda', 'utils', 'vision', 'backends', 'r
 _names = {name: home for home, names in _homes.items() for name in names.split()}
 
 
+for _name in (*_homes['.autograd'].split(), *_homes['.serialization'].split(), 'functional'):
+    globals().pop(_name, None)
+
+
 def __getattr__(name):
     home = _names.get(name)
     if home is not None:

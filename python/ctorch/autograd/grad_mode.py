@@ -112,7 +112,7 @@ class set_grad_enabled(_ContextDecorator):
         _set(self.mode)
 
     def __repr__(self):
-        return f'{type(self).__name__}(mode={self.mode})'
+        return f'torch.autograd.grad_mode.set_grad_enabled(mode={self.mode})'
 
     def clone(self):
         return type(self)(self.mode)

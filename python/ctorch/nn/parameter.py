@@ -21,9 +21,6 @@ class Parameter(Tensor):
         from ..autograd import no_grad
         with no_grad():
             copy = type(self)(self.data.clone(), self.requires_grad)
-        if self.grad is not None:
-            import copy as _copy
-            copy.grad = _copy.deepcopy(self.grad, memo)
         memo[key] = copy
         return copy
 

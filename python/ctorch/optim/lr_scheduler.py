@@ -52,8 +52,10 @@ class LRScheduler:
         else:
             for i, group in enumerate(optimizer.param_groups):
                 if 'initial_lr' not in group:
-                    raise KeyError(f"param 'initial_lr' is not specified in param_groups[{i}] when resuming an "
-                                   'optimizer')
+                    raise KeyError(f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler "
+                                   "with last_epoch >= 0.\nThis typically happens when:\n1. You're trying to resume "
+                                   "training from a checkpoint but haven't properly loaded the optimizer state\n2. "
+                                   "You're using last_epoch >= 0 for a fresh training run (not recommended)")
         self.base_lrs = [group['initial_lr'] for group in optimizer.param_groups]
         self.last_epoch = last_epoch
         _counting(optimizer)
@@ -540,8 +542,17 @@ class CyclicLR(LRScheduler):
 
     def state_dict(self):
         state = super().state_dict()
-        state.pop('_scale_fn_custom')
+        custom = state.pop('_scale_fn_custom')
+        plain = custom is None or type(custom).__name__ in ('function', 'builtin_function_or_method')
+        state['_scale_fn_custom'] = None if plain else custom.__dict__.copy()
         return state
+
+    def load_state_dict(self, state_dict):
+        state_dict = dict(state_dict)
+        custom = state_dict.pop('_scale_fn_custom', None)
+        super().load_state_dict(state_dict)
+        if custom is not None:
+            self._scale_fn_custom.__dict__.update(custom)
 
 
 class ReduceLROnPlateau(LRScheduler):
@@ -638,8 +649,7 @@ class SequentialLR(LRScheduler):
 
     def __init__(self, optimizer, schedulers, milestones, last_epoch=-1):
         if len(schedulers) < 1:
-            raise ValueError(f'{type(self).__name__} expects at least one scheduler to be chained, but got no '
-                             'scheduler.')
+            raise ValueError(f'{type(self).__name__} expects at least one scheduler, but got no scheduler.')
         for i, s in enumerate(schedulers):
             if not hasattr(s, 'optimizer'):
                 raise TypeError(f'{type(self).__name__} at index {i} should have `optimizer` as its attribute.')

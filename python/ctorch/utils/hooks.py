@@ -114,6 +114,12 @@ class BackwardHook:
                 full = changed
         self.grad_outputs = full
         if self.input_index is None:
+            if self.hooks:
+                import warnings
+                warnings.warn('Full backward hook is firing when gradients are computed with respect to module outputs '
+                              'since no inputs require gradients. See https://docs.pytorch.org/docs/main/generated/'
+                              'torch.nn.Module.html#torch.nn.Module.register_full_backward_hook for more details.',
+                              stacklevel=5)
             for hook in self.hooks:
                 if hook(self.module, (None,) * max(self.n_inputs, 0), full) is not None:
                     raise RuntimeError('Backward hook for Modules where no input requires gradient should always '

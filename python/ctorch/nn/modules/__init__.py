@@ -22,3 +22,5 @@ from .loss import (
     L1Loss, MSELoss, NLLLoss, NLLLoss2d, CrossEntropyLoss, PoissonNLLLoss, GaussianNLLLoss, KLDivLoss, BCELoss,
     BCEWithLogitsLoss, SmoothL1Loss, HuberLoss, HingeEmbeddingLoss, SoftMarginLoss, MultiLabelSoftMarginLoss,
     MultiMarginLoss, MarginRankingLoss, CosineEmbeddingLoss, TripletMarginLoss)
+
+__all__ = [name for name, value in list(globals().items()) if isinstance(value, type)]

@@ -1,5 +1,5 @@
 """Parameters as one vector and back."""
-from ..._backend import Tensor, _C
+from ..._backend import Tensor, typename, _C
 
 
 def parameters_to_vector(parameters):
@@ -10,7 +10,7 @@ def parameters_to_vector(parameters):
 def vector_to_parameters(vec, parameters):
     """Makes slices of the vector the parameters' data. TypeError if vec is no tensor."""
     if not isinstance(vec, Tensor):
-        raise TypeError(f'expected torch.Tensor, but got: {type(vec)}')
+        raise TypeError(f'expected torch.Tensor, but got: {typename(vec)}')
     at = 0
     for p in parameters:
         n = p.numel()
