@@ -1,12 +1,48 @@
 /* Convolutions, f32 and f64: forward, input's gradient, weight's gradient, bias's gradient. See kernels/conv.h for the contract.
- * Methods: `cols` (columns and a matrix product) does every shape. */
+ * Methods: `cols` (columns and a matrix product) does every shape; `rows` and `lanes` (conv_direct.h) are for few channels. */
 #include "kernels/cpu/vec.h"
 
-enum { CONV_COLS };
+enum { CONV_COLS, CONV_ROWS, CONV_LANES };
+
+#if VEC_BYTES == 64
+#define CONV_O 8
+#define CONV_W 3
+#define CONV_PIXELS 10
+#define CONV_DW_O 6
+#define CONV_DW_T 4
+#elif VEC_BYTES == 32
+#define CONV_O 6
+#define CONV_W 2
+#define CONV_PIXELS 10
+#define CONV_DW_O 6
+#define CONV_DW_T 2
+#else
+#define CONV_O 4
+#define CONV_W 2
+#define CONV_PIXELS 8
+#define CONV_DW_O 3
+#define CONV_DW_T 3
+#endif
 
 static int64_t conv_ceil(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t conv_min(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t conv_max(int64_t a, int64_t b) { return a > b ? a : b; }
+
+static void *conv_align(void *p) { return (void *)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
+
+/* How the direct methods see the rows of x that one task reads: as they lie, or copied with zeros around them. */
+typedef struct conv_frame {
+    bool copy;
+    int64_t pitch, plane;
+} conv_frame;
+
+static conv_frame conv_frame_of(const ct__conv_plan *p)
+{
+    const ct__conv_shape *s = &p->s;
+    int64_t high = (s->oh - 1) * s->sh + (s->kh - 1) * s->dh + 1, wide = (s->ow - 1) * s->sw + (s->kw - 1) * s->dw + 1;
+    if (!s->ph && !s->pw && high <= s->h && wide <= s->w) return (conv_frame){false, s->w, s->h * s->w};
+    return (conv_frame){true, wide, ((p->rows - 1) * s->sh + (s->kh - 1) * s->dh + 1) * wide};
+}
 
 static void conv_plan_cols(ct__conv_plan *p, int64_t size)
 {
@@ -44,23 +80,76 @@ static void conv_plan_cols(ct__conv_plan *p, int64_t size)
     p->partial_bytes = p->chunks > 1 ? p->chunks * weight : 0;
 }
 
+/* The direct methods, where they are the faster: p->method says which, or CONV_COLS. */
+static void conv_plan_direct(ct__conv_plan *p, int64_t size, int64_t lanes)
+{
+    const ct__conv_shape *s = &p->s;
+    int64_t taps = s->kh * s->kw, cg = s->c / s->groups, og = s->o / s->groups, depth = cg * taps, plane = s->oh * s->ow;
+    if (!og || !depth || !plane || !s->n || depth > 4096 || s->h * s->w * cg > (1 << 30)) return;
+    int64_t across = conv_ceil(s->ow, lanes) * lanes, upward = conv_ceil(og, lanes) * lanes;
+    bool rows = s->sw == 1 && og <= 16 && across * og <= upward * s->ow;
+    int64_t cost = depth * og * s->ow; /* of an output row */
+    if (p->dir == CT__CONV_FWD) {
+        if (!rows && (og > 2 * lanes || (taps == 1 && s->sw == 1))) return;
+        p->method = rows ? CONV_ROWS : CONV_LANES;
+        p->rows = conv_max(1, conv_min(s->oh, (1 << 19) / cost));
+        if (!rows) p->rows = conv_max(1, conv_min(p->rows, 1024 / s->ow));
+        p->blocks = conv_ceil(s->oh, p->rows);
+        p->rows = conv_ceil(s->oh, p->blocks);
+        p->tasks = s->n * s->groups * p->blocks;
+        p->task_cost = cost * p->rows;
+        conv_frame f = conv_frame_of(p);
+        p->work_bytes = (f.copy ? cg * f.plane * size : 0) + 128;
+        if (rows) {
+            p->shared_bytes = depth * 8 + s->o * depth * size;
+        } else {
+            p->work_bytes += conv_ceil(p->rows * s->ow, lanes) * lanes * lanes * size;
+            p->shared_bytes = s->groups * upward * depth * size + 64;
+        }
+        return;
+    }
+    if (p->dir != CT__CONV_DW) return;
+    bool lanes_can = s->sw == 1 && s->dw == 1 && (s->kw == 3 || s->kw == 5) && og <= 4 * lanes && plane <= 4096;
+    if (s->sw != 1 || (!(rows && plane >= 64) && !lanes_can)) return;
+    p->method = rows ? CONV_ROWS : CONV_LANES;
+    p->blocks = 1;
+    int64_t weight = s->o * depth * size, image = cost * s->oh;
+    int64_t most = conv_max(1, conv_min(16, (1 << 22) / weight)); /* chunks of images */
+    p->chunk = conv_max(conv_ceil(s->n, most), conv_min(s->n, (1 << 20) / image));
+    p->chunks = conv_ceil(s->n, p->chunk);
+    p->chunk = conv_ceil(s->n, p->chunks);
+    p->chunks = conv_ceil(s->n, p->chunk);
+    p->tasks = p->chunks * s->groups;
+    p->task_cost = image * p->chunk;
+    p->partial_bytes = p->chunks > 1 ? p->chunks * weight : 0;
+    p->rows = s->oh;
+    conv_frame f = conv_frame_of(p);
+    p->work_bytes = (f.copy ? cg * f.plane * size : 0) + 128;
+    if (rows) p->work_bytes += (depth + 8) * 8;
+    else p->work_bytes += (upward * depth + plane * lanes + lanes * lanes) * size;
+}
+
 static void conv_plan(ct__conv_plan *p, const ct__conv_shape *s, ct__conv_dir dir, bool f64)
 {
     memset(p, 0, sizeof *p);
     p->s = *s;
     p->dir = dir;
     p->f64 = f64;
-    conv_plan_cols(p, f64 ? 8 : 4);
+    conv_plan_direct(p, f64 ? 8 : 4, f64 ? VD_N : VF_N);
+    if (p->method == CONV_COLS) conv_plan_cols(p, f64 ? 8 : 4);
 }
 
 #define vf_ vf
 #define vd_ vd
+#define vf_COLS VF_COLUMNS
+#define vd_COLS VD_COLUMNS
 
 #define T float
 #define VN VF_N
 #define V(op) vf_##op
 #define G(name) conv_f32_##name
 #define GEMM CT_LEVEL(ct__gemm_f32)
+#include "kernels/cpu/conv_direct.h"
 #include "kernels/cpu/conv_body.h"
 #undef T
 #undef VN
@@ -73,6 +162,7 @@ static void conv_plan(ct__conv_plan *p, const ct__conv_shape *s, ct__conv_dir di
 #define V(op) vd_##op
 #define G(name) conv_f64_##name
 #define GEMM CT_LEVEL(ct__gemm_f64)
+#include "kernels/cpu/conv_direct.h"
 #include "kernels/cpu/conv_body.h"
 #undef T
 #undef VN

@@ -109,25 +109,32 @@ static void G(cols_dw)(const ct__conv_plan *p, const T *x, const T *gy, T *gw, i
 
 static void G(prepare)(const ct__conv_plan *p, const T *w, void *shared)
 {
-    (void)p, (void)w, (void)shared;
+    if (p->method == CONV_ROWS) G(rows_prepare)(p, w, shared);
+    if (p->method == CONV_LANES) G(lanes_prepare)(p, w, shared);
 }
 
 static void G(run)(const ct__conv_plan *p, const T *in, const T *w, const T *bias, T *out, const void *shared, int64_t t0,
                    int64_t t1, void *work)
 {
-    T *aligned = (T *)(((uintptr_t)work + 63) & ~(uintptr_t)63);
+    T *aligned = conv_align(work);
     for (int64_t t = t0; t < t1; t++) {
-        if (p->dir == CT__CONV_FWD) G(cols_fwd)(p, in, w, bias, out, t, aligned);
+        if (p->method == CONV_ROWS) G(rows_fwd)(p, in, bias, out, shared, t, aligned);
+        else if (p->method == CONV_LANES) G(lanes_fwd)(p, in, bias, out, shared, t, aligned);
+        else if (p->dir == CT__CONV_FWD) G(cols_fwd)(p, in, w, bias, out, t, aligned);
         else G(cols_dx)(p, in, w, bias, out, t, aligned);
     }
 }
 
 static void G(dw)(const ct__conv_plan *p, const T *x, const T *gy, void *partial, T *gw, int64_t t0, int64_t t1, void *work)
 {
-    T *aligned = (T *)(((uintptr_t)work + 63) & ~(uintptr_t)63);
+    T *aligned = conv_align(work);
     int64_t size = p->s.o * (p->s.c / p->s.groups) * p->s.kh * p->s.kw, each = p->blocks * p->s.groups;
-    for (int64_t t = t0; t < t1; t++)
-        G(cols_dw)(p, x, gy, p->partial_bytes ? (T *)partial + t / each * size : gw, t, aligned);
+    for (int64_t t = t0; t < t1; t++) {
+        T *out = p->partial_bytes ? (T *)partial + t / each * size : gw;
+        if (p->method == CONV_ROWS) G(rows_dw)(p, x, gy, out, t, aligned);
+        else if (p->method == CONV_LANES) G(lanes_dw)(p, x, gy, out, t, aligned);
+        else G(cols_dw)(p, x, gy, out, t, aligned);
+    }
 }
 
 static void G(dw_sum)(const ct__conv_plan *p, const void *partial, T *gw, int64_t e0, int64_t e1)

@@ -9,18 +9,21 @@
 #define GEMM_NV 3
 #define GEMM_DOT_ACC 16
 #define GEMM_L2 (1 << 20)
+#define GEMM_PANEL (480 * 4) /* bytes of a row of B in packed form */
 #elif VEC_BYTES == 32
 #define GEMM_MR 6
 #define GEMM_NV 2
 #define GEMM_DOT_ACC 12
 #define GEMM_L2 (1 << 19)
+#define GEMM_PANEL (384 * 4)
 #else
 #define GEMM_MR 4
 #define GEMM_NV 2
 #define GEMM_DOT_ACC 8
 #define GEMM_L2 (1 << 19)
+#define GEMM_PANEL (384 * 4)
 #endif
-#define GEMM_KC ((int64_t)256)
+#define GEMM_KC ((int64_t)384)
 #define GEMM_MC ((int64_t)96)
 
 enum { GEMM_PLAIN, GEMM_DIRECT, GEMM_DOTS, GEMM_PACKED };
@@ -46,7 +49,7 @@ static int gemm_method(size_t size, bool ta, bool tb, int64_t m, int64_t n, int6
 #define V(op) vf_##op
 #define G(name) gemm_f32_##name
 #define GEMM_NR (GEMM_NV * VF_N)
-#define GEMM_NC ((int64_t)(GEMM_L2 / 2 / (256 * 4) / GEMM_NR * GEMM_NR))
+#define GEMM_NC ((int64_t)(GEMM_PANEL / (int)sizeof(T) / GEMM_NR * GEMM_NR))
 #include "kernels/cpu/gemm_body.h"
 #undef T
 #undef VN
@@ -60,7 +63,7 @@ static int gemm_method(size_t size, bool ta, bool tb, int64_t m, int64_t n, int6
 #define V(op) vd_##op
 #define G(name) gemm_f64_##name
 #define GEMM_NR (GEMM_NV * VD_N)
-#define GEMM_NC ((int64_t)(GEMM_L2 / 2 / (256 * 8) / GEMM_NR * GEMM_NR))
+#define GEMM_NC ((int64_t)(GEMM_PANEL / (int)sizeof(T) / GEMM_NR * GEMM_NR))
 #include "kernels/cpu/gemm_body.h"
 #undef T
 #undef VN

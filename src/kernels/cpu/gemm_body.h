@@ -14,6 +14,11 @@ CT_KINLINE void G(tile)(const int mr, const int nv, const bool cols, const bool 
     for (int i = 0; i < mr; i++)
 #pragma GCC unroll 8
         for (int j = 0; j < nv; j++) acc[i][j] = V(zero)();
+    if (k >= 64)
+#pragma GCC unroll 8
+        for (int i = 0; i < mr; i++)
+#pragma GCC unroll 8
+            for (int j = 0; j < nv; j++) __builtin_prefetch(c + i * ldc + j * VN, 1);
     if (cols) {
         for (int64_t p = 0; p < k; p++, a += lda, b += ldb) {
             V() w[8];

@@ -1,0 +1,458 @@
+/* One element type's direct convolutions, for few channels: no columns in memory. The includer defines T, V(op), VN, G(name),
+ * CONV_O (most output channels of a `rows` tile) and CONV_W (most vectors of one).
+ * `rows`: lanes along an output row (stride 1 across), weights broadcast. `lanes`: lanes along output channels, pixels broadcast.
+ * Both read x where it lies, or a padded copy of the rows that a task needs. */
+
+/* Where a task reads x: rows `pitch` apart, channels `plane` apart. */
+typedef struct G(view) {
+    const T *x;
+    int64_t pitch, plane;
+} G(view);
+
+/* Output rows [i0, i1) of `channels` planes at x. `buffer` holds channels * conv_padded(p).. elements where a copy is needed. */
+static G(view) G(see)(const ct__conv_plan *p, const T *x, int64_t channels, int64_t i0, int64_t i1, T *buffer)
+{
+    const ct__conv_shape *s = &p->s;
+    conv_frame f = conv_frame_of(p);
+    if (!f.copy) return (G(view)){x + i0 * s->sh * s->w, s->w, s->h * s->w};
+    int64_t rows = (i1 - i0 - 1) * s->sh + (s->kh - 1) * s->dh + 1, from = i0 * s->sh - s->ph;
+    int64_t lo = conv_min(s->pw, f.pitch), hi = conv_min(f.pitch, s->w + s->pw);
+    for (int64_t k = 0; k < channels; k++)
+        for (int64_t r = 0; r < rows; r++) {
+            T *to = buffer + k * f.plane + r * f.pitch;
+            int64_t row = from + r, j = 0;
+            if (row < 0 || row >= s->h) {
+                for (; j < f.pitch; j++) to[j] = 0;
+                continue;
+            }
+            const T *in = x + (k * s->h + row) * s->w - s->pw;
+            for (; j < lo; j++) to[j] = 0;
+            for (; j + VN <= hi; j += VN) V(store)(to + j, V(load)(in + j));
+            for (; j < hi; j++) to[j] = in[j];
+            for (; j < f.pitch; j++) to[j] = 0;
+        }
+    return (G(view)){buffer, f.pitch, f.plane};
+}
+
+/* ---- forward, rows ---- */
+
+typedef void (*G(rows_fn))(const T *x, const int64_t *off, int64_t depth, const T *w, const T *bias, T *y, int64_t plane, int64_t last);
+
+CT_KINLINE void G(rows_tile)(const int mr, const int nv, const T *x, const int64_t *off, int64_t depth, const T *w, const T *bias, T *y,
+                             int64_t plane, int64_t last)
+{
+    V() acc[8][4];
+    V(mask) mask = V(tail)(last);
+#pragma GCC unroll 8
+    for (int i = 0; i < mr; i++) {
+        V() first = V(set1)(bias ? bias[i] : 0);
+#pragma GCC unroll 4
+        for (int j = 0; j < nv; j++) acc[i][j] = first;
+    }
+    for (int64_t k = 0; k < depth; k++, w += mr) {
+        const T *in = x + off[k];
+        V() v[4];
+#pragma GCC unroll 4
+        for (int j = 0; j < nv; j++) {
+            v[j] = j == nv - 1 ? V(loadm)(in + j * VN, mask) : V(load)(in + j * VN);
+            VEC_PIN(v[j]);
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < mr; i++) {
+            V() a = V(set1)(w[i]);
+            if (nv > 1) VEC_PIN(a);
+#pragma GCC unroll 4
+            for (int j = 0; j < nv; j++) acc[i][j] = V(fma)(a, v[j], acc[i][j]);
+        }
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < mr; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < nv; j++) {
+            if (j == nv - 1) V(storem)(y + i * plane + j * VN, acc[i][j], mask);
+            else V(store)(y + i * plane + j * VN, acc[i][j]);
+        }
+}
+
+#define CONV_ROWS(MR, NV) \
+    static void G(rows_##MR##_##NV)(const T *x, const int64_t *off, int64_t depth, const T *w, const T *bias, T *y, int64_t plane, \
+                                    int64_t last) { G(rows_tile)(MR, NV, x, off, depth, w, bias, y, plane, last); }
+#define CONV_ROWS_OF(MR) CONV_ROWS(MR, 1) CONV_ROWS(MR, 2) CONV_ROWS(MR, 3)
+#define CONV_ROWS_USE(MR) {G(rows_##MR##_1), G(rows_##MR##_2), G(rows_##MR##_3)}
+CONV_ROWS_OF(1) CONV_ROWS_OF(2) CONV_ROWS_OF(3) CONV_ROWS_OF(4)
+#if CONV_O > 4
+CONV_ROWS_OF(5) CONV_ROWS_OF(6)
+#endif
+#if CONV_O > 6
+CONV_ROWS_OF(7) CONV_ROWS_OF(8)
+#endif
+static const G(rows_fn) G(rows_table)[CONV_O][3] = {
+    CONV_ROWS_USE(1), CONV_ROWS_USE(2), CONV_ROWS_USE(3), CONV_ROWS_USE(4),
+#if CONV_O > 4
+    CONV_ROWS_USE(5), CONV_ROWS_USE(6),
+#endif
+#if CONV_O > 6
+    CONV_ROWS_USE(7), CONV_ROWS_USE(8),
+#endif
+};
+
+/* shared: offsets [depth], then for each group and block of channels [depth][channels of the block]. */
+static void G(rows_prepare)(const ct__conv_plan *p, const T *w, void *shared)
+{
+    const ct__conv_shape *s = &p->s;
+    conv_frame f = conv_frame_of(p);
+    int64_t cg = s->c / s->groups, og = s->o / s->groups, depth = cg * s->kh * s->kw, blocks = conv_ceil(og, CONV_O);
+    int64_t *off = shared;
+    for (int64_t k = 0; k < cg; k++)
+        for (int64_t a = 0; a < s->kh; a++)
+            for (int64_t b = 0; b < s->kw; b++) *off++ = k * f.plane + a * s->dh * f.pitch + b * s->dw;
+    T *to = (T *)off;
+    for (int64_t g = 0; g < s->groups; g++)
+        for (int64_t b = 0; b < blocks; b++)
+            for (int64_t k = 0; k < depth; k++)
+                for (int64_t m = b * og / blocks; m < (b + 1) * og / blocks; m++) *to++ = w[(g * og + m) * depth + k];
+}
+
+static void G(rows_fwd)(const ct__conv_plan *p, const T *x, const T *bias, T *y, const void *shared, int64_t t, T *work)
+{
+    const ct__conv_shape *s = &p->s;
+    int64_t cg = s->c / s->groups, og = s->o / s->groups, depth = cg * s->kh * s->kw, plane = s->oh * s->ow;
+    int64_t block = t % p->blocks, g = t / p->blocks % s->groups, b = t / p->blocks / s->groups;
+    int64_t i0 = block * p->rows, i1 = conv_min(s->oh, i0 + p->rows);
+    G(view) in = G(see)(p, x + (b * s->c + g * cg) * s->h * s->w, cg, i0, i1, work);
+    const int64_t *off = shared;
+    const T *w = (const T *)(off + depth) + g * og * depth;
+    int64_t ob = conv_ceil(og, CONV_O), vectors = conv_ceil(s->ow, VN), parts = conv_ceil(vectors, CONV_W);
+    T *out = y + (b * s->o + g * og) * plane;
+    for (int64_t q = 0; q < ob; q++) {
+        int64_t m0 = q * og / ob, m1 = (q + 1) * og / ob;
+        for (int64_t i = i0; i < i1; i++)
+            for (int64_t part = 0; part < parts; part++) {
+                int64_t v0 = part * vectors / parts, v1 = (part + 1) * vectors / parts;
+                G(rows_table)[m1 - m0 - 1][v1 - v0 - 1](in.x + (i - i0) * s->sh * in.pitch + v0 * VN, off, depth, w + m0 * depth,
+                                                        bias ? bias + g * og + m0 : NULL, out + m0 * plane + i * s->ow + v0 * VN, plane,
+                                                        conv_min(VN, s->ow - (v1 - 1) * VN));
+            }
+    }
+}
+
+/* ---- forward, lanes ---- */
+
+/* `mr` pixels of a row. w: [channel][kh][kw][VN]. kw > 0: known, dw = 1 and sw = 1; else read from the shape. */
+CT_KINLINE void G(lanes_tile)(const int mr, const int kw, const ct__conv_shape *s, const T *x, int64_t pitch, int64_t plane, int64_t channels,
+                              const T *w, V() first, T *y)
+{
+    V() acc[10];
+#pragma GCC unroll 10
+    for (int i = 0; i < mr; i++) acc[i] = first;
+    for (int64_t k = 0; k < channels; k++, x += plane) {
+        const T *row = x;
+        for (int64_t a = 0; a < s->kh; a++, row += s->dh * pitch) {
+            if (kw) {
+                V() v[8];
+#pragma GCC unroll 8
+                for (int q = 0; q < kw; q++) {
+                    v[q] = V(load)(w + q * VN);
+                    VEC_PIN(v[q]);
+                }
+#pragma GCC unroll 16
+                for (int j = 0; j < mr + kw - 1; j++) {
+                    V() e = V(set1)(row[j]);
+                    VEC_PIN(e);
+#pragma GCC unroll 8
+                    for (int q = 0; q < kw; q++)
+                        if (j - q >= 0 && j - q < mr) acc[j - q] = V(fma)(e, v[q], acc[j - q]);
+                }
+                w += kw * VN;
+            } else {
+                const T *in = row;
+                for (int64_t q = 0; q < s->kw; q++, in += s->dw, w += VN) {
+                    V() v = V(load)(w);
+                    VEC_PIN(v);
+#pragma GCC unroll 10
+                    for (int i = 0; i < mr; i++) acc[i] = V(fma)(V(set1)(in[i * s->sw]), v, acc[i]);
+                }
+            }
+        }
+    }
+#pragma GCC unroll 10
+    for (int i = 0; i < mr; i++) V(store)(y + i * VN, acc[i]);
+}
+
+typedef void (*G(lanes_fn))(const ct__conv_shape *s, const T *x, int64_t pitch, int64_t plane, int64_t channels, const T *w, V() first, T *y);
+#define CONV_LANES(MR, KW) \
+    static void G(lanes_##MR##_##KW)(const ct__conv_shape *s, const T *x, int64_t pitch, int64_t plane, int64_t channels, const T *w, \
+                                     V() first, T *y) { G(lanes_tile)(MR, KW, s, x, pitch, plane, channels, w, first, y); }
+#define CONV_LANES_OF(MR) CONV_LANES(MR, 0) CONV_LANES(MR, 3) CONV_LANES(MR, 5)
+#define CONV_LANES_USE(MR) {G(lanes_##MR##_0), G(lanes_##MR##_3), G(lanes_##MR##_5)}
+CONV_LANES_OF(1) CONV_LANES_OF(2) CONV_LANES_OF(3) CONV_LANES_OF(4) CONV_LANES_OF(5)
+CONV_LANES_OF(6) CONV_LANES_OF(7) CONV_LANES_OF(8) CONV_LANES_OF(9) CONV_LANES_OF(10)
+static const G(lanes_fn) G(lanes_table)[10][3] = {CONV_LANES_USE(1), CONV_LANES_USE(2), CONV_LANES_USE(3), CONV_LANES_USE(4), CONV_LANES_USE(5),
+    CONV_LANES_USE(6), CONV_LANES_USE(7), CONV_LANES_USE(8), CONV_LANES_USE(9), CONV_LANES_USE(10)};
+
+/* shared: for each group and VN of its channels (zeros beyond) [depth][VN]. */
+static void G(lanes_prepare)(const ct__conv_plan *p, const T *w, void *shared)
+{
+    const ct__conv_shape *s = &p->s;
+    int64_t cg = s->c / s->groups, og = s->o / s->groups, depth = cg * s->kh * s->kw;
+    T *to = conv_align(shared);
+    for (int64_t g = 0; g < s->groups; g++)
+        for (int64_t m = 0; m < og; m += VN, to += depth * VN) {
+            const T *from = w + (g * og + m) * depth;
+            int64_t rows = conv_min(VN, og - m), k = 0;
+            if (rows == VN)
+                for (; k + V(COLS) <= depth; k += V(COLS)) {
+                    V() col[4];
+                    V(columns)(col, from + k, depth);
+                    for (int q = 0; q < V(COLS); q++) V(store)(to + (k + q) * VN, col[q]);
+                }
+            for (; k < depth; k++)
+                for (int64_t l = 0; l < VN; l++) to[k * VN + l] = l < rows ? from[l * depth + k] : 0;
+        }
+}
+
+/* out[l * plane + j] = tile[j * VN + l] for l < count, j < pixels; the tile has room for pixels rounded up to VN. */
+static void G(lanes_out)(const T *tile, int64_t pixels, int64_t count, T *out, int64_t plane)
+{
+    for (int64_t j = 0; j < pixels; j += VN) {
+        V(mask) mask = V(tail)(pixels - j < VN ? pixels - j : VN);
+        for (int64_t l = 0; l < count; l += V(COLS)) {
+            V() col[4];
+            V(columns)(col, tile + j * VN + l, VN);
+            for (int q = 0; q < V(COLS) && l + q < count; q++) {
+                if (pixels - j >= VN) V(store)(out + (l + q) * plane + j, col[q]);
+                else V(storem)(out + (l + q) * plane + j, col[q], mask);
+            }
+        }
+    }
+}
+
+static void G(lanes_fwd)(const ct__conv_plan *p, const T *x, const T *bias, T *y, const void *shared, int64_t t, T *work)
+{
+    const ct__conv_shape *s = &p->s;
+    int64_t cg = s->c / s->groups, og = s->o / s->groups, depth = cg * s->kh * s->kw, plane = s->oh * s->ow;
+    int64_t block = t % p->blocks, g = t / p->blocks % s->groups, b = t / p->blocks / s->groups;
+    int64_t i0 = block * p->rows, i1 = conv_min(s->oh, i0 + p->rows);
+    T *tile = work;
+    G(view) in = G(see)(p, x + (b * s->c + g * cg) * s->h * s->w, cg, i0, i1, work + conv_ceil(p->rows * s->ow, VN) * VN * VN);
+    const T *w = (const T *)conv_align((void *)(uintptr_t)shared) + g * conv_ceil(og, VN) * depth * VN;
+    int kind = s->sw == 1 && s->dw == 1 ? (s->kw == 3 ? 1 : s->kw == 5 ? 2 : 0) : 0;
+    int64_t parts = conv_ceil(s->ow, CONV_PIXELS);
+    for (int64_t m = 0; m < og; m += VN, w += depth * VN) {
+        int64_t count = conv_min(VN, og - m);
+        V() first = bias ? V(loadm)(bias + g * og + m, V(tail)(count)) : V(zero)();
+        for (int64_t i = i0; i < i1; i++)
+            for (int64_t part = 0; part < parts; part++) {
+                int64_t j0 = part * s->ow / parts, j1 = (part + 1) * s->ow / parts;
+                G(lanes_table)[j1 - j0 - 1][kind](s, in.x + (i - i0) * s->sh * in.pitch + j0 * s->sw, in.pitch, in.plane, cg, w, first,
+                                                  tile + ((i - i0) * s->ow + j0) * VN);
+            }
+        G(lanes_out)(tile, (i1 - i0) * s->ow, count, y + (b * s->o + g * og + m) * plane + i0 * s->ow, plane);
+    }
+}
+
+/* ---- weight's gradient, rows: lanes along an output row (stride 1 across) ---- */
+
+CT_KINLINE void G(dw_rows_tile)(const int mo, const int mt, const T *x, const int64_t *off, int64_t step, const T *gy, int64_t plane,
+                                int64_t oh, int64_t ow, T *out, int64_t depth)
+{
+    V() acc[8][4];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++) acc[i][j] = V(zero)();
+    const T *in[4];
+#pragma GCC unroll 4
+    for (int j = 0; j < mt; j++) in[j] = x + off[j];
+    V(mask) mask = V(tail)(ow % VN);
+    for (int64_t r = 0; r < oh; r++) {
+        int64_t q = 0;
+        for (; q + VN <= ow; q += VN) {
+            V() v[4];
+#pragma GCC unroll 4
+            for (int j = 0; j < mt; j++) {
+                v[j] = V(load)(in[j] + q);
+                VEC_PIN(v[j]);
+            }
+#pragma GCC unroll 8
+            for (int i = 0; i < mo; i++) {
+                V() a = V(load)(gy + i * plane + q);
+                if (mt > 1) VEC_PIN(a);
+#pragma GCC unroll 4
+                for (int j = 0; j < mt; j++) acc[i][j] = V(fma)(a, v[j], acc[i][j]);
+            }
+        }
+        if (q < ow) {
+            V() v[4];
+#pragma GCC unroll 4
+            for (int j = 0; j < mt; j++) {
+                v[j] = V(loadm)(in[j] + q, mask);
+                VEC_PIN(v[j]);
+            }
+#pragma GCC unroll 8
+            for (int i = 0; i < mo; i++) {
+                V() a = V(loadm)(gy + i * plane + q, mask);
+                if (mt > 1) VEC_PIN(a);
+#pragma GCC unroll 4
+                for (int j = 0; j < mt; j++) acc[i][j] = V(fma)(a, v[j], acc[i][j]);
+            }
+        }
+#pragma GCC unroll 4
+        for (int j = 0; j < mt; j++) in[j] += step;
+        gy += ow;
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < mo; i++) {
+        T sum[4];
+        V(sum4)(sum, acc[i][0], acc[i][1], acc[i][2], acc[i][3]);
+#pragma GCC unroll 4
+        for (int j = 0; j < mt; j++) out[i * depth + j] += sum[j];
+    }
+}
+
+typedef void (*G(dw_rows_fn))(const T *x, const int64_t *off, int64_t step, const T *gy, int64_t plane, int64_t oh, int64_t ow, T *out,
+                              int64_t depth);
+#define CONV_DWR(MO, MT) \
+    static void G(dwr_##MO##_##MT)(const T *x, const int64_t *off, int64_t step, const T *gy, int64_t plane, int64_t oh, int64_t ow, T *out, \
+                                   int64_t depth) { G(dw_rows_tile)(MO, MT, x, off, step, gy, plane, oh, ow, out, depth); }
+#define CONV_DWR_OF(MO) CONV_DWR(MO, 1) CONV_DWR(MO, 2) CONV_DWR(MO, 3) CONV_DWR(MO, 4)
+#define CONV_DWR_USE(MO) {G(dwr_##MO##_1), G(dwr_##MO##_2), G(dwr_##MO##_3), G(dwr_##MO##_4)}
+CONV_DWR_OF(1) CONV_DWR_OF(2) CONV_DWR_OF(3)
+#if CONV_DW_O > 3
+CONV_DWR_OF(4) CONV_DWR_OF(5) CONV_DWR_OF(6)
+#endif
+static const G(dw_rows_fn) G(dw_rows_table)[CONV_DW_O][4] = {CONV_DWR_USE(1), CONV_DWR_USE(2), CONV_DWR_USE(3),
+#if CONV_DW_O > 3
+    CONV_DWR_USE(4), CONV_DWR_USE(5), CONV_DWR_USE(6),
+#endif
+};
+
+/* work: offsets [depth rounded up], then the padded copy. */
+static void G(rows_dw)(const ct__conv_plan *p, const T *x, const T *gy, T *gw, int64_t t, T *work)
+{
+    const ct__conv_shape *s = &p->s;
+    conv_frame f = conv_frame_of(p);
+    int64_t cg = s->c / s->groups, og = s->o / s->groups, depth = cg * s->kh * s->kw, plane = s->oh * s->ow;
+    int64_t block = t % p->blocks, g = t / p->blocks % s->groups, b0 = t / p->blocks / s->groups * p->chunk;
+    int64_t b1 = conv_min(s->n, b0 + p->chunk), o0 = block * og / p->blocks, o1 = (block + 1) * og / p->blocks, count = o1 - o0;
+    int64_t *off = (int64_t *)work, ob = conv_ceil(count, CONV_DW_O), tb = conv_ceil(depth, CONV_DW_T);
+    work = (T *)(off + conv_ceil(depth, 8) * 8);
+    T *out = gw + (g * og + o0) * depth;
+    memset(out, 0, (size_t)(count * depth) * sizeof(T));
+    if (!plane) return;
+    for (int64_t k = 0, e = 0; k < cg; k++)
+        for (int64_t a = 0; a < s->kh; a++)
+            for (int64_t q = 0; q < s->kw; q++) off[e++] = k * f.plane + a * s->dh * f.pitch + q * s->dw;
+    for (int64_t b = b0; b < b1; b++) {
+        G(view) in = G(see)(p, x + (b * s->c + g * cg) * s->h * s->w, cg, 0, s->oh, work);
+        const T *grad = gy + (b * s->o + g * og + o0) * plane;
+        for (int64_t q = 0; q < ob; q++) {
+            int64_t m0 = q * count / ob, m1 = (q + 1) * count / ob;
+            for (int64_t e = 0; e < tb; e++) {
+                int64_t k0 = e * depth / tb, k1 = (e + 1) * depth / tb;
+                G(dw_rows_table)[m1 - m0 - 1][k1 - k0 - 1](in.x, off + k0, s->sh * in.pitch, grad + m0 * plane, plane, s->oh, s->ow,
+                                                           out + m0 * depth + k0, depth);
+            }
+        }
+    }
+}
+
+/* ---- weight's gradient, lanes: lanes along output channels (stride 1 across, kernel 3 or 5 wide) ---- */
+
+/* out[pt * kw][VN] += sum over pixels; g: [oh * ow][VN]. */
+CT_KINLINE void G(dw_lanes_tile)(const int pt, const int kw, const T *x, int64_t pitch, int64_t down, int64_t step, const T *g, int64_t oh,
+                                 int64_t ow, T *out)
+{
+    V() acc[5][5];
+#pragma GCC unroll 5
+    for (int a = 0; a < pt; a++)
+#pragma GCC unroll 5
+        for (int q = 0; q < kw; q++) acc[a][q] = V(load)(out + (a * kw + q) * VN);
+    for (int64_t r = 0; r < oh; r++, x += step) {
+        int64_t j = 0;
+        for (; j + 2 <= ow; j += 2, g += 2 * VN) {
+            V() g0 = V(load)(g), g1 = V(load)(g + VN);
+            VEC_PIN(g0);
+            VEC_PIN(g1);
+#pragma GCC unroll 5
+            for (int a = 0; a < pt; a++)
+#pragma GCC unroll 6
+                for (int q = 0; q < kw + 1; q++) {
+                    V() e = V(set1)(x[a * down + j + q]);
+                    if (q && q < kw) VEC_PIN(e);
+                    if (q < kw) acc[a][q] = V(fma)(e, g0, acc[a][q]);
+                    if (q) acc[a][q - 1] = V(fma)(e, g1, acc[a][q - 1]);
+                }
+        }
+        if (j < ow) {
+            V() g0 = V(load)(g);
+            VEC_PIN(g0);
+            g += VN;
+#pragma GCC unroll 5
+            for (int a = 0; a < pt; a++)
+#pragma GCC unroll 5
+                for (int q = 0; q < kw; q++) acc[a][q] = V(fma)(V(set1)(x[a * down + j + q]), g0, acc[a][q]);
+        }
+    }
+#pragma GCC unroll 5
+    for (int a = 0; a < pt; a++)
+#pragma GCC unroll 5
+        for (int q = 0; q < kw; q++) V(store)(out + (a * kw + q) * VN, acc[a][q]);
+}
+
+typedef void (*G(dw_lanes_fn))(const T *x, int64_t pitch, int64_t down, int64_t step, const T *g, int64_t oh, int64_t ow, T *out);
+#define CONV_DWL(PT, KW) \
+    static void G(dwl_##PT##_##KW)(const T *x, int64_t pitch, int64_t down, int64_t step, const T *g, int64_t oh, int64_t ow, T *out) \
+    { G(dw_lanes_tile)(PT, KW, x, pitch, down, step, g, oh, ow, out); }
+CONV_DWL(1, 3) CONV_DWL(2, 3) CONV_DWL(3, 3) CONV_DWL(1, 5) CONV_DWL(2, 5)
+#if VEC_BYTES == 64
+CONV_DWL(3, 5) CONV_DWL(4, 5) CONV_DWL(5, 5)
+static const G(dw_lanes_fn) G(dw_lanes5)[5] = {G(dwl_1_5), G(dwl_2_5), G(dwl_3_5), G(dwl_4_5), G(dwl_5_5)};
+#else
+static const G(dw_lanes_fn) G(dw_lanes5)[2] = {G(dwl_1_5), G(dwl_2_5)};
+#endif
+static const G(dw_lanes_fn) G(dw_lanes3)[3] = {G(dwl_1_3), G(dwl_2_3), G(dwl_3_3)};
+
+/* work: sums [blocks of VN][depth][VN], the gradient by pixels [oh * ow][VN], then the padded copy. */
+static void G(lanes_dw)(const ct__conv_plan *p, const T *x, const T *gy, T *gw, int64_t t, T *work)
+{
+    const ct__conv_shape *s = &p->s;
+    int64_t cg = s->c / s->groups, og = s->o / s->groups, taps = s->kh * s->kw, depth = cg * taps, plane = s->oh * s->ow;
+    int64_t g = t % s->groups, b0 = t / s->groups * p->chunk, b1 = conv_min(s->n, b0 + p->chunk);
+    int64_t ob = conv_ceil(og, VN), most = s->kw == 3 ? 3 : VEC_BYTES == 64 ? 5 : 2, parts = conv_ceil(s->kh, most);
+    T *sums = work, *grad = sums + ob * depth * VN, *pad = grad + plane * VN;
+    memset(sums, 0, (size_t)(ob * depth * VN) * sizeof(T));
+    for (int64_t b = b0; b < b1 && plane; b++) {
+        G(view) in = G(see)(p, x + (b * s->c + g * cg) * s->h * s->w, cg, 0, s->oh, pad);
+        for (int64_t q = 0; q < ob; q++) {
+            const T *from = gy + (b * s->o + g * og + q * VN) * plane;
+            int64_t rows = conv_min(VN, og - q * VN), j = 0;
+            if (rows == VN)
+                for (; j + V(COLS) <= plane; j += V(COLS)) {
+                    V() col[4];
+                    V(columns)(col, from + j, plane);
+                    for (int l = 0; l < V(COLS); l++) V(store)(grad + (j + l) * VN, col[l]);
+                }
+            for (; j < plane; j++)
+                for (int64_t l = 0; l < VN; l++) grad[j * VN + l] = l < rows ? from[l * plane + j] : 0;
+            for (int64_t k = 0; k < cg; k++)
+                for (int64_t part = 0; part < parts; part++) {
+                    int64_t a0 = part * s->kh / parts, a1 = (part + 1) * s->kh / parts;
+                    (s->kw == 3 ? G(dw_lanes3) : G(dw_lanes5))[a1 - a0 - 1](in.x + k * in.plane + a0 * s->dh * in.pitch, in.pitch,
+                        s->dh * in.pitch, s->sh * in.pitch, grad, s->oh, s->ow, sums + (q * depth + k * taps + a0 * s->kw) * VN);
+                }
+        }
+    }
+    for (int64_t q = 0; q < ob; q++)
+        G(lanes_out)(sums + q * depth * VN, depth, conv_min(VN, og - q * VN), gw + (g * og + q * VN) * depth, depth);
+}
+#undef CONV_ROWS
+#undef CONV_ROWS_OF
+#undef CONV_ROWS_USE
+#undef CONV_LANES
+#undef CONV_LANES_OF
+#undef CONV_LANES_USE
+#undef CONV_DWR
+#undef CONV_DWR_OF
+#undef CONV_DWR_USE
+#undef CONV_DWL
