@@ -34,6 +34,42 @@ static void G(im2col)(const ct__conv_shape *s, const T *x, int64_t channels, int
             }
 }
 
+#if VEC_BYTES > 16
+/* The reverse for stride 1 across and kw <= 16: each row of gx is made in registers. */
+static void G(col2im_rows)(const ct__conv_shape *s, const T *cols, int64_t channels, int64_t i0, int64_t i1, T *gx)
+{
+    int64_t width = (i1 - i0) * s->ow, y0 = conv_max(0, i0 * s->sh - s->ph);
+    int64_t y1 = conv_min(s->h, (i1 - 1) * s->sh - s->ph + (s->kh - 1) * s->dh + 1);
+    for (int64_t v = 0; v < s->w; v += VN) {
+        V(mask) span[16], mask = V(tail)(conv_min(VN, s->w - v));
+        for (int64_t q = 0; q < s->kw; q++) {
+            int64_t first = q * s->dw - s->pw - v; /* the lane that output 0 goes to */
+            int64_t end = conv_min(conv_min(first + s->ow, s->w - v), VN);
+            span[q] = V(span)(conv_min(conv_max(first, 0), VN), conv_max(end, 0));
+        }
+        for (int64_t y = y0; y < y1; y++) {
+            int64_t rows[64], taps = 0; /* of one channel: where a row of columns meets this row */
+            for (int64_t p = 0; p < s->kh; p++) {
+                int64_t up = y + s->ph - p * s->dh;
+                if (up < i0 * s->sh || up >= i1 * s->sh || up % s->sh) continue;
+                rows[taps++] = p * s->kw * width + (up / s->sh - i0) * s->ow + v + s->pw;
+            }
+            if (!taps) continue;
+            for (int64_t k = 0; k < channels; k++) {
+                const T *from = cols + k * s->kh * s->kw * width;
+                T *to = gx + (k * s->h + y) * s->w + v;
+                V() sum = V(loadm)(to, mask);
+                for (int64_t p = 0; p < taps; p++) {
+                    const T *in = from + rows[p];
+                    for (int64_t q = 0; q < s->kw; q++, in += width - s->dw) sum += V(loadm)(in, span[q]);
+                }
+                V(storem)(to, sum, mask);
+            }
+        }
+    }
+}
+#endif
+
 /* The reverse, added to gx. */
 static void G(col2im)(const ct__conv_shape *s, const T *cols, int64_t channels, int64_t i0, int64_t i1, T *gx)
 {
@@ -84,6 +120,12 @@ static void G(cols_dx)(const ct__conv_plan *p, const T *gy, const T *w, const T 
         int64_t i1 = conv_min(s->oh, i0 + p->rows), width = (i1 - i0) * s->ow;
         GEMM(true, false, (c1 - c0) * taps, width, og, 1, w + g * og * cg * taps + c0 * taps, cg * taps,
              gy + (b * s->o + g * og) * plane + i0 * s->ow, plane, 0, cols, width);
+#if VEC_BYTES > 16
+        if (s->sw == 1 && s->kw <= 16 && s->kh <= 64) {
+            G(col2im_rows)(s, cols, c1 - c0, i0, i1, out);
+            continue;
+        }
+#endif
         G(col2im)(s, cols, c1 - c0, i0, i1, out);
     }
 }

@@ -1,5 +1,6 @@
 /* Vectors for the heavy kernels: `vf` (floats) and `vd` (doubles), as wide as the level (16, 32 or 64 bytes), with the same
  * operations under both prefixes: load, store, set1, zero, fma (fused where the level has it), tail masks, sum (a fixed tree),
+ * span (lanes [lo, hi), 0 <= lo, hi; not at 16 bytes),
  * sum4 (four sums at once, the same tree) and columns (VN rows of a matrix read as lanes). Arithmetic is + - * on the types. */
 #ifndef CT_KERNELS_VEC_H
 #define CT_KERNELS_VEC_H
@@ -46,6 +47,8 @@ CT_KINLINE vf vf_fma(vf a, vf b, vf c) { return (vf)_mm512_fmadd_ps((__m512)a, (
 CT_KINLINE vd vd_fma(vd a, vd b, vd c) { return (vd)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
 CT_KINLINE vf_mask vf_tail(int64_t n) { return (vf_mask)(n >= 16 ? 0xffff : (1u << n) - 1); }
 CT_KINLINE vd_mask vd_tail(int64_t n) { return (vd_mask)(n >= 8 ? 0xff : (1u << n) - 1); }
+CT_KINLINE vf_mask vf_span(int64_t lo, int64_t hi) { return (vf_mask)(lo < hi ? vf_tail(hi) & ~vf_tail(lo) : 0); }
+CT_KINLINE vd_mask vd_span(int64_t lo, int64_t hi) { return (vd_mask)(lo < hi ? vd_tail(hi) & ~vd_tail(lo) : 0); }
 CT_KINLINE vf vf_loadm(const float *p, vf_mask m) { return (vf)_mm512_maskz_loadu_ps(m, p); }
 CT_KINLINE vd vd_loadm(const double *p, vd_mask m) { return (vd)_mm512_maskz_loadu_pd(m, p); }
 CT_KINLINE void vf_storem(float *p, vf v, vf_mask m) { _mm512_mask_storeu_ps(p, m, (__m512)v); }
@@ -61,6 +64,8 @@ CT_KINLINE vf vf_fma(vf a, vf b, vf c) { return (vf)_mm256_fmadd_ps((__m256)a, (
 CT_KINLINE vd vd_fma(vd a, vd b, vd c) { return (vd)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
 CT_KINLINE vf_mask vf_tail(int64_t n) { return _mm256_loadu_si256((const __m256i *)(vec_mask32 + 8 - (n < 8 ? n : 8))); }
 CT_KINLINE vd_mask vd_tail(int64_t n) { return _mm256_loadu_si256((const __m256i *)(vec_mask64 + 4 - (n < 4 ? n : 4))); }
+CT_KINLINE vf_mask vf_span(int64_t lo, int64_t hi) { return _mm256_andnot_si256(vf_tail(lo < hi ? lo : hi), vf_tail(hi)); }
+CT_KINLINE vd_mask vd_span(int64_t lo, int64_t hi) { return _mm256_andnot_si256(vd_tail(lo < hi ? lo : hi), vd_tail(hi)); }
 CT_KINLINE vf vf_loadm(const float *p, vf_mask m) { return (vf)_mm256_maskload_ps(p, m); }
 CT_KINLINE vd vd_loadm(const double *p, vd_mask m) { return (vd)_mm256_maskload_pd(p, m); }
 CT_KINLINE void vf_storem(float *p, vf v, vf_mask m) { _mm256_maskstore_ps(p, m, (__m256)v); }
