@@ -44,6 +44,17 @@ static conv_frame conv_frame_of(const ct__conv_plan *p)
     return (conv_frame){true, wide, ((p->rows - 1) * s->sh + (s->kh - 1) * s->dh + 1) * wide};
 }
 
+/* Chunks of images for a weight's gradient: few where the weight is large, none cheaper than about 2^20 multiply-adds. */
+static void conv_plan_chunks(ct__conv_plan *p, int64_t weight, int64_t image)
+{
+    int64_t most = conv_max(1, conv_min(16, (1 << 22) / conv_max(1, weight))), n = conv_max(1, p->s.n);
+    p->chunk = conv_max(conv_ceil(n, most), conv_min(n, conv_ceil(1 << 20, conv_max(1, image))));
+    p->chunks = conv_ceil(n, p->chunk);
+    p->chunk = conv_ceil(n, p->chunks);
+    p->chunks = conv_ceil(n, p->chunk);
+    p->partial_bytes = p->chunks > 1 ? p->chunks * weight : 0;
+}
+
 static void conv_plan_cols(ct__conv_plan *p, int64_t size)
 {
     const ct__conv_shape *s = &p->s;
@@ -71,13 +82,10 @@ static void conv_plan_cols(ct__conv_plan *p, int64_t size)
     }
     /* A task: a chunk of images, one group, a block of output channels. Large weights get few chunks. */
     int64_t weight = s->o * cg * taps * size, cost = cg * taps * og * s->oh * s->ow;
-    int64_t most = conv_max(1, conv_min(16, (1 << 22) / conv_max(1, weight)));
-    p->chunk = conv_max(conv_max(1, conv_ceil(s->n, most)), conv_min(conv_max(s->n, 1), (1 << 20) / conv_max(1, cost)));
-    p->chunks = conv_max(1, conv_ceil(s->n, p->chunk));
+    conv_plan_chunks(p, weight, cost);
     p->blocks = p->chunks >= 4 ? 1 : conv_max(1, conv_min(8 / p->chunks, og / 32));
     p->tasks = p->chunks * s->groups * p->blocks;
     p->task_cost = cost * p->chunk / p->blocks;
-    p->partial_bytes = p->chunks > 1 ? p->chunks * weight : 0;
 }
 
 /* The direct methods, where they are the faster: p->method says which, or CONV_COLS. */
@@ -85,21 +93,29 @@ static void conv_plan_direct(ct__conv_plan *p, int64_t size, int64_t lanes)
 {
     const ct__conv_shape *s = &p->s;
     int64_t taps = s->kh * s->kw, cg = s->c / s->groups, og = s->o / s->groups, depth = cg * taps, plane = s->oh * s->ow;
-    if (!og || !depth || !plane || !s->n || depth > 4096 || s->h * s->w * cg > (1 << 30)) return;
-    int64_t across = conv_ceil(s->ow, lanes) * lanes, upward = conv_ceil(og, lanes) * lanes;
+    if (!og || !depth || !plane || !s->n || s->h * s->w * cg > (1 << 30)) return;
+    int64_t across = conv_ceil(s->ow, lanes) * lanes, ob = conv_ceil(og, lanes), upward = ob * lanes;
     bool rows = s->sw == 1 && og <= 16 && across * og <= upward * s->ow;
+    bool wide = s->sw == 1 && s->dw == 1 && (s->kw == 3 || s->kw == 5);
     int64_t cost = depth * og * s->ow; /* of an output row */
     if (p->dir == CT__CONV_FWD) {
-        if (!rows && (og > 2 * lanes || (taps == 1 && s->sw == 1))) return;
+        if (!rows && (taps == 1 || (!wide && VEC_BYTES < 64 && og > 2 * lanes))) return;
         p->method = rows ? CONV_ROWS : CONV_LANES;
-        p->rows = conv_max(1, conv_min(s->oh, (1 << 19) / cost));
-        if (!rows) p->rows = conv_max(1, conv_min(p->rows, 1024 / s->ow));
+        p->chunk = p->v[0] = 1;
+        if (rows) {
+            p->rows = conv_min(s->oh, conv_ceil(1 << 19, cost));
+        } else {
+            p->rows = conv_min(s->oh, conv_ceil(256, s->ow));
+            if (p->rows == s->oh) p->chunk = conv_min(s->n, conv_max(1, 64 / plane));
+        }
         p->blocks = conv_ceil(s->oh, p->rows);
         p->rows = conv_ceil(s->oh, p->blocks);
-        p->tasks = s->n * s->groups * p->blocks;
-        p->task_cost = cost * p->rows;
+        p->task_cost = cost * p->rows * p->chunk;
+        if (!rows) p->v[0] = conv_max(1, conv_min(conv_min(8, ob / 4), p->task_cost >> 23));
+        p->task_cost /= p->v[0];
+        p->tasks = conv_ceil(s->n, p->chunk) * s->groups * p->blocks * p->v[0];
         conv_frame f = conv_frame_of(p);
-        p->work_bytes = (f.copy ? cg * f.plane * size : 0) + 128;
+        p->work_bytes = (f.copy ? p->chunk * cg * f.plane * size : 0) + 128;
         if (rows) {
             p->shared_bytes = depth * 8 + s->o * depth * size;
         } else {
@@ -109,24 +125,22 @@ static void conv_plan_direct(ct__conv_plan *p, int64_t size, int64_t lanes)
         return;
     }
     if (p->dir != CT__CONV_DW) return;
-    bool lanes_can = s->sw == 1 && s->dw == 1 && (s->kw == 3 || s->kw == 5) && og <= 4 * lanes && plane <= 4096;
-    if (s->sw != 1 || (!(rows && plane >= 64) && !lanes_can)) return;
+    wide = wide && plane <= 16384;
+    rows = rows && plane >= 64;
+    if (!rows && !wide) return;
     p->method = rows ? CONV_ROWS : CONV_LANES;
-    p->blocks = 1;
-    int64_t weight = s->o * depth * size, image = cost * s->oh;
-    int64_t most = conv_max(1, conv_min(16, (1 << 22) / weight)); /* chunks of images */
-    p->chunk = conv_max(conv_ceil(s->n, most), conv_min(s->n, (1 << 20) / image));
-    p->chunks = conv_ceil(s->n, p->chunk);
-    p->chunk = conv_ceil(s->n, p->chunks);
-    p->chunks = conv_ceil(s->n, p->chunk);
-    p->tasks = p->chunks * s->groups;
-    p->task_cost = image * p->chunk;
-    p->partial_bytes = p->chunks > 1 ? p->chunks * weight : 0;
     p->rows = s->oh;
+    conv_plan_chunks(p, s->o * depth * size, cost * s->oh);
+    p->blocks = rows || p->chunks >= 4 ? 1 : conv_max(1, conv_min(8 / p->chunks, ob / 2));
+    p->tasks = p->chunks * s->groups * p->blocks;
+    p->task_cost = cost * s->oh * p->chunk / p->blocks;
+    int64_t blocks = conv_ceil(ob, p->blocks);
     conv_frame f = conv_frame_of(p);
-    p->work_bytes = (f.copy ? cg * f.plane * size : 0) + 128;
+    int64_t image = (cg * (f.copy ? f.plane : s->h * s->w) + blocks * lanes * plane) * size;
+    p->v[1] = rows ? 1 : conv_max(1, conv_min(p->chunk, (1 << 19) / image));
+    p->work_bytes = (f.copy ? p->v[1] * cg * f.plane * size : 0) + 128;
     if (rows) p->work_bytes += (depth + 8) * 8;
-    else p->work_bytes += (upward * depth + plane * lanes + lanes * lanes) * size;
+    else p->work_bytes += (blocks * lanes * depth + p->v[1] * blocks * lanes * plane + 2 * lanes * lanes) * size;
 }
 
 static void conv_plan(ct__conv_plan *p, const ct__conv_shape *s, ct__conv_dir dir, bool f64)

@@ -138,13 +138,16 @@ static void G(rows_fwd)(const ct__conv_plan *p, const T *x, const T *bias, T *y,
 
 /* ---- forward, lanes ---- */
 
-/* `mr` pixels of a row. w: [channel][kh][kw][VN]. kw > 0: known, dw = 1 and sw = 1; else read from the shape. */
-CT_KINLINE void G(lanes_tile)(const int mr, const int kw, const ct__conv_shape *s, const T *x, int64_t pitch, int64_t plane, int64_t channels,
-                              const T *w, V() first, T *y)
+/* `mr` pixels of each of `rr` rows `down` apart, results `out` apart. w: [channel][kh][kw][VN]. kw > 0: known, dw = 1 and sw = 1;
+ * else read from the shape. */
+CT_KINLINE void G(lanes_tile)(const int rr, const int mr, const int kw, const ct__conv_shape *s, const T *x, int64_t pitch, int64_t plane,
+                              int64_t channels, const T *w, V() first, T *y, int64_t down, int64_t out)
 {
-    V() acc[10];
+    V() acc[2][10];
+#pragma GCC unroll 2
+    for (int r = 0; r < rr; r++)
 #pragma GCC unroll 10
-    for (int i = 0; i < mr; i++) acc[i] = first;
+        for (int i = 0; i < mr; i++) acc[r][i] = first;
     for (int64_t k = 0; k < channels; k++, x += plane) {
         const T *row = x;
         for (int64_t a = 0; a < s->kh; a++, row += s->dh * pitch) {
@@ -155,40 +158,51 @@ CT_KINLINE void G(lanes_tile)(const int mr, const int kw, const ct__conv_shape *
                     v[q] = V(load)(w + q * VN);
                     VEC_PIN(v[q]);
                 }
+#pragma GCC unroll 2
+                for (int r = 0; r < rr; r++)
 #pragma GCC unroll 16
-                for (int j = 0; j < mr + kw - 1; j++) {
-                    V() e = V(set1)(row[j]);
-                    VEC_PIN(e);
+                    for (int j = 0; j < mr + kw - 1; j++) {
+                        V() e = V(set1)(row[r * down + j]);
+                        VEC_PIN(e);
 #pragma GCC unroll 8
-                    for (int q = 0; q < kw; q++)
-                        if (j - q >= 0 && j - q < mr) acc[j - q] = V(fma)(e, v[q], acc[j - q]);
-                }
+                        for (int q = 0; q < kw; q++)
+                            if (j - q >= 0 && j - q < mr) acc[r][j - q] = V(fma)(e, v[q], acc[r][j - q]);
+                    }
                 w += kw * VN;
             } else {
                 const T *in = row;
                 for (int64_t q = 0; q < s->kw; q++, in += s->dw, w += VN) {
                     V() v = V(load)(w);
                     VEC_PIN(v);
+#pragma GCC unroll 2
+                    for (int r = 0; r < rr; r++)
 #pragma GCC unroll 10
-                    for (int i = 0; i < mr; i++) acc[i] = V(fma)(V(set1)(in[i * s->sw]), v, acc[i]);
+                        for (int i = 0; i < mr; i++) acc[r][i] = V(fma)(V(set1)(in[r * down + i * s->sw]), v, acc[r][i]);
                 }
             }
         }
     }
+#pragma GCC unroll 2
+    for (int r = 0; r < rr; r++)
 #pragma GCC unroll 10
-    for (int i = 0; i < mr; i++) V(store)(y + i * VN, acc[i]);
+        for (int i = 0; i < mr; i++) V(store)(y + r * out + i * VN, acc[r][i]);
 }
 
-typedef void (*G(lanes_fn))(const ct__conv_shape *s, const T *x, int64_t pitch, int64_t plane, int64_t channels, const T *w, V() first, T *y);
-#define CONV_LANES(MR, KW) \
-    static void G(lanes_##MR##_##KW)(const ct__conv_shape *s, const T *x, int64_t pitch, int64_t plane, int64_t channels, const T *w, \
-                                     V() first, T *y) { G(lanes_tile)(MR, KW, s, x, pitch, plane, channels, w, first, y); }
-#define CONV_LANES_OF(MR) CONV_LANES(MR, 0) CONV_LANES(MR, 3) CONV_LANES(MR, 5)
-#define CONV_LANES_USE(MR) {G(lanes_##MR##_0), G(lanes_##MR##_3), G(lanes_##MR##_5)}
-CONV_LANES_OF(1) CONV_LANES_OF(2) CONV_LANES_OF(3) CONV_LANES_OF(4) CONV_LANES_OF(5)
-CONV_LANES_OF(6) CONV_LANES_OF(7) CONV_LANES_OF(8) CONV_LANES_OF(9) CONV_LANES_OF(10)
-static const G(lanes_fn) G(lanes_table)[10][3] = {CONV_LANES_USE(1), CONV_LANES_USE(2), CONV_LANES_USE(3), CONV_LANES_USE(4), CONV_LANES_USE(5),
-    CONV_LANES_USE(6), CONV_LANES_USE(7), CONV_LANES_USE(8), CONV_LANES_USE(9), CONV_LANES_USE(10)};
+typedef void (*G(lanes_fn))(const ct__conv_shape *s, const T *x, int64_t pitch, int64_t plane, int64_t channels, const T *w, V() first, T *y,
+                            int64_t down, int64_t out);
+#define CONV_LANES(R, MR, KW) \
+    static void G(lanes_##R##_##MR##_##KW)(const ct__conv_shape *s, const T *x, int64_t pitch, int64_t plane, int64_t channels, const T *w, \
+                                           V() first, T *y, int64_t down, int64_t out) \
+    { G(lanes_tile)(R, MR, KW, s, x, pitch, plane, channels, w, first, y, down, out); }
+#define CONV_LANES_OF(R, MR) CONV_LANES(R, MR, 0) CONV_LANES(R, MR, 3) CONV_LANES(R, MR, 5)
+#define CONV_LANES_USE(R, MR) {G(lanes_##R##_##MR##_0), G(lanes_##R##_##MR##_3), G(lanes_##R##_##MR##_5)}
+CONV_LANES_OF(1, 1) CONV_LANES_OF(1, 2) CONV_LANES_OF(1, 3) CONV_LANES_OF(1, 4) CONV_LANES_OF(1, 5)
+CONV_LANES_OF(1, 6) CONV_LANES_OF(1, 7) CONV_LANES_OF(1, 8) CONV_LANES_OF(1, 9) CONV_LANES_OF(1, 10)
+CONV_LANES_OF(2, 1) CONV_LANES_OF(2, 2) CONV_LANES_OF(2, 3) CONV_LANES_OF(2, 4) CONV_LANES_OF(2, 5)
+static const G(lanes_fn) G(lanes_table)[2][10][3] = {
+    {CONV_LANES_USE(1, 1), CONV_LANES_USE(1, 2), CONV_LANES_USE(1, 3), CONV_LANES_USE(1, 4), CONV_LANES_USE(1, 5),
+     CONV_LANES_USE(1, 6), CONV_LANES_USE(1, 7), CONV_LANES_USE(1, 8), CONV_LANES_USE(1, 9), CONV_LANES_USE(1, 10)},
+    {CONV_LANES_USE(2, 1), CONV_LANES_USE(2, 2), CONV_LANES_USE(2, 3), CONV_LANES_USE(2, 4), CONV_LANES_USE(2, 5)}};
 
 /* shared: for each group and VN of its channels (zeros beyond) [depth][VN]. */
 static void G(lanes_prepare)(const ct__conv_plan *p, const T *w, void *shared)
@@ -227,27 +241,39 @@ static void G(lanes_out)(const T *tile, int64_t pixels, int64_t count, T *out, i
     }
 }
 
+/* A task: `chunk` images (all their rows, where there are several), one group, a block of rows, one of v[0] parts of the channels. */
 static void G(lanes_fwd)(const ct__conv_plan *p, const T *x, const T *bias, T *y, const void *shared, int64_t t, T *work)
 {
     const ct__conv_shape *s = &p->s;
     int64_t cg = s->c / s->groups, og = s->o / s->groups, depth = cg * s->kh * s->kw, plane = s->oh * s->ow;
-    int64_t block = t % p->blocks, g = t / p->blocks % s->groups, b = t / p->blocks / s->groups;
-    int64_t i0 = block * p->rows, i1 = conv_min(s->oh, i0 + p->rows);
-    T *tile = work;
-    G(view) in = G(see)(p, x + (b * s->c + g * cg) * s->h * s->w, cg, i0, i1, work + conv_ceil(p->rows * s->ow, VN) * VN * VN);
-    const T *w = (const T *)conv_align((void *)(uintptr_t)shared) + g * conv_ceil(og, VN) * depth * VN;
+    int64_t part = t % p->v[0], block = t / p->v[0] % p->blocks, g = t / p->v[0] / p->blocks % s->groups;
+    int64_t b0 = t / p->v[0] / p->blocks / s->groups * p->chunk, b1 = conv_min(s->n, b0 + p->chunk);
+    int64_t i0 = block * p->rows, i1 = conv_min(s->oh, i0 + p->rows), pieces = conv_ceil(s->ow, CONV_PIXELS), ob = conv_ceil(og, VN);
+    T *tile = work, *pad = work + conv_ceil(p->rows * s->ow, VN) * VN * VN;
+    int64_t each = cg * conv_frame_of(p).plane;
+    G(view) in = {0};
+    for (int64_t b = b0; b < b1; b++) {
+        G(view) one = G(see)(p, x + (b * s->c + g * cg) * s->h * s->w, cg, i0, i1, pad + (b - b0) * each);
+        if (b == b0) in = one;
+    }
+    int64_t next = conv_frame_of(p).copy ? each : s->c * s->h * s->w, down = s->sh * in.pitch;
+    const T *w = (const T *)conv_align((void *)(uintptr_t)shared) + g * ob * depth * VN;
     int kind = s->sw == 1 && s->dw == 1 ? (s->kw == 3 ? 1 : s->kw == 5 ? 2 : 0) : 0;
-    int64_t parts = conv_ceil(s->ow, CONV_PIXELS);
-    for (int64_t m = 0; m < og; m += VN, w += depth * VN) {
-        int64_t count = conv_min(VN, og - m);
+    for (int64_t q = part * ob / p->v[0]; q < (part + 1) * ob / p->v[0]; q++) {
+        int64_t m = q * VN, count = conv_min(VN, og - m);
         V() first = bias ? V(loadm)(bias + g * og + m, V(tail)(count)) : V(zero)();
-        for (int64_t i = i0; i < i1; i++)
-            for (int64_t part = 0; part < parts; part++) {
-                int64_t j0 = part * s->ow / parts, j1 = (part + 1) * s->ow / parts;
-                G(lanes_table)[j1 - j0 - 1][kind](s, in.x + (i - i0) * s->sh * in.pitch + j0 * s->sw, in.pitch, in.plane, cg, w, first,
-                                                  tile + ((i - i0) * s->ow + j0) * VN);
+        for (int64_t b = b0; b < b1; b++) {
+            for (int64_t i = i0, two; i < i1; i += two) {
+                const T *from = in.x + (b - b0) * next + (i - i0) * down;
+                two = s->ow <= CONV_PIXELS / 2 && i + 2 <= i1 ? 2 : 1;
+                for (int64_t piece = 0; piece < pieces; piece++) {
+                    int64_t j0 = piece * s->ow / pieces, j1 = (piece + 1) * s->ow / pieces;
+                    G(lanes_table)[two - 1][j1 - j0 - 1][kind](s, from + j0 * s->sw, in.pitch, in.plane, cg, w + q * depth * VN, first,
+                                                               tile + ((i - i0) * s->ow + j0) * VN, down, s->ow * VN);
+                }
             }
-        G(lanes_out)(tile, (i1 - i0) * s->ow, count, y + (b * s->o + g * og + m) * plane + i0 * s->ow, plane);
+            G(lanes_out)(tile, (i1 - i0) * s->ow, count, y + (b * s->o + g * og + m) * plane + i0 * s->ow, plane);
+        }
     }
 }
 
@@ -369,8 +395,10 @@ CT_KINLINE void G(dw_lanes_tile)(const int pt, const int kw, const T *x, int64_t
 #pragma GCC unroll 5
         for (int q = 0; q < kw; q++) acc[a][q] = V(load)(out + (a * kw + q) * VN);
     for (int64_t r = 0; r < oh; r++, x += step) {
+        const T *in = x;
         int64_t j = 0;
-        for (; j + 2 <= ow; j += 2, g += 2 * VN) {
+        for (; j + 2 <= ow; j += 2, g += 2 * VN, in += 2) {
+            VEC_HIDE(in);
             V() g0 = V(load)(g), g1 = V(load)(g + VN);
             VEC_PIN(g0);
             VEC_PIN(g1);
@@ -378,7 +406,7 @@ CT_KINLINE void G(dw_lanes_tile)(const int pt, const int kw, const T *x, int64_t
             for (int a = 0; a < pt; a++)
 #pragma GCC unroll 6
                 for (int q = 0; q < kw + 1; q++) {
-                    V() e = V(set1)(x[a * down + j + q]);
+                    V() e = V(set1)(in[a * down + q]);
                     if (q && q < kw) VEC_PIN(e);
                     if (q < kw) acc[a][q] = V(fma)(e, g0, acc[a][q]);
                     if (q) acc[a][q - 1] = V(fma)(e, g1, acc[a][q - 1]);
@@ -391,7 +419,7 @@ CT_KINLINE void G(dw_lanes_tile)(const int pt, const int kw, const T *x, int64_t
 #pragma GCC unroll 5
             for (int a = 0; a < pt; a++)
 #pragma GCC unroll 5
-                for (int q = 0; q < kw; q++) acc[a][q] = V(fma)(V(set1)(x[a * down + j + q]), g0, acc[a][q]);
+                for (int q = 0; q < kw; q++) acc[a][q] = V(fma)(V(set1)(in[a * down + q]), g0, acc[a][q]);
         }
     }
 #pragma GCC unroll 5
@@ -413,38 +441,55 @@ static const G(dw_lanes_fn) G(dw_lanes5)[2] = {G(dwl_1_5), G(dwl_2_5)};
 #endif
 static const G(dw_lanes_fn) G(dw_lanes3)[3] = {G(dwl_1_3), G(dwl_2_3), G(dwl_3_3)};
 
-/* work: sums [blocks of VN][depth][VN], the gradient by pixels [oh * ow][VN], then the padded copy. */
+/* out[j * VN + l] = g[l * plane + j] for l < rows, else 0. */
+static void G(lanes_in)(const T *g, int64_t plane, int64_t rows, T *out)
+{
+    int64_t j = 0;
+    if (rows == VN)
+        for (; j + V(COLS) <= plane; j += V(COLS)) {
+            V() col[4];
+            V(columns)(col, g + j, plane);
+            for (int l = 0; l < V(COLS); l++) V(store)(out + (j + l) * VN, col[l]);
+        }
+    for (; j < plane; j++)
+        for (int64_t l = 0; l < VN; l++) out[j * VN + l] = l < rows ? g[l * plane + j] : 0;
+}
+
+/* A task: `chunk` images, taken v[1] at a time, one group, one of `blocks` parts of the channels. work: sums [blocks of VN][depth][VN],
+ * the gradients by pixels [images][blocks of VN][oh * ow][VN], then the padded copies. */
 static void G(lanes_dw)(const ct__conv_plan *p, const T *x, const T *gy, T *gw, int64_t t, T *work)
 {
     const ct__conv_shape *s = &p->s;
     int64_t cg = s->c / s->groups, og = s->o / s->groups, taps = s->kh * s->kw, depth = cg * taps, plane = s->oh * s->ow;
-    int64_t g = t % s->groups, b0 = t / s->groups * p->chunk, b1 = conv_min(s->n, b0 + p->chunk);
-    int64_t ob = conv_ceil(og, VN), most = s->kw == 3 ? 3 : VEC_BYTES == 64 ? 5 : 2, parts = conv_ceil(s->kh, most);
-    T *sums = work, *grad = sums + ob * depth * VN, *pad = grad + plane * VN;
+    int64_t block = t % p->blocks, g = t / p->blocks % s->groups, b0 = t / p->blocks / s->groups * p->chunk;
+    int64_t b1 = conv_min(s->n, b0 + p->chunk), all = conv_ceil(og, VN), q0 = block * all / p->blocks, ob = (block + 1) * all / p->blocks - q0;
+    int64_t most = s->kw == 3 ? 3 : VEC_BYTES == 64 ? 5 : 2, parts = conv_ceil(s->kh, most), each = cg * conv_frame_of(p).plane;
+    T *sums = work, *grad = sums + ob * depth * VN, *pad = grad + p->v[1] * ob * plane * VN + VN * VN;
+    const G(dw_lanes_fn) *table = s->kw == 3 ? G(dw_lanes3) : G(dw_lanes5);
     memset(sums, 0, (size_t)(ob * depth * VN) * sizeof(T));
-    for (int64_t b = b0; b < b1 && plane; b++) {
-        G(view) in = G(see)(p, x + (b * s->c + g * cg) * s->h * s->w, cg, 0, s->oh, pad);
-        for (int64_t q = 0; q < ob; q++) {
-            const T *from = gy + (b * s->o + g * og + q * VN) * plane;
-            int64_t rows = conv_min(VN, og - q * VN), j = 0;
-            if (rows == VN)
-                for (; j + V(COLS) <= plane; j += V(COLS)) {
-                    V() col[4];
-                    V(columns)(col, from + j, plane);
-                    for (int l = 0; l < V(COLS); l++) V(store)(grad + (j + l) * VN, col[l]);
-                }
-            for (; j < plane; j++)
-                for (int64_t l = 0; l < VN; l++) grad[j * VN + l] = l < rows ? from[l * plane + j] : 0;
+    for (int64_t b = b0; b < b1; b += p->v[1]) {
+        int64_t images = conv_min(p->v[1], b1 - b);
+        G(view) in = {0};
+        for (int64_t e = 0; e < images; e++) {
+            G(view) one = G(see)(p, x + ((b + e) * s->c + g * cg) * s->h * s->w, cg, 0, s->oh, pad + e * each);
+            if (!e) in = one;
+            for (int64_t q = 0; q < ob; q++)
+                G(lanes_in)(gy + ((b + e) * s->o + g * og + (q0 + q) * VN) * plane, plane, conv_min(VN, og - (q0 + q) * VN),
+                            grad + (e * ob + q) * plane * VN);
+        }
+        int64_t next = conv_frame_of(p).copy ? each : s->c * s->h * s->w;
+        for (int64_t q = 0; q < ob; q++)
             for (int64_t k = 0; k < cg; k++)
                 for (int64_t part = 0; part < parts; part++) {
                     int64_t a0 = part * s->kh / parts, a1 = (part + 1) * s->kh / parts;
-                    (s->kw == 3 ? G(dw_lanes3) : G(dw_lanes5))[a1 - a0 - 1](in.x + k * in.plane + a0 * s->dh * in.pitch, in.pitch,
-                        s->dh * in.pitch, s->sh * in.pitch, grad, s->oh, s->ow, sums + (q * depth + k * taps + a0 * s->kw) * VN);
+                    for (int64_t e = 0; e < images; e++)
+                        table[a1 - a0 - 1](in.x + e * next + k * in.plane + a0 * s->dh * in.pitch, in.pitch, s->dh * in.pitch,
+                                           s->sh * in.pitch, grad + (e * ob + q) * plane * VN, s->oh, s->ow,
+                                           sums + (q * depth + k * taps + a0 * s->kw) * VN);
                 }
-        }
     }
     for (int64_t q = 0; q < ob; q++)
-        G(lanes_out)(sums + q * depth * VN, depth, conv_min(VN, og - q * VN), gw + (g * og + q * VN) * depth, depth);
+        G(lanes_out)(sums + q * depth * VN, depth, conv_min(VN, og - (q0 + q) * VN), gw + (g * og + (q0 + q) * VN) * depth, depth);
 }
 #undef CONV_ROWS
 #undef CONV_ROWS_OF

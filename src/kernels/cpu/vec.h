@@ -104,6 +104,8 @@ CT_KINLINE void vd_storem(double *p, vd v, vd_mask n) { for (int i = 0; i < n; i
 #else
 #define VEC_PIN(x) (void)(x)
 #endif
+/* Makes a pointer's origin unknown, so that loads are not carried over from one turn of a loop to the next. */
+#define VEC_HIDE(p) __asm__("" : "+r"(p))
 
 #if VEC_BYTES == 64
 #define VF_SHUFFLE(a, b, p, q, r, s) __builtin_shufflevector(a, b, p, q, r, s, (p) + 4, (q) + 4, (r) + 4, (s) + 4, \
