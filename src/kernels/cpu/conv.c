@@ -88,6 +88,17 @@ static void conv_plan_cols(ct__conv_plan *p, int64_t size)
     p->task_cost = cost * p->chunk / p->blocks;
 }
 
+/* The forward convolution of gy that makes gx where strides are 1: channels swapped, the kernel turned round. */
+static ct__conv_shape conv_turned(const ct__conv_shape *s)
+{
+    ct__conv_shape r = *s;
+    r.c = s->o, r.h = s->oh, r.w = s->ow;
+    r.o = s->c, r.oh = s->h, r.ow = s->w;
+    r.ph = (s->kh - 1) * s->dh - s->ph;
+    r.pw = (s->kw - 1) * s->dw - s->pw;
+    return r;
+}
+
 /* The direct methods, where they are the faster: p->method says which, or CONV_COLS. */
 static void conv_plan_direct(ct__conv_plan *p, int64_t size, int64_t lanes)
 {
@@ -124,7 +135,16 @@ static void conv_plan_direct(ct__conv_plan *p, int64_t size, int64_t lanes)
         }
         return;
     }
-    if (p->dir != CT__CONV_DW) return;
+    if (p->dir == CT__CONV_DX) {
+        ct__conv_plan q = {.s = conv_turned(s), .dir = CT__CONV_FWD, .f64 = p->f64};
+        if (!wide || s->sh != 1 || q.s.ph < 0 || q.s.pw < 0 || cg < lanes || s->h * s->w < 36 || s->h * s->w * 8 > plane * 9) return;
+        conv_plan_direct(&q, size, lanes);
+        if (q.method != CONV_LANES) return;
+        q.s = *s;
+        q.dir = CT__CONV_DX;
+        *p = q;
+        return;
+    }
     wide = wide && plane <= 16384;
     rows = rows && plane >= 64;
     if (!rows && !wide) return;

@@ -152,13 +152,20 @@ static void G(cols_dw)(const ct__conv_plan *p, const T *x, const T *gy, T *gw, i
 static void G(prepare)(const ct__conv_plan *p, const T *w, void *shared)
 {
     if (p->method == CONV_ROWS) G(rows_prepare)(p, w, shared);
-    if (p->method == CONV_LANES) G(lanes_prepare)(p, w, shared);
+    if (p->method == CONV_LANES && p->dir == CT__CONV_FWD) G(lanes_prepare)(p, w, shared);
+    if (p->method == CONV_LANES && p->dir == CT__CONV_DX) G(lanes_prepare_turned)(p, w, shared);
 }
 
 static void G(run)(const ct__conv_plan *p, const T *in, const T *w, const T *bias, T *out, const void *shared, int64_t t0,
                    int64_t t1, void *work)
 {
     T *aligned = conv_align(work);
+    ct__conv_plan turned;
+    if (p->method == CONV_LANES && p->dir == CT__CONV_DX) {
+        turned = *p;
+        turned.s = conv_turned(&p->s);
+        p = &turned;
+    }
     for (int64_t t = t0; t < t1; t++) {
         if (p->method == CONV_ROWS) G(rows_fwd)(p, in, bias, out, shared, t, aligned);
         else if (p->method == CONV_LANES) G(lanes_fwd)(p, in, bias, out, shared, t, aligned);

@@ -225,6 +225,29 @@ static void G(lanes_prepare)(const ct__conv_plan *p, const T *w, void *shared)
         }
 }
 
+/* The same for conv_turned: for each group and VN of the input channels [o][taps, last first][VN]. */
+static void G(lanes_prepare_turned)(const ct__conv_plan *p, const T *w, void *shared)
+{
+    const ct__conv_shape *s = &p->s;
+    int64_t cg = s->c / s->groups, og = s->o / s->groups, taps = s->kh * s->kw;
+    T *to = conv_align(shared);
+    for (int64_t g = 0; g < s->groups; g++)
+        for (int64_t k = 0; k < cg; k += VN)
+            for (int64_t m = 0; m < og; m++, to += taps * VN) {
+                const T *from = w + ((g * og + m) * cg + k) * taps;
+                int64_t rows = conv_min(VN, cg - k), e = 0;
+                if (rows == VN && taps >= V(COLS))
+                    for (; e < taps; e += V(COLS)) {
+                        V() col[4];
+                        int64_t first = conv_min(e, taps - V(COLS));
+                        V(columns)(col, from + first, taps);
+                        for (int q = 0; q < V(COLS); q++) V(store)(to + (taps - 1 - first - q) * VN, col[q]);
+                    }
+                for (; e < taps; e++)
+                    for (int64_t l = 0; l < VN; l++) to[(taps - 1 - e) * VN + l] = l < rows ? from[l * taps + e] : 0;
+            }
+}
+
 /* out[l * plane + j] = tile[j * VN + l] for l < count, j < pixels; the tile has room for pixels rounded up to VN. */
 static void G(lanes_out)(const T *tile, int64_t pixels, int64_t count, T *out, int64_t plane)
 {

@@ -31,6 +31,7 @@ static double pool_divisor(const ct__pool_shape *s, int64_t i, int64_t j, int64_
 #define vd_INT vd_int
 
 #define T float
+#define VI int32_t
 #define VN VF_N
 #define V(op) vf_##op
 #define G(name) pool_f32_##name
@@ -54,11 +55,13 @@ CT_KINLINE vf pool_f32_odd(vf a, vf b) { return __builtin_shufflevector(a, b, 1,
 #endif
 #include "kernels/cpu/pool_body.h"
 #undef T
+#undef VI
 #undef VN
 #undef V
 #undef G
 
 #define T double
+#define VI int64_t
 #define VN VD_N
 #define V(op) vd_##op
 #define G(name) pool_f64_##name
@@ -74,6 +77,7 @@ CT_KINLINE vd pool_f64_odd(vd a, vd b) { return __builtin_shufflevector(a, b, 1,
 #endif
 #include "kernels/cpu/pool_body.h"
 #undef T
+#undef VI
 #undef VN
 #undef V
 #undef G

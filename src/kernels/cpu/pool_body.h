@@ -1,4 +1,4 @@
-/* One element type's pooling. The includer defines T, V(op), VN, G(name), and G(even), G(odd): lanes of two vectors. */
+/* One element type's pooling. The includer defines T, V(op), VN, G(name), and VI (its lanes' integer), G(even), G(odd): lanes of two vectors. */
 
 static void G(max_window)(const T *x, int64_t w, int64_t y0, int64_t ny, int64_t dy, int64_t x0, int64_t nx, int64_t dx, T *best,
                           int64_t *place)
@@ -20,34 +20,65 @@ done:
     *place = at;
 }
 
-/* One row of 2 x 2 windows with stride 2: x the upper row, `at` its first place in the plane. Lanes: the order of comparison is
+/* VN windows of 2 x 2: u the upper rows' lanes, l the lower ones'; the best, and which of the four it was. The order of comparison is
  * upper left, upper right, lower left, lower right; a later one wins when greater, or when NaN where the best is not. */
-static void G(max2x2_row)(const T *x, int64_t w, int64_t at, int64_t ow, T *y, int64_t *index)
+CT_KINLINE V() G(best4)(V() u0, V() u1, V() l0, V() l1, V(INT) *which)
 {
-    V(INT) lane;
+    V() best = G(even)(u0, u1), c1 = G(odd)(u0, u1), c2 = G(even)(l0, l1), c3 = G(odd)(l0, l1);
+    V(INT) off, take;
+    take = (V(INT))(c1 > best) | ((V(INT))(c1 != c1) & (V(INT))(best == best));
+    best = (V())(((V(INT))c1 & take) | ((V(INT))best & ~take));
+    off = take & 1;
+    take = (V(INT))(c2 > best) | ((V(INT))(c2 != c2) & (V(INT))(best == best));
+    best = (V())(((V(INT))c2 & take) | ((V(INT))best & ~take));
+    off = (off & ~take) | (take & 2);
+    take = (V(INT))(c3 > best) | ((V(INT))(c3 != c3) & (V(INT))(best == best));
+    best = (V())(((V(INT))c3 & take) | ((V(INT))best & ~take));
+    *which = (off & ~take) | (take & 3);
+    return best;
+}
+
+/* Places in the plane (or in its row of windows, from 0) out of best4's answers: 0, 1, 2, 3 -> 0, 1, w, w + 1. */
+CT_KINLINE V(INT) G(place4)(V(INT) which, V(INT) lane, int64_t w)
+{
+    V(INT) down = -(which >> 1);
+    return lane + (which & 1) + (down & ((V(INT)){0} + (VI)w));
+}
+
+typedef int64_t G(places) __attribute__((vector_size(VN * 8)));
+typedef int64_t G(places_unaligned) __attribute__((vector_size(VN * 8), may_alias, aligned(8)));
+
+/* One row of 2 x 2 windows with stride 2: x the upper row, `at` its first place in the plane. `room`: how much of index may be written,
+ * from here on (later rows write theirs afterwards). */
+static void G(max2x2_row)(const T *x, int64_t w, int64_t at, int64_t ow, T *y, int64_t *index, int64_t room)
+{
+    V(INT) lane, which;
     for (int l = 0; l < VN; l++) lane[l] = 2 * l;
     int64_t j = 0;
     for (; j + VN <= ow; j += VN) {
         const T *p = x + 2 * j;
-        V() u0 = V(load)(p), u1 = V(load)(p + VN), l0 = V(load)(p + w), l1 = V(load)(p + w + VN);
-        V() best = G(even)(u0, u1), c1 = G(odd)(u0, u1), c2 = G(even)(l0, l1), c3 = G(odd)(l0, l1);
-        V(INT) off = {0}, take;
-        take = (V(INT))(c1 > best) | ((V(INT))(c1 != c1) & (V(INT))(best == best));
-        best = (V())(((V(INT))c1 & take) | ((V(INT))best & ~take));
-        off = (off & ~take) | (take & 1);
-        take = (V(INT))(c2 > best) | ((V(INT))(c2 != c2) & (V(INT))(best == best));
-        best = (V())(((V(INT))c2 & take) | ((V(INT))best & ~take));
-        off = (off & ~take) | (take & 2);
-        take = (V(INT))(c3 > best) | ((V(INT))(c3 != c3) & (V(INT))(best == best));
-        best = (V())(((V(INT))c3 & take) | ((V(INT))best & ~take));
-        off = (off & ~take) | (take & 3);
-        V(store)(y + j, best);
-        if (index) { /* off: 0, 1, 2, 3 -> 0, 1, w, w + 1 */
-            V(INT) down = -(off >> 1), place = lane + (off & 1) + (down & (int32_t)w);
-            int64_t base = at + 2 * j;
-            for (int l = 0; l < VN; l++) index[j + l] = base + place[l];
+        V(store)(y + j, G(best4)(V(load)(p), V(load)(p + VN), V(load)(p + w), V(load)(p + w + VN), &which));
+        if (index) {
+            G(places) place = __builtin_convertvector(G(place4)(which, lane, w), G(places)) + (at + 2 * j);
+            *(G(places_unaligned) *)(index + j) = place;
         }
     }
+#if VEC_BYTES > 16
+    if (j < ow) {
+        const T *p = x + 2 * j;
+        int64_t left = ow - j, high = left * 2 > VN ? left * 2 - VN : 0;
+        V(mask) lo = V(tail)(left * 2), hi = V(tail)(high);
+        V() best = G(best4)(V(loadm)(p, lo), high ? V(loadm)(p + VN, hi) : V(zero)(), V(loadm)(p + w, lo),
+                            high ? V(loadm)(p + w + VN, hi) : V(zero)(), &which);
+        V(storem)(y + j, best, V(tail)(left));
+        if (index) {
+            G(places) place = __builtin_convertvector(G(place4)(which, lane, w), G(places)) + (at + 2 * j);
+            if (room - j >= VN) *(G(places_unaligned) *)(index + j) = place;
+            else memcpy(index + j, &place, (size_t)left * sizeof(int64_t));
+        }
+        j = ow;
+    }
+#endif
     for (; j < ow; j++) {
         T best;
         int64_t place;
@@ -66,7 +97,8 @@ static void G(max)(const ct__pool_shape *s, const T *x, T *y, int64_t *index, in
         for (int64_t i = 0; i < s->oh; i++) {
             int64_t to = (p * s->oh + i) * s->ow;
             if (two) {
-                G(max2x2_row)(in + 2 * i * s->w, s->w, 2 * i * s->w, s->ow, y + to, index ? index + to : NULL);
+                G(max2x2_row)(in + 2 * i * s->w, s->w, 2 * i * s->w, s->ow, y + to, index ? index + to : NULL,
+                                 p1 * s->oh * s->ow - to);
                 continue;
             }
             int64_t y0, ny;
