@@ -15,7 +15,8 @@
 #define CT_KERNEL_FAMILIES(X) \
     X(gemm) \
     X(conv) \
-    X(pool)
+    X(pool) \
+    X(step)
 
 #ifdef CT_ISA
 #define CT_LEVEL3(name, level) name##_##level
@@ -28,6 +29,7 @@
 #include "kernels/gemm.h"
 #include "kernels/conv.h"
 #include "kernels/pool.h"
+#include "kernels/step.h"
 
 #define CT_KERNEL_EXTERN(F) extern __attribute__((visibility("hidden"))) ct__##F##_kernels ct__k_##F;
 CT_KERNEL_FAMILIES(CT_KERNEL_EXTERN)
