@@ -1,0 +1,312 @@
+/* Image datasets: bytes in memory, labels, and a transform that was made ready for their size. */
+#include "vision/images.h"
+#include <ctorch/autograd.h>
+#include <ctorch/ops.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+typedef struct image_dataset {
+    ct_dataset base;
+    ct_tensor *images, *targets;
+    ct_transform *transform;
+    const uint8_t *pixels;
+    const char *labels;
+    int64_t image_stride, strides[3], label_stride;
+    ct__plan plan;
+} image_dataset;
+
+static void image_dataset_draw(ct_dataset *d, ct_generator *g, int32_t *choices)
+{
+    ct__plan_draw(&((image_dataset *)d)->plan, g, choices);
+}
+
+static void image_dataset_fill(ct_dataset *d, int64_t i, const int32_t *choices, void *scratch, char *const *out)
+{
+    image_dataset *m = (image_dataset *)d;
+    ct__plan_run(&m->plan, m->pixels + i * m->image_stride, m->strides, choices, scratch, out[0]);
+    memcpy(out[1], m->labels + i * m->label_stride, sizeof(int64_t));
+}
+
+static void image_dataset_destroy(ct_dataset *d)
+{
+    image_dataset *m = (image_dataset *)d;
+    ct_release(m->images);
+    ct_release(m->targets);
+    ct_release(m->transform);
+}
+
+static const ct__dataset_ops image_dataset_ops = {.draw = image_dataset_draw, .fill = image_dataset_fill,
+                                                  .destroy = image_dataset_destroy};
+
+ct_dataset *ct_image_dataset(ct_tensor *images, ct_tensor *targets, ct_transform *transform)
+{
+    if (ct__pending())
+        return NULL;
+    if (!images || ct_ndim(images) != 4 || ct_dtype_of(images) != CT_UINT8 || ct_device_of(images).type != CT_CPU)
+        return ct__fail(CT_ERR_VALUE, "an image dataset takes uint8 images (N, C, H, W) on the CPU");
+    if (!targets || ct_ndim(targets) != 1 || ct_dtype_of(targets) != CT_INT64 || ct_size(targets, 0) != ct_size(images, 0))
+        return ct__fail(CT_ERR_VALUE, "an image dataset takes one int64 target per image");
+    ct_dataset *d = ct__dataset_make(&image_dataset_ops, sizeof(image_dataset), ct_size(images, 0), 2);
+    if (!d)
+        return NULL;
+    image_dataset *m = (image_dataset *)d;
+    m->images = ct_retain(images);
+    m->targets = ct_retain(targets);
+    m->transform = ct_retain(transform);
+    m->pixels = ct_data(images);
+    m->labels = ct_data(targets);
+    m->image_stride = ct_stride(images, 0);
+    for (int k = 0; k < 3; k++)
+        m->strides[k] = ct_stride(images, k + 1);
+    m->label_stride = ct_stride(targets, 0) * (int64_t)sizeof(int64_t);
+    if (!ct__plan_make(&m->plan, transform, ct_size(images, 1), ct_size(images, 2), ct_size(images, 3))) {
+        ct_release(d);
+        return NULL;
+    }
+    ct__field_set(&d->fields[0], m->plan.dtype, 3, (int64_t[]){m->plan.c, m->plan.out_h, m->plan.out_w});
+    ct__field_set(&d->fields[1], CT_INT64, 0, NULL);
+    d->nchoices = m->plan.nchoices;
+    d->scratch_bytes = m->plan.scratch_bytes;
+    d->sample_bytes = d->fields[0].bytes + d->fields[1].bytes;
+    return d;
+}
+
+ct_tensor *ct_dataset_images(const ct_dataset *d)
+{
+    return d && d->ops == &image_dataset_ops ? ((const image_dataset *)d)->images : NULL;
+}
+
+ct_tensor *ct_dataset_targets(const ct_dataset *d)
+{
+    return d && d->ops == &image_dataset_ops ? ((const image_dataset *)d)->targets : NULL;
+}
+
+/* ---- Files ---- */
+
+bool ct__file_exists(const char *path)
+{
+    struct stat state;
+    return stat(path, &state) == 0;
+}
+
+uint8_t *ct__read_file(const char *path, int64_t limit, const char *missing, int64_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        if (errno == ENOENT || errno == ENOTDIR)
+            return ct__fail(CT_ERR_RUNTIME, "%s (no file %s)", missing, path);
+        return ct__fail(CT_ERR_IO, "%s: %s", path, strerror(errno));
+    }
+    uint8_t *data = NULL;
+    struct stat state;
+    if (fstat(fileno(file), &state) != 0 || !S_ISREG(state.st_mode)) {
+        ct__fail(CT_ERR_IO, "%s is not a file", path);
+    } else if (state.st_size > limit) {
+        ct__fail(CT_ERR_RUNTIME, "%s has %lld bytes, more than any such file", path, (long long)state.st_size);
+    } else if ((data = ct__alloc((size_t)state.st_size + 1))) {
+        *size = state.st_size;
+        if ((int64_t)fread(data, 1, (size_t)*size, file) != *size) {
+            ct__free(data, (size_t)*size + 1);
+            data = ct__fail(CT_ERR_IO, "%s: it could not be read to its end", path);
+        }
+    }
+    fclose(file);
+    return data;
+}
+
+/* ---- CIFAR ---- */
+
+const char *const ct_cifar10_classes[10] = {"airplane", "automobile", "bird", "cat", "deer",
+                                            "dog", "frog", "horse", "ship", "truck"};
+
+#define CIFAR_PIXELS 3072
+#define CIFAR_MISSING "Dataset not found or corrupted. You can use download=True to download it"
+
+typedef struct cifar_layout {
+    const char *folder, *labels_key;
+    const char *train[5], *test;
+    int ntrain, classes, label_bytes; /* label bytes before each image; 0: a pickle */
+} cifar_layout;
+
+static const cifar_layout cifar10_layouts[2] = {
+    {"cifar-10-batches-py", "labels", {"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5"},
+     "test_batch", 5, 10, 0},
+    {"cifar-10-batches-bin", NULL, {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
+     "data_batch_5.bin"}, "test_batch.bin", 5, 10, 1}};
+static const cifar_layout cifar100_layouts[2] = {
+    {"cifar-100-python", "fine_labels", {"train"}, "test", 1, 100, 0},
+    {"cifar-100-binary", NULL, {"train.bin"}, "test.bin", 1, 100, 2}};
+
+/* Appends one batch file to images and labels; false with an error. */
+static bool cifar_read(const cifar_layout *layout, const char *path, ct__text *images, ct__text *labels)
+{
+    int64_t size = 0, count = 0, pixel_bytes = 0, record = layout->label_bytes + CIFAR_PIXELS;
+    uint8_t *data = ct__read_file(path, INT64_C(1) << 30, CIFAR_MISSING, &size);
+    if (!data)
+        return false;
+    bool good = true;
+    if (layout->label_bytes) {
+        count = size / record;
+        if (size == 0 || size % record) {
+            ct__fail(CT_ERR_RUNTIME, "%s is not a CIFAR batch: %lld bytes are not a number of records of %lld", path,
+                     (long long)size, (long long)record);
+            good = false;
+        }
+        for (int64_t i = 0; good && i < count; i++) {
+            const uint8_t *at = data + i * record;
+            int64_t label = at[layout->label_bytes - 1];
+            if (label >= layout->classes) {
+                ct__fail(CT_ERR_RUNTIME, "%s is not a CIFAR batch: image %lld has the label %lld", path, (long long)i,
+                         (long long)label);
+                good = false;
+            }
+            ct__text_addn(labels, (char *)&label, sizeof label);
+            ct__text_addn(images, (const char *)at + layout->label_bytes, CIFAR_PIXELS);
+        }
+    } else {
+        int64_t most = size / 2, *list = ct__alloc((size_t)most * sizeof *list + 8);
+        const uint8_t *pixels = NULL;
+        good = list && ct__pickle_batch(path, data, size, layout->labels_key, most, list, &count, &pixels, &pixel_bytes);
+        if (good && (pixel_bytes != count * CIFAR_PIXELS)) {
+            ct__fail(CT_ERR_RUNTIME, "%s is not a CIFAR batch: its images and labels do not fit together", path);
+            good = false;
+        }
+        for (int64_t i = 0; good && i < count; i++)
+            if (list[i] < 0 || list[i] >= layout->classes) {
+                ct__fail(CT_ERR_RUNTIME, "%s is not a CIFAR batch: image %lld has the label %lld", path, (long long)i,
+                         (long long)list[i]);
+                good = false;
+            }
+        if (good) {
+            ct__text_addn(labels, (char *)list, (size_t)count * sizeof *list);
+            ct__text_addn(images, (const char *)pixels, (size_t)pixel_bytes);
+        }
+        if (list)
+            ct__free(list, (size_t)most * sizeof *list + 8);
+    }
+    ct__free(data, (size_t)size + 1);
+    return good && ct_ok();
+}
+
+/* Tensors over copies of what was read, as a dataset. */
+static ct_dataset *images_dataset(const void *pixels, const void *labels, int64_t n, int64_t c, int64_t h, int64_t w,
+                                  ct_transform *transform)
+{
+    CT_SCOPE();
+    ct_tensor *images = ct__data_empty(CT_UINT8, 4, (int64_t[]){n, c, h, w});
+    ct_tensor *targets = images ? ct__data_empty(CT_INT64, 1, &n) : NULL;
+    if (!targets)
+        return NULL;
+    memcpy(ct_data(images), pixels, (size_t)(n * c * h * w));
+    memcpy(ct_data(targets), labels, (size_t)n * sizeof(int64_t));
+    return ct_image_dataset(images, targets, transform);
+}
+
+static ct_dataset *cifar_open(const char *root, const cifar_layout layouts[2], const ct_images_opts *o)
+{
+    if (ct__pending())
+        return NULL;
+    if (!root)
+        return ct__fail(CT_ERR_VALUE, "a CIFAR dataset needs the folder that it is in");
+    ct__text path = {0}, images = {0}, labels = {0};
+    const cifar_layout *layout = NULL;
+    for (int k = 0; k < 2 && !layout; k++) {
+        path.length = 0;
+        ct__text_addf(&path, "%s/%s", root, layouts[k].folder);
+        if (path.s && ct__file_exists(path.s))
+            layout = &layouts[k];
+    }
+    ct_dataset *d = NULL;
+    if (!layout && ct_ok())
+        ct__fail(CT_ERR_RUNTIME, CIFAR_MISSING " (neither %s nor %s is in %s)", layouts[0].folder, layouts[1].folder, root);
+    bool good = layout && ct_ok();
+    for (int k = 0; good && k < (o->test ? 1 : layout->ntrain); k++) {
+        path.length = 0;
+        ct__text_addf(&path, "%s/%s/%s", root, layout->folder, o->test ? layout->test : layout->train[k]);
+        good = ct_ok() && cifar_read(layout, path.s, &images, &labels);
+    }
+    if (good)
+        d = images_dataset(images.s, labels.s, (int64_t)(labels.length / sizeof(int64_t)), 3, 32, 32, o->transform);
+    ct__text_free(&path);
+    ct__text_free(&images);
+    ct__text_free(&labels);
+    return d;
+}
+
+#undef ct_cifar10
+#undef ct_cifar100
+#undef ct_mnist
+ct_dataset *ct_cifar10(const char *root, const ct_images_opts *o) { return cifar_open(root, cifar10_layouts, o); }
+ct_dataset *ct_cifar100(const char *root, const ct_images_opts *o) { return cifar_open(root, cifar100_layouts, o); }
+
+/* ---- MNIST ---- */
+
+/* An idx file of bytes: *shape[dims]; the data begins at 4 + 4 * dims. Freed as ct__read_file's. */
+static uint8_t *mnist_idx(const char *path, int dims, int64_t *shape, int64_t *size)
+{
+    uint8_t *data = ct__read_file(path, INT64_C(1) << 32, "Dataset not found. You can use download=True to download it", size);
+    if (!data)
+        return NULL;
+    int64_t head = 4 + 4 * dims, count = 1;
+    const char *wrong = NULL;
+    if (*size < 4 || data[0] || data[1] || data[2] != 8 || data[3] != dims)
+        wrong = "is not an idx file of bytes with the expected dimensions";
+    else if (*size < head)
+        wrong = "is cut off in its header";
+    for (int k = 0; !wrong && k < dims; k++) {
+        const uint8_t *at = data + 4 + 4 * k;
+        shape[k] = (int64_t)at[0] << 24 | at[1] << 16 | at[2] << 8 | at[3];
+        if (__builtin_mul_overflow(count, shape[k], &count))
+            wrong = "has impossible sizes";
+    }
+    if (!wrong && *size - head != count)
+        wrong = "has another length than its header says";
+    if (!wrong)
+        return data;
+    ct__free(data, (size_t)*size + 1);
+    return ct__fail(CT_ERR_RUNTIME, "%s %s", path, wrong);
+}
+
+ct_dataset *ct_mnist(const char *root, const ct_images_opts *o)
+{
+    if (ct__pending())
+        return NULL;
+    if (!root)
+        return ct__fail(CT_ERR_VALUE, "an MNIST dataset needs the folder that it is in");
+    const char *prefix = o->test ? "t10k" : "train", *name = o->name ? o->name : "MNIST";
+    ct__text folder = {0}, path = {0};
+    ct__text_addf(&folder, "%s/%s/raw", root, name);
+    if (folder.s && !ct__file_exists(folder.s)) {
+        folder.length = 0;
+        ct__text_addf(&folder, "%s/raw", root);
+    }
+    ct__text_addf(&path, "%s/%s-images-idx3-ubyte", folder.s ? folder.s : "", prefix);
+    int64_t shape[3] = {0}, count[1] = {0}, image_size = 0, label_size = 0;
+    uint8_t *images = ct_ok() ? mnist_idx(path.s, 3, shape, &image_size) : NULL, *labels = NULL;
+    ct_dataset *d = NULL;
+    if (images) {
+        path.length = 0;
+        ct__text_addf(&path, "%s/%s-labels-idx1-ubyte", folder.s, prefix);
+        labels = ct_ok() ? mnist_idx(path.s, 1, count, &label_size) : NULL;
+    }
+    if (labels && shape[0] != count[0])
+        ct__fail(CT_ERR_RUNTIME, "%s has %lld images and %lld labels", folder.s, (long long)shape[0], (long long)count[0]);
+    else if (labels) {
+        size_t bytes = (size_t)count[0] * sizeof(int64_t) + 8;
+        int64_t *wide = ct__alloc(bytes);
+        for (int64_t i = 0; wide && i < count[0]; i++)
+            wide[i] = labels[8 + i];
+        if (wide) {
+            d = images_dataset(images + 16, wide, count[0], 1, shape[1], shape[2], o->transform);
+            ct__free(wide, bytes);
+        }
+    }
+    if (images)
+        ct__free(images, (size_t)image_size + 1);
+    if (labels)
+        ct__free(labels, (size_t)label_size + 1);
+    ct__text_free(&folder);
+    ct__text_free(&path);
+    return d;
+}
