@@ -50,7 +50,7 @@ typedef struct ct_loader_opts {
 CT_API ct_loader *ct_loader_new(ct_dataset *dataset, const ct_loader_opts *options);
 #ifndef __cplusplus
 #define ct_loader_new(dataset, ...) \
-    ct_loader_new(dataset, CT_OPTIONS(ct_loader_opts, (.batch_size = 1, .prefetch = 2,), __VA_ARGS__))
+    CT_WITH(ct_loader_opts, (.batch_size = 1, .prefetch = 2,), ct_loader_new(dataset, ct__options), __VA_ARGS__)
 #endif
 /* Batches in one epoch. */
 CT_API int64_t ct_loader_size(const ct_loader *loader);

@@ -40,12 +40,18 @@ CT_API ct_transform *ct_compose_of(int64_t n, ct_transform *const *parts);
 #define ct_compose(...) \
     ct_compose_of((int64_t)(sizeof((ct_transform *[]){__VA_ARGS__}) / sizeof(ct_transform *)), (ct_transform *[]){__VA_ARGS__})
 #ifndef __cplusplus
-#define ct_normalize(...) ct_normalize(CT_OPTIONS(ct_normalize_opts, (.channels = 0,), __VA_ARGS__))
-#define ct_center_crop(size, ...) ct_center_crop(size, CT_OPTIONS(ct_crop_opts, (.width = 0,), __VA_ARGS__))
-#define ct_random_crop(size, ...) ct_random_crop(size, CT_OPTIONS(ct_crop_opts, (.width = 0,), __VA_ARGS__))
-#define ct_pad_image(padding, ...) ct_pad_image(padding, CT_OPTIONS(ct_crop_opts, (.width = 0,), __VA_ARGS__))
-#define ct_random_horizontal_flip(...) ct_random_horizontal_flip(CT_OPTIONS(ct_flip_opts, (.p = 0.5,), __VA_ARGS__))
-#define ct_random_vertical_flip(...) ct_random_vertical_flip(CT_OPTIONS(ct_flip_opts, (.p = 0.5,), __VA_ARGS__))
+#define ct_normalize(...) \
+    CT_WITH(ct_normalize_opts, (.channels = 0,), ct_normalize(ct__options), __VA_ARGS__)
+#define ct_center_crop(size, ...) \
+    CT_WITH(ct_crop_opts, (.width = 0,), ct_center_crop(size, ct__options), __VA_ARGS__)
+#define ct_random_crop(size, ...) \
+    CT_WITH(ct_crop_opts, (.width = 0,), ct_random_crop(size, ct__options), __VA_ARGS__)
+#define ct_pad_image(padding, ...) \
+    CT_WITH(ct_crop_opts, (.width = 0,), ct_pad_image(padding, ct__options), __VA_ARGS__)
+#define ct_random_horizontal_flip(...) \
+    CT_WITH(ct_flip_opts, (.p = 0.5,), ct_random_horizontal_flip(ct__options), __VA_ARGS__)
+#define ct_random_vertical_flip(...) \
+    CT_WITH(ct_flip_opts, (.p = 0.5,), ct_random_vertical_flip(ct__options), __VA_ARGS__)
 #endif
 /* One image (C, H, W), uint8, through a transform; owned by the scope. g NULL: the default generator. */
 CT_API ct_tensor *ct_apply(ct_transform *transform, ct_tensor *image, ct_generator *g);
@@ -66,9 +72,12 @@ CT_API ct_dataset *ct_cifar100(const char *root, const ct_images_opts *options);
 /* root/MNIST/raw or root/raw with the four idx files. */
 CT_API ct_dataset *ct_mnist(const char *root, const ct_images_opts *options);
 #ifndef __cplusplus
-#define ct_cifar10(root, ...) ct_cifar10(root, CT_OPTIONS(ct_images_opts, (.test = false,), __VA_ARGS__))
-#define ct_cifar100(root, ...) ct_cifar100(root, CT_OPTIONS(ct_images_opts, (.test = false,), __VA_ARGS__))
-#define ct_mnist(root, ...) ct_mnist(root, CT_OPTIONS(ct_images_opts, (.test = false,), __VA_ARGS__))
+#define ct_cifar10(root, ...) \
+    CT_WITH(ct_images_opts, (.test = false,), ct_cifar10(root, ct__options), __VA_ARGS__)
+#define ct_cifar100(root, ...) \
+    CT_WITH(ct_images_opts, (.test = false,), ct_cifar100(root, ct__options), __VA_ARGS__)
+#define ct_mnist(root, ...) \
+    CT_WITH(ct_images_opts, (.test = false,), ct_mnist(root, ct__options), __VA_ARGS__)
 #endif
 extern CT_API const char *const ct_cifar10_classes[10];
 /* An image dataset's tensors, which belong to it: (N, C, H, W) and (N). NULL where d is none. */
@@ -82,7 +91,7 @@ typedef struct ct_grid_opts { int64_t nrow, padding; double pad_value; } ct_grid
 CT_API ct_tensor *ct_make_grid(ct_tensor *images, const ct_grid_opts *options);
 #ifndef __cplusplus
 #define ct_make_grid(images, ...) \
-    ct_make_grid(images, CT_OPTIONS(ct_grid_opts, (.nrow = 8, .padding = 2,), __VA_ARGS__))
+    CT_WITH(ct_grid_opts, (.nrow = 8, .padding = 2,), ct_make_grid(images, ct__options), __VA_ARGS__)
 #endif
 /* A float image (3 or 1, H, W) with values in [0, 1] (or a uint8 one) as a PNG file, written under a temporary name and
  * renamed. */
