@@ -5,6 +5,7 @@ its own; worker w is seeded with base seed + w and makes batches w, w + workers,
 """
 from __future__ import annotations
 
+import collections
 import itertools
 import os
 import warnings
@@ -156,7 +157,14 @@ class DataLoader(Generic[T_co]):
     def _index_sampler(self):
         return self.batch_sampler if self._auto_collation else self.sampler
 
+    _native = True  # False: always in Python
+
     def _get_iterator(self):
+        if self._native and self._dataset_kind == _DatasetKind.Map:
+            from ._utils.native import native_source
+            source = native_source(self)
+            if source is not None:
+                return _NativeDataLoaderIter(self, source)
         if self.num_workers == 0:
             return _SingleProcessDataLoaderIter(self)
         return _MultiProcessingDataLoaderIter(self)
@@ -256,6 +264,60 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
 
     def _next_data(self):
         return self._source.fetch(self._next_index())
+
+
+class _NativeDataLoaderIter(_BaseDataLoaderIter):
+    """Batches filled by the C core. A worker is its stream of random numbers; indices are asked for as far ahead as
+    processes would ask."""
+
+    def __init__(self, loader, source):
+        super().__init__(loader)
+        from ctorch import _C
+        self._fetch = _C._data_fetch
+        self._native_source = source
+        self._workers = loader.num_workers
+        self._streams = []
+        for worker in range(self._workers):
+            generator = torch.Generator()
+            generator.manual_seed(self._base_seed + worker)
+            self._streams.append(generator)
+        self._begin()
+
+    def _begin(self):
+        self._waiting = collections.deque()
+        self._turn = 0
+        for _ in range((self._loader.prefetch_factor or 0) * self._workers):
+            self._ask()
+
+    def _reset(self, loader):
+        self._sampler_iter = iter(loader._index_sampler)
+        self._num_yielded = 0
+        self._begin()
+
+    def _ask(self):
+        index = next(self._sampler_iter, None)
+        if index is not None:
+            self._waiting.append(index)
+
+    def _next_data(self):
+        if not self._workers:
+            return self._make(next(self._sampler_iter), None)
+        if not self._waiting:
+            raise StopIteration
+        index = self._waiting.popleft()
+        stream = self._streams[self._turn]
+        self._turn = (self._turn + 1) % self._workers
+        try:
+            return self._make(index, stream)
+        finally:
+            self._ask()
+
+    def _make(self, index, stream):
+        try:
+            return self._fetch(self._native_source, index, stream)
+        except TypeError:  # an index that is no integer
+            dataset = self._loader.dataset
+            return default_collate([dataset[i] for i in index])
 
 
 class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
