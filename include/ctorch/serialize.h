@@ -89,7 +89,8 @@ CT_API ct_value_tree *ct_load_safetensors_bytes(const void *data, int64_t bytes)
 /* ---- Reading a tree ----
  * A binding converts without recursion: walk ids upwards (ct_tree_count, ct_tree_node). Items of a TUPLE or SIZE have
  * smaller ids than it has, so make scalars, tuples and EMPTY lists, sets and dicts on the first walk; fill those and
- * set the states on a second one. One value is one object: a value met twice (or in a cycle) stays shared. */
+ * set the states on a second one. One value is one object: a value met twice (or in a cycle) stays shared.
+ * After loading, the ids count exactly the values that the root leads to. */
 
 CT_API ct_value_tree *ct_tree_new(void);
 CT_API ct_value *ct_tree_root(const ct_value_tree *tree); /* NULL before it is set */
@@ -104,7 +105,7 @@ CT_API double ct_value_get_float(const ct_value *v);    /* BOOL, INT, FLOAT */
 CT_API void ct_value_get_complex(const ct_value *v, double *real, double *imaginary);
 /* The bytes of every kind that has some, with a NUL after them; *n (may be NULL) is their number. */
 CT_API const char *ct_value_text(const ct_value *v, int64_t *n);
-/* Number of items, of pairs for the dicts; of bytes for STRING, BYTES and BYTEARRAY. */
+/* Number of items, of pairs for the dicts; of bytes for what has text; 0 for every other kind. */
 CT_API int64_t ct_value_length(const ct_value *v);
 /* Item i; of a dict the value of pair i. */
 CT_API ct_value *ct_value_item(const ct_value *v, int64_t i);

@@ -552,7 +552,7 @@ static ct_value_tree *ckl_archive(ct__loading *l)
     if (tree)
         tree->root = ct__unpickle(&u);
     ct__free(data, (size_t)n);
-    if (tree && tree->root)
+    if (tree && tree->root && ct__tree_prune(tree))
         return tree;
     ct_release(tree);
     return NULL;

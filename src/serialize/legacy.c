@@ -104,7 +104,7 @@ ct_value_tree *ct__load_legacy(ct__loading *l)
     }
     if (copy)
         ct__free(copy, (size_t)s->size);
-    if (tree && tree->root)
+    if (tree && tree->root && ct__tree_prune(tree))
         return tree;
     ct_release(tree);
     return NULL;

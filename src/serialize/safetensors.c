@@ -309,7 +309,7 @@ static ct_value_tree *safe_load(ct__source *s)
             r.end = header + n;
             r.data = 8 + (int64_t)n;
             r.bytes = s->size - r.data;
-            ok = safe_parse(&r);
+            ok = safe_parse(&r) && ct__tree_prune(r.tree);
         }
     }
     if (header)

@@ -26,8 +26,10 @@ struct ct_value {
 struct ct_value_tree {
     ct_object base;
     ct_value *root;
-    ct_value **blocks;
-    int64_t count, num_blocks, capacity;
+    ct_value **nodes; /* by id */
+    int64_t count, capacity;
+    ct_value **blocks; /* where they live, also those that ct__tree_prune forgot */
+    int64_t made, num_blocks, blocks_capacity;
 };
 
 CT_HIDDEN ct_value *ct__value_new(ct_value_tree *tree, ct_value_kind kind);
@@ -35,6 +37,8 @@ CT_HIDDEN ct_value *ct__value_new(ct_value_tree *tree, ct_value_kind kind);
 CT_HIDDEN ct_value *ct__value_bytes(ct_value_tree *tree, ct_value_kind kind, const void *s, int64_t n);
 /* A node with n items (copied; NULL: left for the caller to write). */
 CT_HIDDEN ct_value *ct__value_items(ct_value_tree *tree, ct_value_kind kind, ct_value *const *items, int64_t n);
+/* Numbers anew what the root leads to, in the same order, and forgets the rest. */
+CT_HIDDEN bool ct__tree_prune(ct_value_tree *tree);
 CT_HIDDEN bool ct__value_push(ct_value *v, ct_value *item);
 CT_HIDDEN bool ct__value_is_dict(const ct_value *v);
 CT_HIDDEN bool ct__value_has_items(const ct_value *v);

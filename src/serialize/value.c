@@ -7,8 +7,8 @@
 static void value_tree_destroy(void *object)
 {
     ct_value_tree *t = object;
-    for (int64_t id = 0; id < t->count; id++) {
-        ct_value *v = &t->blocks[id / VALUE_BLOCK][id % VALUE_BLOCK];
+    for (int64_t i = 0; i < t->made; i++) {
+        ct_value *v = &t->blocks[i / VALUE_BLOCK][i % VALUE_BLOCK];
         if (v->kind == CT_VALUE_TENSOR || v->kind == CT_VALUE_STORAGE)
             ct_release(v->tensor);
         else if (ct__value_has_items(v))
@@ -18,7 +18,8 @@ static void value_tree_destroy(void *object)
     }
     for (int64_t i = 0; i < t->num_blocks; i++)
         ct__free(t->blocks[i], VALUE_BLOCK * sizeof(ct_value));
-    ct__free(t->blocks, (size_t)t->capacity * sizeof *t->blocks);
+    ct__free(t->blocks, (size_t)t->blocks_capacity * sizeof *t->blocks);
+    ct__free(t->nodes, (size_t)t->capacity * sizeof *t->nodes);
     ct__free(t, sizeof *t);
 }
 
@@ -34,31 +35,74 @@ ct_value_tree *ct_tree_new(void)
     return t;
 }
 
+static bool value_grow(ct_value ***p, int64_t *capacity)
+{
+    int64_t more = *capacity ? 2 * *capacity : 16;
+    ct_value **grown = ct__realloc(*p, (size_t)*capacity * sizeof *grown, (size_t)more * sizeof *grown);
+    if (!grown)
+        return false;
+    *p = grown;
+    *capacity = more;
+    return true;
+}
+
 ct_value *ct__value_new(ct_value_tree *t, ct_value_kind kind)
 {
     if (!t || ct__pending())
         return NULL;
-    if (t->count == t->num_blocks * VALUE_BLOCK) {
-        if (t->num_blocks == t->capacity) {
-            int64_t capacity = t->capacity ? 2 * t->capacity : 4;
-            ct_value **blocks = ct__realloc(t->blocks, (size_t)t->capacity * sizeof *blocks,
-                                            (size_t)capacity * sizeof *blocks);
-            if (!blocks)
-                return NULL;
-            t->blocks = blocks;
-            t->capacity = capacity;
-        }
+    if (t->count >= UINT32_MAX)
+        return ct__fail(CT_ERR_RUNTIME, "a checkpoint may hold %u values at most", UINT32_MAX);
+    if (t->count == t->capacity && !value_grow(&t->nodes, &t->capacity))
+        return NULL;
+    if (t->made == t->num_blocks * VALUE_BLOCK) {
+        if (t->num_blocks == t->blocks_capacity && !value_grow(&t->blocks, &t->blocks_capacity))
+            return NULL;
         ct_value *block = ct__alloc_zero(VALUE_BLOCK * sizeof *block);
         if (!block)
             return NULL;
         t->blocks[t->num_blocks++] = block;
     }
-    if (t->count >= UINT32_MAX)
-        return ct__fail(CT_ERR_RUNTIME, "a checkpoint may hold %u values at most", UINT32_MAX);
-    ct_value *v = &t->blocks[t->count / VALUE_BLOCK][t->count % VALUE_BLOCK];
+    ct_value *v = &t->blocks[t->made / VALUE_BLOCK][t->made % VALUE_BLOCK];
+    t->made++;
     v->kind = (uint8_t)kind;
-    v->id = (uint32_t)t->count++;
+    v->id = (uint32_t)t->count;
+    t->nodes[t->count++] = v;
     return v;
+}
+
+bool ct__tree_prune(ct_value_tree *t)
+{
+    ct_value **stack = ct__alloc((size_t)t->count * sizeof *stack);
+    uint8_t *seen = ct__alloc_zero((size_t)t->count);
+    bool ok = stack && seen && t->root;
+    int64_t depth = 0, kept = 0, count = t->count;
+    if (ok) {
+        seen[t->root->id] = 1;
+        stack[depth++] = t->root;
+    }
+    while (depth > 0) {
+        const ct_value *v = stack[--depth];
+        int64_t n = ct__value_has_items(v) ? v->n : 0;
+        for (int64_t i = 0; i <= n; i++) {
+            ct_value *child = i < n ? v->items[i] : v->state;
+            if (child && !seen[child->id]) {
+                seen[child->id] = 1;
+                stack[depth++] = child;
+            }
+        }
+    }
+    for (int64_t i = 0; ok && i < count; i++)
+        if (seen[i]) {
+            t->nodes[i]->id = (uint32_t)kept;
+            t->nodes[kept++] = t->nodes[i];
+        }
+    if (ok)
+        t->count = kept;
+    if (stack)
+        ct__free(stack, (size_t)count * sizeof *stack);
+    if (seen)
+        ct__free(seen, (size_t)count);
+    return ok;
 }
 
 ct_value *ct__value_bytes(ct_value_tree *t, ct_value_kind kind, const void *s, int64_t n)
@@ -145,7 +189,7 @@ ct_value *ct_tree_node(const ct_value_tree *t, int64_t id)
         return t ? ct__fail(CT_ERR_INDEX, "value %lld of a tree with %lld", (long long)id,
                             (long long)t->count)
                  : NULL;
-    return &t->blocks[id / VALUE_BLOCK][id % VALUE_BLOCK];
+    return t->nodes[id];
 }
 
 ct_value_kind ct_value_kind_of(const ct_value *v) { return v ? (ct_value_kind)v->kind : CT_VALUE_NONE; }
@@ -237,10 +281,8 @@ const char *ct_value_text(const ct_value *v, int64_t *n)
 
 int64_t ct_value_length(const ct_value *v)
 {
-    if (!v || !(ct__value_has_items(v) || ct__value_has_text(v))) {
-        value_wrong_kind(v, "a container");
+    if (!v || !(ct__value_has_items(v) || ct__value_has_text(v)))
         return 0;
-    }
     return ct__value_is_dict(v) ? v->n / 2 : v->n;
 }
 

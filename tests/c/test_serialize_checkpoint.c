@@ -81,6 +81,7 @@ static void test_everything(void)
         return;
     for (int64_t id = 0; id < ct_tree_count(t); id++) { /* a binding relies on this order */
         const ct_value *v = ct_tree_node(t, id);
+        CHECK(ct_value_id(v) == id && v->kind != CT_VALUE_GLOBAL && v->kind != CT_VALUE_STORAGE);
         for (int64_t i = 0; (v->kind == CT_VALUE_TUPLE || v->kind == CT_VALUE_SIZE) && i < v->n; i++)
             CHECK(v->items[i]->id < v->id);
     }
