@@ -122,6 +122,8 @@ static bool sink_flush(ct__sink *s)
 
 bool ct__sink_write(ct__sink *s, const void *bytes, int64_t n)
 {
+    if (n == 0)
+        return true;
     s->position += n;
     if (n > (int64_t)sizeof s->buffer - s->buffered && !sink_flush(s))
         return false;

@@ -69,6 +69,8 @@ bool ct__source_read(const ct__source *s, int64_t offset, void *to, int64_t n)
                  s->name, (long long)s->size, (long long)offset, (long long)(offset + n));
         return false;
     }
+    if (n == 0)
+        return true;
     if (s->memory) {
         memcpy(to, s->memory + offset, (size_t)n);
         return true;
