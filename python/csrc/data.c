@@ -74,9 +74,9 @@ typedef struct data_fill {
     ct_dtype target;
 } data_fill;
 
-static bool data_infer(PyObject *o, int64_t dim, data_fill *d)
+static bool data_infer(PyObject *o, data_fill *d)
 {
-    if (dim == d->ndim) {
+    if (!data_is_sequence(o) || (ctpy_is_tensor(o) && ct_ndim(CTPY_TENSOR(o)) == 0)) {
         ct_dtype t = data_scalar_dtype(o);
         if (t == CT_DTYPE_NONE)
             return false;
@@ -87,11 +87,12 @@ static bool data_infer(PyObject *o, int64_t dim, data_fill *d)
     if (!fast)
         return false;
     bool good = true;
+    ct_dtype usual = ct_default_dtype();
     for (Py_ssize_t i = 0; good && i < PySequence_Fast_GET_SIZE(fast); i++) {
         PyObject *e = PySequence_Fast_GET_ITEM(fast, i);
-        if (dim + 1 == d->ndim && PyFloat_CheckExact(e) && d->dtype == ct_default_dtype())
+        if (d->dtype == usual ? PyFloat_CheckExact(e) : d->dtype == CT_INT64 && PyLong_CheckExact(e))
             continue;
-        good = data_infer(e, dim + 1, d);
+        good = data_infer(e, d);
     }
     Py_DECREF(fast);
     return good;
@@ -138,9 +139,7 @@ static bool data_store(PyObject *o, data_fill *d, int64_t at)
     } else {
         int r = ctpy_to_scalar(o, &s);
         if (r == 0) {
-            if (!data_refuse_text(o) && data_is_sequence(o) && Py_TYPE(o)->tp_name)
-                PyErr_Format(PyExc_TypeError, "'%s' object cannot be interpreted as an integer", Py_TYPE(o)->tp_name);
-            else if (!PyErr_Occurred())
+            if (!data_refuse_text(o))
                 PyErr_Format(PyExc_TypeError, "'%s' object cannot be interpreted as an integer", Py_TYPE(o)->tp_name);
         }
         if (r != 1)
@@ -205,7 +204,7 @@ static ct_tensor *data_from_sequence(PyObject *o, ct_dtype dtype)
         count *= d.sizes[i];
     ct_dtype target = dtype;
     if (dtype == CT_DTYPE_NONE) {
-        if (count && !data_infer(o, 0, &d))
+        if (count && !data_infer(o, &d))
             return NULL;
         target = count ? d.dtype : ct_default_dtype();
     }

@@ -39,9 +39,11 @@ bool ctpy_parse_device(const char *text, ct_device *out)
                 PyErr_Format(PyExc_RuntimeError, "PyTorch is not linked with support for %s devices", others[i]);
                 return false;
             }
+        char head[64];
+        snprintf(head, sizeof head, "%.*s", (int)n, text);
         PyErr_Format(PyExc_RuntimeError, "Expected one of cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, "
-                     "maia, xla, lazy, vulkan, mps, meta, hpu, mtia, privateuseone device type at start of device string: %.*s",
-                     (int)n, text);
+                     "maia, xla, lazy, vulkan, mps, meta, hpu, mtia, privateuseone device type at start of device string: %s",
+                     head);
         return false;
     }
     if (text[n] == ':') {
@@ -282,6 +284,10 @@ bool ctpy_device_ready(PyObject *module)
     ctpy_DeviceType = (PyTypeObject *)PyType_FromSpec(&spec);
     ctpy_SizeType = bases ? (PyTypeObject *)PyType_FromSpecWithBases(&size_spec, bases) : NULL;
     Py_XDECREF(bases);
-    return ctpy_DeviceType && ctpy_SizeType && PyModule_AddObjectRef(module, "device", (PyObject *)ctpy_DeviceType) == 0 &&
+    if (!ctpy_DeviceType || !ctpy_SizeType)
+        return false;
+    ctpy_DeviceType->tp_name = "torch.device"; /* in messages; __module__ stays */
+    ctpy_SizeType->tp_name = "torch.Size";
+    return PyModule_AddObjectRef(module, "device", (PyObject *)ctpy_DeviceType) == 0 &&
            PyModule_AddObjectRef(module, "Size", (PyObject *)ctpy_SizeType) == 0;
 }

@@ -110,6 +110,9 @@ bool ctpy_dtype_ready(PyObject *module)
     ctpy_FormatType = dtype_make_named("ctorch.memory_format");
     if (!ctpy_DtypeType || !ctpy_LayoutType || !ctpy_FormatType)
         return false;
+    ctpy_DtypeType->tp_name = "torch.dtype"; /* in messages; __module__ stays */
+    ctpy_LayoutType->tp_name = "torch.layout";
+    ctpy_FormatType->tp_name = "torch.memory_format";
     for (int d = 1; d < CT_NUM_DTYPES; d++) {
         PyDtype *o = (PyDtype *)ctpy_DtypeType->tp_alloc(ctpy_DtypeType, 0);
         if (!o)

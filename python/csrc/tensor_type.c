@@ -46,6 +46,8 @@ PyObject *ctpy_wrap(ct_tensor *t)
         if (self->c_owns) { /* flip back: C's reference to the object becomes the caller's */
             self->c_owns = false;
             ct_retain(t);
+            /* The collector's mark "finalised" would keep tp_finalize from being called again. */
+            ((uintptr_t *)self - 2)[1] &= ~(uintptr_t)1;
         } else {
             Py_INCREF(self);
         }
@@ -122,11 +124,7 @@ static bool tensor_give_to_c(PyTensor *self)
 
 static void tensor_finalize(PyObject *self)
 {
-    if (tensor_give_to_c((PyTensor *)self)) {
-        /* The collector's mark "finalised" would keep this from being called again. */
-        uintptr_t *head = (uintptr_t *)self - 2;
-        head[1] &= ~(uintptr_t)1;
-    }
+    tensor_give_to_c((PyTensor *)self);
 }
 
 /* The C tensor is being destroyed; `user` is its object, which it owns. */
@@ -471,6 +469,7 @@ bool ctpy_tensor_type_ready(PyObject *module)
     ctpy_TensorType = (PyTypeObject *)PyType_FromSpec(&spec);
     if (!ctpy_TensorType)
         return false;
+    ctpy_TensorType->tp_name = "Tensor"; /* in messages; __module__ stays */
     ct_set_user_release(tensor_c_gone);
     PyObject *priority = PyLong_FromLong(1000);
     if (!tensor_add_methods(ctpy_tensor_methods) || !tensor_add_methods(ctpy_to_methods) ||
