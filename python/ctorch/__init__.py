@@ -33,7 +33,7 @@ _modules = ('nn', 'optim', 'autograd', 'cuda', 'utils', 'vision', 'backends', 'r
 _names = {name: home for home, names in _homes.items() for name in names.split()}
 
 
-for _name in (*_homes['.autograd'].split(), *_homes['.serialization'].split(), 'functional'):
+for _name in (*_homes['.autograd'].split(), 'functional', 'set_printoptions'):
     globals().pop(_name, None)
 
 
@@ -49,14 +49,14 @@ def __getattr__(name):
         except ModuleNotFoundError as e:
             if e.name != f'{__name__}.{name}':
                 raise
-            raise AttributeError(f"module '{__name__}' has no attribute '{name}'") from None
+            raise AttributeError(f"module 'torch' has no attribute '{name}'") from None
     elif not name.startswith('_'):
         from . import _composites
         value = getattr(_composites, name, None)
         if value is None or name not in _composites.__all__:
-            raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+            raise AttributeError(f"module 'torch' has no attribute '{name}'")
     else:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+        raise AttributeError(f"module 'torch' has no attribute '{name}'")
     globals()[name] = value
     return value
 

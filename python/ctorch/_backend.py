@@ -13,7 +13,7 @@ What the package needs of ``ctorch._C``:
   node over ``inputs`` (entries may be None); ``backward(*grads)`` gets None where no gradient arrived and returns a
   tuple with one entry for each input. Returns the node, or None where nothing is recorded;
 - _SavedTensor(tensor, is_output): ``unpack(node)`` checks the version and gives the tensor;
-- _optim: the optimizers' steps (see optim/_steps.py).
+- _optim: the optimizers' steps (see optim/_steps.py); _ModuleBase: the base of nn.Module.
 """
 from ctorch import _C
 from ctorch._C import Tensor, Size, device, dtype, Generator, layout, memory_format

@@ -88,10 +88,12 @@ def vmap(func, in_dims=0, out_dims=0, randomness='error', *, chunk_size=None):
 
 def set_printoptions(precision=None, threshold=None, edgeitems=None, linewidth=None, profile=None, sci_mode=None):
     """How tensors print; profile is 'default', 'short', 'full' or 'legacy' (as 0.1.12 did)."""
+    from ._compat import compat
     if profile == 'legacy':
-        from ._compat import compat
         compat('0.1.12')
         profile = None
+    elif profile == 'default':
+        compat(None)
     _C._set_printoptions(precision=precision, threshold=threshold, edgeitems=edgeitems, linewidth=linewidth,
                          profile=profile, sci_mode=sci_mode)
 

@@ -4,7 +4,7 @@ import warnings
 from collections import OrderedDict
 
 from ... import _compat
-from ..._backend import Tensor, typename, device as _Device, dtype as _Dtype
+from ..._backend import Tensor, typename, device as _Device, dtype as _Dtype, _C
 from ..parameter import Parameter, Buffer
 from ...utils.hooks import RemovableHandle
 
@@ -45,15 +45,14 @@ def _addindent(text, count):
     return first + newline + '\n'.join(' ' * count + line for line in rest.split('\n')) if newline else text
 
 
-class Module:
+class Module(_C._ModuleBase):
     """Base class of all networks. A subclass calls ``super().__init__()``, assigns parameters and children, and
-    defines ``forward``."""
+    defines ``forward``. Lookup of parameters, buffers and children, and calls without hooks, are C's: _ModuleBase."""
 
     dump_patches = False
     call_super_init = False
     training: bool
     _version = 1
-    _hooked = False         # True: a call has to look at hooks
     _compiled_call_impl = None
 
     def __init__(self, *args, **kwargs):
@@ -161,19 +160,6 @@ class Module:
 
     # ---- attributes ----
 
-    def __getattr__(self, name):
-        d = self.__dict__
-        table = d.get('_parameters')
-        if table is not None and name in table:
-            return table[name]
-        table = d.get('_buffers')
-        if table is not None and name in table:
-            return table[name]
-        table = d.get('_modules')
-        if table is not None and name in table:
-            return table[name]
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-
     def __setattr__(self, name, value):
         d = self.__dict__
         if isinstance(value, Parameter):
@@ -260,18 +246,13 @@ class Module:
 
     # ---- calling, hooks ----
 
-    def __call__(self, *args, **kwargs):
-        if self._hooked:
-            return self._call_with_hooks(args, kwargs)
-        return self.forward(*args, **kwargs)
-
     def _call_impl(self, *args, **kwargs):
-        return self.__call__(*args, **kwargs)
+        return self(*args, **kwargs)
 
     def _look_at_hooks(self):
         d = self.__dict__
         if (d['_forward_hooks'] or d['_forward_pre_hooks'] or d['_backward_hooks'] or d['_backward_pre_hooks']):
-            d['_hooked'] = True
+            d['_hooked'] = True         # a call has to look at hooks
         else:
             d.pop('_hooked', None)
 
@@ -724,7 +705,6 @@ class Module:
         return self._apply(lambda t: t.bfloat16() if t.is_floating_point() else t)
 
     def to_empty(self, *, device, recurse=True):
-        from ..._backend import _C
         return self._apply(lambda t: _C.empty_like(t, device=device), recurse=recurse)
 
     def to(self, *args, **kwargs):
@@ -865,8 +845,8 @@ def _parse_to(args, kwargs):
 # ---- hooks for every module ----
 
 def _look_at_global_hooks():
-    Module._hooked = bool(_global_forward_hooks or _global_forward_pre_hooks or _global_backward_hooks
-                          or _global_backward_pre_hooks)
+    _C._set_global_module_hooks(bool(_global_forward_hooks or _global_forward_pre_hooks or _global_backward_hooks
+                                     or _global_backward_pre_hooks))
 
 
 class _GlobalOwner:
