@@ -6,4 +6,6 @@
 #include <ctorch/tensor.h>
 #include <ctorch/autograd.h>
 #include <ctorch/ops.h>
+#include <ctorch/data.h>
+#include <ctorch/vision.h>
 #endif

@@ -27,8 +27,9 @@ CT_API void *ct_retain(const void *object);
 /* Drops one reference; the last one frees. NULL is fine. Works while an error is pending. */
 CT_API void ct_release(const void *object);
 /* Releases several objects of any type: ct_free_all(net, loader, opt). */
-#define ct_free_all(...) ct_free_objects((const void *[]){__VA_ARGS__, NULL})
-CT_API void ct_free_objects(const void *const *objects);
+#define ct_free_all(...) \
+    ct_free_objects(sizeof((const void *[]){__VA_ARGS__}) / sizeof(const void *), (const void *[]){__VA_ARGS__})
+CT_API void ct_free_objects(size_t n, const void *const *objects); /* NULLs among them are fine */
 
 /* ---- Scopes: every tensor that a ct_* function returns belongs to the innermost open scope. ---- */
 

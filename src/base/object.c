@@ -26,10 +26,10 @@ void ct_release(const void *object)
 
 int32_t ct_refcount(const void *object) { return object ? __atomic_load_n(&((const ct_object *)object)->refcount, __ATOMIC_RELAXED) : 0; }
 
-void ct_free_objects(const void *const *objects)
+void ct_free_objects(size_t n, const void *const *objects)
 {
-    for (; *objects; objects++)
-        ct_release(*objects);
+    for (size_t i = 0; i < n; i++)
+        ct_release(objects[i]);
 }
 
 void ct_keep_object(void **slot, const void *object)

@@ -366,8 +366,7 @@ static bool whole_run(void)
                                  .shuffle = true, .workers = 2);
     ct_for_batch (b, l)
         (void)b;
-    ct_release(l);
-    ct_release(t);
+    ct_free_all(l, t);
     return ct_ok();
 }
 
