@@ -2,7 +2,8 @@
  * Methods: `cols` (columns and a matrix product) does every shape; `rows` and `lanes` (conv_direct.h) are for few channels. */
 #include "kernels/cpu/vec.h"
 
-enum { CONV_COLS, CONV_ROWS, CONV_LANES };
+enum { CONV_COLS, CONV_ROWS, CONV_LANES, CONV_SPREAD };
+#define CONV_TAPS 32 /* most kernel rows of `spread` */
 
 #if VEC_BYTES == 64
 #define CONV_O 8
@@ -134,6 +135,30 @@ static void conv_plan_direct(ct__conv_plan *p, int64_t size, int64_t lanes)
             p->shared_bytes = s->groups * upward * depth * size + 64;
         }
         return;
+    }
+    if (p->dir == CT__CONV_DX && s->sw == 1 && s->dw == 1 && s->kw > 1 && s->kh <= CONV_TAPS && og <= 32) {
+        /* Blocks of channels whose kernel rows fill the lanes best. */
+        int64_t best = 0, fill = 0;
+        for (int64_t cb = 1; cb <= cg && cb <= lanes; cb++) {
+            int64_t nv = conv_ceil(s->kw * cb, lanes), blocks = conv_ceil(cg, cb);
+            if (nv > 3) break;
+            int64_t used = 1000 * s->kw * cg / (nv * lanes * blocks);
+            if (used >= fill + (cb > 1 ? 10 : 0)) best = cb, fill = used;
+        }
+        if (fill >= 850) {
+            p->method = CONV_SPREAD;
+            p->v[2] = best;
+            p->v[3] = conv_ceil(s->kw * best, lanes);
+            cost = s->kh * s->kw * best * og * s->ow;
+            p->rows = conv_min(s->h, conv_ceil(1 << 19, cost));
+            p->blocks = conv_ceil(s->h, p->rows);
+            p->rows = conv_ceil(s->h, p->blocks);
+            p->tasks = s->n * s->groups * conv_ceil(cg, best) * p->blocks;
+            p->task_cost = cost * p->rows;
+            p->shared_bytes = s->groups * conv_ceil(cg, best) * s->kh * og * p->v[3] * lanes * size + 64;
+            p->work_bytes = (s->ow * p->v[3] * lanes + lanes + (s->w + lanes) * lanes) * size + 128;
+            return;
+        }
     }
     if (p->dir == CT__CONV_DX) {
         ct__conv_plan q = {.s = conv_turned(s), .dir = CT__CONV_FWD, .f64 = p->f64};

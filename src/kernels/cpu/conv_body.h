@@ -154,6 +154,7 @@ static void G(prepare)(const ct__conv_plan *p, const T *w, void *shared)
     if (p->method == CONV_ROWS) G(rows_prepare)(p, w, shared);
     if (p->method == CONV_LANES && p->dir == CT__CONV_FWD) G(lanes_prepare)(p, w, shared);
     if (p->method == CONV_LANES && p->dir == CT__CONV_DX) G(lanes_prepare_turned)(p, w, shared);
+    if (p->method == CONV_SPREAD) G(spread_prepare)(p, w, shared);
 }
 
 static void G(run)(const ct__conv_plan *p, const T *in, const T *w, const T *bias, T *out, const void *shared, int64_t t0,
@@ -168,6 +169,7 @@ static void G(run)(const ct__conv_plan *p, const T *in, const T *w, const T *bia
     }
     for (int64_t t = t0; t < t1; t++) {
         if (p->method == CONV_ROWS) G(rows_fwd)(p, in, bias, out, shared, t, aligned);
+        else if (p->method == CONV_SPREAD) G(spread_dx)(p, in, bias, out, shared, t, aligned);
         else if (p->method == CONV_LANES) G(lanes_fwd)(p, in, bias, out, shared, t, aligned);
         else if (p->dir == CT__CONV_FWD) G(cols_fwd)(p, in, w, bias, out, t, aligned);
         else G(cols_dx)(p, in, w, bias, out, t, aligned);

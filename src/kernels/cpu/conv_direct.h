@@ -514,6 +514,138 @@ static void G(lanes_dw)(const ct__conv_plan *p, const T *x, const T *gy, T *gw, 
     for (int64_t q = 0; q < ob; q++)
         G(lanes_out)(sums + q * depth * VN, depth, conv_min(VN, og - (q0 + q) * VN), gw + (g * og + (q0 + q) * VN) * depth, depth);
 }
+/* ---- input's gradient, spread: lanes along (kernel column, input channel), then columns are added up (stride 1 across) ---- */
+
+/* out[i][nv * VN] = sum over the pieces t and channels m of g[off[t] + m * plane + i] * w[from[t] + m * nv * VN]. */
+CT_KINLINE void G(spread_tile)(const int mr, const int nv, const T *g, const int64_t *off, const T *w, const int64_t *from,
+                               int64_t pieces, int64_t channels, int64_t plane, T *out)
+{
+    V() acc[10][3];
+#pragma GCC unroll 10
+    for (int i = 0; i < mr; i++)
+#pragma GCC unroll 3
+        for (int j = 0; j < nv; j++) acc[i][j] = V(zero)();
+    for (int64_t t = 0; t < pieces; t++) {
+        const T *a = g + off[t], *b = w + from[t];
+        for (int64_t m = 0; m < channels; m++, a += plane, b += nv * VN) {
+            V() v[3];
+#pragma GCC unroll 3
+            for (int j = 0; j < nv; j++) {
+                v[j] = V(load)(b + j * VN);
+                VEC_PIN(v[j]);
+            }
+#pragma GCC unroll 10
+            for (int i = 0; i < mr; i++) {
+                V() e = V(set1)(a[i]);
+                if (nv > 1) VEC_PIN(e);
+#pragma GCC unroll 3
+                for (int j = 0; j < nv; j++) acc[i][j] = V(fma)(e, v[j], acc[i][j]);
+            }
+        }
+    }
+#pragma GCC unroll 10
+    for (int i = 0; i < mr; i++)
+#pragma GCC unroll 3
+        for (int j = 0; j < nv; j++) V(store)(out + (i * nv + j) * VN, acc[i][j]);
+}
+
+typedef void (*G(spread_fn))(const T *g, const int64_t *off, const T *w, const int64_t *from, int64_t pieces, int64_t channels,
+                             int64_t plane, T *out);
+#define CONV_SPREAD(MR, NV) \
+    static void G(spread_##MR##_##NV)(const T *g, const int64_t *off, const T *w, const int64_t *from, int64_t pieces, \
+                                      int64_t channels, int64_t plane, T *out) \
+    { G(spread_tile)(MR, NV, g, off, w, from, pieces, channels, plane, out); }
+#define CONV_SPREAD_OF(NV) CONV_SPREAD(1, NV) CONV_SPREAD(2, NV) CONV_SPREAD(3, NV) CONV_SPREAD(4, NV)
+CONV_SPREAD_OF(1) CONV_SPREAD_OF(2) CONV_SPREAD_OF(3)
+CONV_SPREAD(5, 1) CONV_SPREAD(6, 1) CONV_SPREAD(7, 1) CONV_SPREAD(8, 1)
+#if VEC_BYTES > 16
+CONV_SPREAD(9, 1) CONV_SPREAD(10, 1) CONV_SPREAD(5, 2) CONV_SPREAD(6, 2)
+#endif
+#if VEC_BYTES == 64
+CONV_SPREAD(7, 2) CONV_SPREAD(8, 2) CONV_SPREAD(9, 2) CONV_SPREAD(10, 2)
+CONV_SPREAD(5, 3) CONV_SPREAD(6, 3) CONV_SPREAD(7, 3) CONV_SPREAD(8, 3)
+#endif
+#define CONV_SPREAD_USE(NV) G(spread_1_##NV), G(spread_2_##NV), G(spread_3_##NV), G(spread_4_##NV)
+static const struct {
+    int most;
+    G(spread_fn) fn[10];
+} G(spread_table)[3] = {
+#if VEC_BYTES == 64
+    {10, {CONV_SPREAD_USE(1), G(spread_5_1), G(spread_6_1), G(spread_7_1), G(spread_8_1), G(spread_9_1), G(spread_10_1)}},
+    {10, {CONV_SPREAD_USE(2), G(spread_5_2), G(spread_6_2), G(spread_7_2), G(spread_8_2), G(spread_9_2), G(spread_10_2)}},
+    {8, {CONV_SPREAD_USE(3), G(spread_5_3), G(spread_6_3), G(spread_7_3), G(spread_8_3)}},
+#elif VEC_BYTES == 32
+    {10, {CONV_SPREAD_USE(1), G(spread_5_1), G(spread_6_1), G(spread_7_1), G(spread_8_1), G(spread_9_1), G(spread_10_1)}},
+    {6, {CONV_SPREAD_USE(2), G(spread_5_2), G(spread_6_2)}},
+    {4, {CONV_SPREAD_USE(3)}},
+#else
+    {8, {CONV_SPREAD_USE(1), G(spread_5_1), G(spread_6_1), G(spread_7_1), G(spread_8_1)}},
+    {4, {CONV_SPREAD_USE(2)}},
+    {3, {CONV_SPREAD_USE(3)}},
+#endif
+};
+
+/* shared: for each group and block of v[2] input channels [kh][o][v[3] * VN], the lanes being [kw][v[2]] and zeros. */
+static void G(spread_prepare)(const ct__conv_plan *p, const T *w, void *shared)
+{
+    const ct__conv_shape *s = &p->s;
+    int64_t cg = s->c / s->groups, og = s->o / s->groups, taps = s->kh * s->kw, cb = p->v[2];
+    T *to = conv_align(shared);
+    int64_t lanes = p->v[3] * VN;
+    for (int64_t g = 0; g < s->groups; g++)
+        for (int64_t k = 0; k < cg; k += cb) {
+            int64_t count = conv_min(cb, cg - k);
+            for (int64_t a = 0; a < s->kh; a++)
+                for (int64_t m = 0; m < og; m++, to += lanes) {
+                    const T *from = w + ((g * og + m) * cg + k) * taps + a * s->kw;
+                    for (int64_t q = 0; q < s->kw; q++)
+                        for (int64_t l = 0; l < count; l++) to[q * cb + l] = from[l * taps + q];
+                    for (int64_t q = 0; q < s->kw; q++)
+                        for (int64_t l = count; l < cb; l++) to[q * cb + l] = 0;
+                    for (int64_t e = s->kw * cb; e < lanes; e++) to[e] = 0;
+                }
+        }
+}
+
+/* A task: an image, a group, a block of channels, a block of rows of gx. work: one row of sums [ow][lanes], one row [w][VN]. */
+static void G(spread_dx)(const ct__conv_plan *p, const T *gy, const T *bias, T *gx, const void *shared, int64_t t, T *work)
+{
+    const ct__conv_shape *s = &p->s;
+    int64_t cg = s->c / s->groups, og = s->o / s->groups, plane = s->oh * s->ow, nv = p->v[3], lanes = nv * VN, cb = p->v[2];
+    int64_t groups_of = conv_ceil(cg, cb);
+    int64_t block = t % p->blocks, part = t / p->blocks % groups_of, g = t / p->blocks / groups_of % s->groups;
+    int64_t b = t / p->blocks / groups_of / s->groups, k = part * cb, count = conv_min(cb, cg - k);
+    int64_t y0 = block * p->rows, y1 = conv_min(s->h, y0 + p->rows);
+    const T *w = (const T *)conv_align((void *)(uintptr_t)shared) + (g * groups_of + part) * s->kh * og * lanes;
+    const T *in = gy + (b * s->o + g * og) * plane;
+    T *sums = work, *row = work + s->ow * lanes + VN, *out = gx + (b * s->c + g * cg + k) * s->h * s->w;
+    V() first = bias ? V(loadm)(bias + g * cg + k, V(tail)(count)) : V(zero)();
+    int64_t most = G(spread_table)[nv - 1].most, pieces = conv_ceil(s->ow, most);
+    for (int64_t y = y0; y < y1; y++) {
+        int64_t off[CONV_TAPS], from[CONV_TAPS], taps = 0;
+        for (int64_t a = 0; a < s->kh; a++) {
+            int64_t up = y + s->ph - a * s->dh;
+            if (up < 0 || up % s->sh || up / s->sh >= s->oh) continue;
+            off[taps] = up / s->sh * s->ow;
+            from[taps++] = a * og * lanes;
+        }
+        for (int64_t piece = 0; piece < pieces; piece++) {
+            int64_t j0 = piece * s->ow / pieces, j1 = (piece + 1) * s->ow / pieces;
+            G(spread_table)[nv - 1].fn[j1 - j0 - 1](in + j0, off, w, from, taps, og, plane, sums + j0 * lanes);
+        }
+        for (int64_t x = 0; x < s->w; x++) {
+            int64_t lo = conv_max(0, x + s->pw - (s->ow - 1)), hi = conv_min(s->kw - 1, x + s->pw);
+            V() sum = first;
+            const T *at = sums + (x + s->pw - lo) * lanes + lo * cb;
+            for (int64_t q = lo; q <= hi; q++, at += cb - lanes) sum += V(load)(at);
+            V(store)(row + x * VN, sum);
+        }
+        G(lanes_out)(row, s->w, count, out + y * s->w, s->h * s->w);
+    }
+}
+#undef CONV_SPREAD
+#undef CONV_SPREAD_OF
+#undef CONV_SPREAD_USE
 #undef CONV_ROWS
 #undef CONV_ROWS_OF
 #undef CONV_ROWS_USE

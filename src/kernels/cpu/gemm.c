@@ -9,21 +9,23 @@
 #define GEMM_NV 3
 #define GEMM_DOT_ACC 16
 #define GEMM_L2 (1 << 20)
+#define GEMM_KC ((int64_t)384)
 #define GEMM_PANEL (480 * 4) /* bytes of a row of B in packed form */
 #elif VEC_BYTES == 32
 #define GEMM_MR 6
 #define GEMM_NV 2
 #define GEMM_DOT_ACC 12
 #define GEMM_L2 (1 << 19)
+#define GEMM_KC ((int64_t)256)
 #define GEMM_PANEL (384 * 4)
 #else
 #define GEMM_MR 4
 #define GEMM_NV 2
 #define GEMM_DOT_ACC 8
 #define GEMM_L2 (1 << 19)
+#define GEMM_KC ((int64_t)256)
 #define GEMM_PANEL (384 * 4)
 #endif
-#define GEMM_KC ((int64_t)384)
 #define GEMM_MC ((int64_t)96)
 
 enum { GEMM_PLAIN, GEMM_DIRECT, GEMM_DOTS, GEMM_PACKED };

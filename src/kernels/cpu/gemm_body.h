@@ -250,10 +250,12 @@ static bool G(packed)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha
     if (!bp) return false;
     bp = (T *)(((uintptr_t)bp + 63) & ~(uintptr_t)63);
     T *ap = bp + GEMM_KC * GEMM_NC;
+    int64_t step = (k + GEMM_KC - 1) / GEMM_KC;
+    step = ((k + step - 1) / step + 7) / 8 * 8;
     for (int64_t jc = 0; jc < n; jc += GEMM_NC) {
         int64_t nc = n - jc < GEMM_NC ? n - jc : GEMM_NC;
-        for (int64_t pc = 0; pc < k; pc += GEMM_KC) {
-            int64_t kc = k - pc < GEMM_KC ? k - pc : GEMM_KC;
+        for (int64_t pc = 0; pc < k; pc += step) {
+            int64_t kc = k - pc < step ? k - pc : step;
             T be = pc ? (T)1 : beta;
             G(pack_b)(tb, nc, kc, tb ? b + jc * ldb + pc : b + pc * ldb + jc, ldb, bp);
             for (int64_t ic = 0; ic < m; ic += GEMM_MC) {

@@ -54,22 +54,71 @@ CT_KINLINE vd vd_loadm(const double *p, vd_mask m) { return (vd)_mm512_maskz_loa
 CT_KINLINE void vf_storem(float *p, vf v, vf_mask m) { _mm512_mask_storeu_ps(p, m, (__m512)v); }
 CT_KINLINE void vd_storem(double *p, vd v, vd_mask m) { _mm512_mask_storeu_pd(p, m, (__m512d)v); }
 #elif VEC_BYTES == 32
-typedef __m256i vf_mask;
-typedef __m256i vd_mask;
+typedef struct vec_mask {
+    __m256i lanes;
+    int64_t count; /* for stores, which go in pieces: a masked store is slow on many processors */
+} vec_mask;
+typedef vec_mask vf_mask;
+typedef vec_mask vd_mask;
 static const int32_t vec_mask32[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 static const int64_t vec_mask64[8] = {-1, -1, -1, -1};
 CT_KINLINE vf vf_set1(float x) { return (vf)_mm256_set1_ps(x); }
 CT_KINLINE vd vd_set1(double x) { return (vd)_mm256_set1_pd(x); }
 CT_KINLINE vf vf_fma(vf a, vf b, vf c) { return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
 CT_KINLINE vd vd_fma(vd a, vd b, vd c) { return (vd)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
-CT_KINLINE vf_mask vf_tail(int64_t n) { return _mm256_loadu_si256((const __m256i *)(vec_mask32 + 8 - (n < 8 ? n : 8))); }
-CT_KINLINE vd_mask vd_tail(int64_t n) { return _mm256_loadu_si256((const __m256i *)(vec_mask64 + 4 - (n < 4 ? n : 4))); }
-CT_KINLINE vf_mask vf_span(int64_t lo, int64_t hi) { return _mm256_andnot_si256(vf_tail(lo < hi ? lo : hi), vf_tail(hi)); }
-CT_KINLINE vd_mask vd_span(int64_t lo, int64_t hi) { return _mm256_andnot_si256(vd_tail(lo < hi ? lo : hi), vd_tail(hi)); }
-CT_KINLINE vf vf_loadm(const float *p, vf_mask m) { return (vf)_mm256_maskload_ps(p, m); }
-CT_KINLINE vd vd_loadm(const double *p, vd_mask m) { return (vd)_mm256_maskload_pd(p, m); }
-CT_KINLINE void vf_storem(float *p, vf v, vf_mask m) { _mm256_maskstore_ps(p, m, (__m256)v); }
-CT_KINLINE void vd_storem(double *p, vd v, vd_mask m) { _mm256_maskstore_pd(p, m, (__m256d)v); }
+CT_KINLINE vf_mask vf_tail(int64_t n)
+{
+    if (n > 8) n = 8;
+    return (vf_mask){_mm256_loadu_si256((const __m256i *)(vec_mask32 + 8 - n)), n};
+}
+CT_KINLINE vd_mask vd_tail(int64_t n)
+{
+    if (n > 4) n = 4;
+    return (vd_mask){_mm256_loadu_si256((const __m256i *)(vec_mask64 + 4 - n)), n};
+}
+CT_KINLINE vf_mask vf_span(int64_t lo, int64_t hi)
+{
+    return (vf_mask){_mm256_andnot_si256(vf_tail(lo < hi ? lo : hi).lanes, vf_tail(hi).lanes), 0};
+}
+CT_KINLINE vd_mask vd_span(int64_t lo, int64_t hi)
+{
+    return (vd_mask){_mm256_andnot_si256(vd_tail(lo < hi ? lo : hi).lanes, vd_tail(hi).lanes), 0};
+}
+CT_KINLINE vf vf_loadm(const float *p, vf_mask m) { return (vf)_mm256_maskload_ps(p, m.lanes); }
+CT_KINLINE vd vd_loadm(const double *p, vd_mask m) { return (vd)_mm256_maskload_pd(p, m.lanes); }
+CT_KINLINE void vf_storem(float *p, vf v, vf_mask m)
+{
+    if (m.count >= 8) {
+        vf_store(p, v);
+        return;
+    }
+    __m128 part = _mm256_castps256_ps128((__m256)v);
+    if (m.count & 4) {
+        _mm_storeu_ps(p, part);
+        part = _mm256_extractf128_ps((__m256)v, 1);
+        p += 4;
+    }
+    if (m.count & 2) {
+        _mm_storel_pi((__m64 *)p, part);
+        part = _mm_movehl_ps(part, part);
+        p += 2;
+    }
+    if (m.count & 1) _mm_store_ss(p, part);
+}
+CT_KINLINE void vd_storem(double *p, vd v, vd_mask m)
+{
+    if (m.count >= 4) {
+        vd_store(p, v);
+        return;
+    }
+    __m128d part = _mm256_castpd256_pd128((__m256d)v);
+    if (m.count & 2) {
+        _mm_storeu_pd(p, part);
+        part = _mm256_extractf128_pd((__m256d)v, 1);
+        p += 2;
+    }
+    if (m.count & 1) _mm_store_sd(p, part);
+}
 #else
 typedef int vf_mask;
 typedef int vd_mask;
