@@ -1,30 +1,35 @@
 /* 2-D convolutions (1-D is h = kh = oh = 1, sh = dh = 1, ph = 0). Every tensor is contiguous:
  *     x (n, c, h, w)    weight (o, c / groups, kh, kw)    y (n, o, oh, ow)    bias (o)
- *     y[b][m][i][j] = bias[m] + sum over (k, p, q) of weight[m][k][p][q] * x[b][first(m) + k][i * sh - ph + p * dh][j * sw - pw + q * dw]
- * and x counts as 0 outside. Nothing ties oh and ow to the other sizes: "same" padding and output_padding are sizes (an output
- * that reads beyond the far edge reads zeros; an input that no output reads has gradient zero).
- * The transposed convolution with input (n, o, oh, ow) and weight (o, c / groups, kh, kw) is CT__CONV_DX: in = its input,
- * out (n, c, h, w), bias (c). Its own gradients: CT__CONV_FWD for the input, CT__CONV_DW with x = the gradient and gy = the input.
+ *     y[b][m][i][j] = bias[m] + sum over (k, p, q) of
+ *                     weight[m][k][p][q] * x[b][first(m) + k][i * sh - ph + p * dh][j * sw - pw + q * dw]
+ * and x counts as 0 outside. Nothing ties oh and ow to the other sizes: "same" padding and output_padding are
+ * sizes (an output that reads beyond the far edge reads zeros; an input that no output reads has gradient 0).
+ * The transposed convolution with input (n, o, oh, ow) and weight (o, c / groups, kh, kw) is CT__CONV_DX:
+ * in = its input, out (n, c, h, w), bias (c). Its own gradients: CT__CONV_FWD for the input, CT__CONV_DW with
+ * x = the gradient and gy = the input.
  *
  * How to call, all three directions:
  *     ct__conv_plan p;
- *     ct__k_conv.plan(&p, &shape, dir, f64);                  chooses the method; sizes alone decide
- *     shared = p.shared_bytes of memory, once a call; work = p.work_bytes, once for each thread (or piece) running at a time;
- *     ct__k_conv.prepare_f32(&p, weight, shared);             FWD and DX, when p.shared_bytes > 0
- *     ct__k_conv.run_f32(&p, in, weight, bias, out, shared, t0, t1, work);       tasks [t0, t1), any cut of [0, p.tasks)
+ *     ct__k_conv.plan(&p, &shape, dir, f64);              chooses the method; the sizes alone decide
+ *     shared = p.shared_bytes of memory, once a call
+ *     work = p.work_bytes of memory, for each thread (or piece) that runs at a time
+ *     ct__k_conv.prepare_f32(&p, weight, shared);         FWD and DX, when p.shared_bytes > 0
+ *     ct__k_conv.run_f32(&p, in, weight, bias, out, shared, t0, t1, work);    tasks [t0, t1) of p.tasks
  * or, for the weight's gradient,
- *     partial = p.partial_bytes of memory (none when 0);
- *     ct__k_conv.dw_f32(&p, x, gy, partial, gw, t0, t1, work);
- *     ct__k_conv.dw_sum_f32(&p, partial, gw, e0, e1);         after all tasks, when p.partial_bytes > 0: elements [e0, e1) of gw
- * Every byte of out / gw is written (not added to). Results do not depend on how tasks are cut. The caller allocates everything;
- * buffers need 8-byte alignment (64 is faster) and no initial content; the sizes may be 0. in and out must not overlap.
- * A task costs about p.task_cost multiply-adds: give a thread at least some 1e5 of them. NaN and Inf go through as in the sums. */
+ *     partial = p.partial_bytes of memory (none when 0)
+ *     ct__k_conv.dw_f32(&p, x, gy, partial, gw, t0, t1, work);                tasks [t0, t1) of p.tasks
+ *     ct__k_conv.dw_sum_f32(&p, partial, gw, e0, e1);     after all tasks, when p.partial_bytes > 0:
+ *                                                         elements [e0, e1) of gw
+ * Every element of out / gw is written (not added to). Results do not depend on how tasks are cut. The caller
+ * allocates everything; buffers need 8-byte alignment (64 is faster) and no initial content; sizes may be 0.
+ * in and out must not overlap. A task costs about p.task_cost multiply-adds: give a thread some
+ * 1e5 of them or more. NaN and Inf go through as in the sums. */
 #ifndef CT_KERNELS_CONV_H
 #define CT_KERNELS_CONV_H
 
 typedef struct ct__conv_shape {
-    int64_t n, c, h, w;         /* x */
-    int64_t o, oh, ow;          /* y */
+    int64_t n, c, h, w; /* x */
+    int64_t o, oh, ow;  /* y */
     int64_t kh, kw, sh, sw, ph, pw, dh, dw, groups;
 } ct__conv_shape;
 
@@ -36,7 +41,7 @@ typedef struct ct__conv_plan {
     bool f64;
     int64_t tasks, task_cost;
     int64_t shared_bytes, work_bytes, partial_bytes;
-    int method;                 /* the rest belongs to the kernel */
+    int method; /* the rest belongs to the kernel */
     int64_t rows, blocks, chunk, chunks, v[4];
 } ct__conv_plan;
 
@@ -46,18 +51,20 @@ typedef struct ct__conv_kernels {
     void (*prepare_f32)(const ct__conv_plan *p, const float *weight, void *shared);
     void (*prepare_f64)(const ct__conv_plan *p, const double *weight, void *shared);
     /* CT__CONV_FWD: in = x, out = y, bias (o) or NULL. CT__CONV_DX: in = gy, out = gx, bias (c) or NULL. */
-    void (*run_f32)(const ct__conv_plan *p, const float *in, const float *weight, const float *bias, float *out,
-                    const void *shared, int64_t t0, int64_t t1, void *work);
-    void (*run_f64)(const ct__conv_plan *p, const double *in, const double *weight, const double *bias, double *out,
-                    const void *shared, int64_t t0, int64_t t1, void *work);
-    void (*dw_f32)(const ct__conv_plan *p, const float *x, const float *gy, void *partial, float *gw, int64_t t0, int64_t t1,
-                   void *work);
-    void (*dw_f64)(const ct__conv_plan *p, const double *x, const double *gy, void *partial, double *gw, int64_t t0, int64_t t1,
-                   void *work);
+    void (*run_f32)(const ct__conv_plan *p, const float *in, const float *weight, const float *bias,
+                    float *out, const void *shared, int64_t t0, int64_t t1, void *work);
+    void (*run_f64)(const ct__conv_plan *p, const double *in, const double *weight, const double *bias,
+                    double *out, const void *shared, int64_t t0, int64_t t1, void *work);
+    void (*dw_f32)(const ct__conv_plan *p, const float *x, const float *gy, void *partial, float *gw,
+                   int64_t t0, int64_t t1, void *work);
+    void (*dw_f64)(const ct__conv_plan *p, const double *x, const double *gy, void *partial, double *gw,
+                   int64_t t0, int64_t t1, void *work);
     void (*dw_sum_f32)(const ct__conv_plan *p, const void *partial, float *gw, int64_t e0, int64_t e1);
     void (*dw_sum_f64)(const ct__conv_plan *p, const void *partial, double *gw, int64_t e0, int64_t e1);
     /* gb[k] for channels k in [c0, c1) of g (n, channels, plane): the sum over images and plane. */
-    void (*bias_grad_f32)(int64_t n, int64_t channels, int64_t plane, const float *g, float *gb, int64_t c0, int64_t c1);
-    void (*bias_grad_f64)(int64_t n, int64_t channels, int64_t plane, const double *g, double *gb, int64_t c0, int64_t c1);
+    void (*bias_grad_f32)(int64_t n, int64_t channels, int64_t plane, const float *g, float *gb, int64_t c0,
+                          int64_t c1);
+    void (*bias_grad_f64)(int64_t n, int64_t channels, int64_t plane, const double *g, double *gb, int64_t c0,
+                          int64_t c1);
 } ct__conv_kernels;
 #endif

@@ -35,8 +35,8 @@
 CT_KERNEL_FAMILIES(CT_KERNEL_EXTERN)
 #undef CT_KERNEL_EXTERN
 
-/* A buffer of the calling thread, at least `bytes` long, kept and grown for the next call; its content is lost then. NULL without
- * memory. For kernels that pack; a kernel that calls another one may not hold it over the call. */
+/* A buffer of the calling thread, at least `bytes` long, kept and grown for the next call; its content is lost
+ * then. NULL without memory. For kernels that pack; one that calls another may not hold it over the call. */
 void *ct__kernel_scratch(size_t bytes);
 
 /* The level in use: "base", "v3" or "v4". */

@@ -27,20 +27,44 @@ static inline void *heavy_alloc(size_t bytes)
     return p;
 }
 
-#define HEAVY_RANDOM(T, name, n) T *name = heavy_alloc((size_t)(n) * sizeof(T)); \
+#define HEAVY_RANDOM(T, name, n) \
+    T *name = heavy_alloc((size_t)(n) * sizeof(T)); \
     for (int64_t e_ = 0; e_ < (int64_t)(n); e_++) name[e_] = (T)heavy_random();
-#define HEAVY_FAIL(...) do { if (heavy_failures++ < 20) { printf("FAIL " __VA_ARGS__); printf("\n"); } } while (0)
+#define HEAVY_FAIL(...) \
+    do { \
+        if (heavy_failures++ < 20) { \
+            printf("FAIL " __VA_ARGS__); \
+            printf("\n"); \
+        } \
+    } while (0)
 
 /* Runs `test` with the table of each level this machine has. */
 #if defined(__x86_64__)
-#define HEAVY_DECLARE(F) void ct__##F##_fill_base(ct__##F##_kernels *); void ct__##F##_fill_v3(ct__##F##_kernels *); \
+#define HEAVY_DECLARE(F) \
+    void ct__##F##_fill_base(ct__##F##_kernels *); \
+    void ct__##F##_fill_v3(ct__##F##_kernels *); \
     void ct__##F##_fill_v4(ct__##F##_kernels *);
-#define HEAVY_LEVELS(F, test) do { ct__##F##_kernels t; \
-    ct__##F##_fill_base(&t); test(&t, "base"); \
-    if (strcmp(ct__cpu_level(), "base")) { ct__##F##_fill_v3(&t); test(&t, "v3"); } \
-    if (!strcmp(ct__cpu_level(), "v4")) { ct__##F##_fill_v4(&t); test(&t, "v4"); } } while (0)
+#define HEAVY_LEVELS(F, test) \
+    do { \
+        ct__##F##_kernels t; \
+        ct__##F##_fill_base(&t); \
+        test(&t, "base"); \
+        if (strcmp(ct__cpu_level(), "base")) { \
+            ct__##F##_fill_v3(&t); \
+            test(&t, "v3"); \
+        } \
+        if (!strcmp(ct__cpu_level(), "v4")) { \
+            ct__##F##_fill_v4(&t); \
+            test(&t, "v4"); \
+        } \
+    } while (0)
 #else
 #define HEAVY_DECLARE(F) void ct__##F##_fill_base(ct__##F##_kernels *);
-#define HEAVY_LEVELS(F, test) do { ct__##F##_kernels t; ct__##F##_fill_base(&t); test(&t, "base"); } while (0)
+#define HEAVY_LEVELS(F, test) \
+    do { \
+        ct__##F##_kernels t; \
+        ct__##F##_fill_base(&t); \
+        test(&t, "base"); \
+    } while (0)
 #endif
 #endif

@@ -1,5 +1,6 @@
-/* Convolutions, f32 and f64: forward, input's gradient, weight's gradient, bias's gradient. See kernels/conv.h for the contract.
- * Methods: `cols` (columns and a matrix product) does every shape; `rows` and `lanes` (conv_direct.h) are for few channels. */
+/* Convolutions, f32 and f64: forward, input's gradient, weight's gradient, bias's gradient. See
+ * kernels/conv.h for the contract. Methods: `cols` (columns and a matrix product) does every shape; `rows`
+ * and `lanes` (conv_direct.h) are for few channels. */
 #include "kernels/cpu/vec.h"
 
 enum { CONV_COLS, CONV_ROWS, CONV_LANES, CONV_SPREAD };
@@ -31,7 +32,8 @@ static int64_t conv_max(int64_t a, int64_t b) { return a > b ? a : b; }
 
 static void *conv_align(void *p) { return (void *)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
 
-/* How the direct methods see the rows of x that one task reads: as they lie, or copied with zeros around them. */
+/* How the direct methods see the rows of x that one task reads: as they lie, or copied with zeros around
+ * them. */
 typedef struct conv_frame {
     bool copy;
     int64_t pitch, plane;
@@ -40,12 +42,14 @@ typedef struct conv_frame {
 static conv_frame conv_frame_of(const ct__conv_plan *p)
 {
     const ct__conv_shape *s = &p->s;
-    int64_t high = (s->oh - 1) * s->sh + (s->kh - 1) * s->dh + 1, wide = (s->ow - 1) * s->sw + (s->kw - 1) * s->dw + 1;
+    int64_t high = (s->oh - 1) * s->sh + (s->kh - 1) * s->dh + 1,
+            wide = (s->ow - 1) * s->sw + (s->kw - 1) * s->dw + 1;
     if (!s->ph && !s->pw && high <= s->h && wide <= s->w) return (conv_frame){false, s->w, s->h * s->w};
     return (conv_frame){true, wide, ((p->rows - 1) * s->sh + (s->kh - 1) * s->dh + 1) * wide};
 }
 
-/* Chunks of images for a weight's gradient: few where the weight is large, none cheaper than about 2^20 multiply-adds. */
+/* Chunks of images for a weight's gradient: few where the weight is large, none cheaper than about 2^20
+ * multiply-adds. */
 static void conv_plan_chunks(ct__conv_plan *p, int64_t weight, int64_t image)
 {
     int64_t most = conv_max(1, conv_min(16, (1 << 22) / conv_max(1, weight))), n = conv_max(1, p->s.n);
@@ -89,7 +93,8 @@ static void conv_plan_cols(ct__conv_plan *p, int64_t size)
     p->task_cost = cost * p->chunk / p->blocks;
 }
 
-/* The forward convolution of gy that makes gx where strides are 1: channels swapped, the kernel turned round. */
+/* The forward convolution of gy that makes gx where strides are 1: channels swapped, the kernel turned round.
+ */
 static ct__conv_shape conv_turned(const ct__conv_shape *s)
 {
     ct__conv_shape r = *s;
@@ -104,7 +109,8 @@ static ct__conv_shape conv_turned(const ct__conv_shape *s)
 static void conv_plan_direct(ct__conv_plan *p, int64_t size, int64_t lanes)
 {
     const ct__conv_shape *s = &p->s;
-    int64_t taps = s->kh * s->kw, cg = s->c / s->groups, og = s->o / s->groups, depth = cg * taps, plane = s->oh * s->ow;
+    int64_t taps = s->kh * s->kw, cg = s->c / s->groups, og = s->o / s->groups, depth = cg * taps,
+            plane = s->oh * s->ow;
     if (!og || !depth || !plane || !s->n || s->h * s->w * cg > (1 << 30)) return;
     int64_t across = conv_ceil(s->ow, lanes) * lanes, ob = conv_ceil(og, lanes), upward = ob * lanes;
     bool rows = s->sw == 1 && og <= 16 && across * og <= upward * s->ow;
@@ -162,7 +168,9 @@ static void conv_plan_direct(ct__conv_plan *p, int64_t size, int64_t lanes)
     }
     if (p->dir == CT__CONV_DX) {
         ct__conv_plan q = {.s = conv_turned(s), .dir = CT__CONV_FWD, .f64 = p->f64};
-        if (!wide || s->sh != 1 || q.s.ph < 0 || q.s.pw < 0 || cg < lanes || s->h * s->w < 36 || s->h * s->w * 8 > plane * 9) return;
+        if (!wide || s->sh != 1 || q.s.ph < 0 || q.s.pw < 0 || cg < lanes || s->h * s->w < 36
+            || s->h * s->w * 8 > plane * 9)
+            return;
         conv_plan_direct(&q, size, lanes);
         if (q.method != CONV_LANES) return;
         q.s = *s;
@@ -184,8 +192,11 @@ static void conv_plan_direct(ct__conv_plan *p, int64_t size, int64_t lanes)
     int64_t image = (cg * (f.copy ? f.plane : s->h * s->w) + blocks * lanes * plane) * size;
     p->v[1] = rows ? 1 : conv_max(1, conv_min(p->chunk, (1 << 19) / image));
     p->work_bytes = (f.copy ? p->v[1] * cg * f.plane * size : 0) + 128;
-    if (rows) p->work_bytes += (depth + 8) * 8;
-    else p->work_bytes += (blocks * lanes * depth + p->v[1] * blocks * lanes * plane + 2 * lanes * lanes) * size;
+    if (rows)
+        p->work_bytes += (depth + 8) * 8;
+    else
+        p->work_bytes +=
+            (blocks * lanes * depth + p->v[1] * blocks * lanes * plane + 2 * lanes * lanes) * size;
 }
 
 static void conv_plan(ct__conv_plan *p, const ct__conv_shape *s, ct__conv_dir dir, bool f64)
@@ -209,6 +220,7 @@ static void conv_plan(ct__conv_plan *p, const ct__conv_shape *s, ct__conv_dir di
 #define G(name) conv_f32_##name
 #define GEMM CT_LEVEL(ct__gemm_f32)
 #include "kernels/cpu/conv_direct.h"
+#include "kernels/cpu/conv_back.h"
 #include "kernels/cpu/conv_body.h"
 #undef T
 #undef VN
@@ -222,6 +234,7 @@ static void conv_plan(ct__conv_plan *p, const ct__conv_shape *s, ct__conv_dir di
 #define G(name) conv_f64_##name
 #define GEMM CT_LEVEL(ct__gemm_f64)
 #include "kernels/cpu/conv_direct.h"
+#include "kernels/cpu/conv_back.h"
 #include "kernels/cpu/conv_body.h"
 #undef T
 #undef VN

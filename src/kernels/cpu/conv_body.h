@@ -36,7 +36,8 @@ static void G(im2col)(const ct__conv_shape *s, const T *x, int64_t channels, int
 
 #if VEC_BYTES > 16
 /* The reverse for stride 1 across and kw <= 16: each row of gx is made in registers. */
-static void G(col2im_rows)(const ct__conv_shape *s, const T *cols, int64_t channels, int64_t i0, int64_t i1, T *gx)
+static void G(col2im_rows)(const ct__conv_shape *s, const T *cols, int64_t channels, int64_t i0, int64_t i1,
+                           T *gx)
 {
     int64_t width = (i1 - i0) * s->ow, y0 = conv_max(0, i0 * s->sh - s->ph);
     int64_t y1 = conv_min(s->h, (i1 - 1) * s->sh - s->ph + (s->kh - 1) * s->dh + 1);
@@ -90,7 +91,8 @@ static void G(col2im)(const ct__conv_shape *s, const T *cols, int64_t channels, 
             }
 }
 
-static void G(cols_fwd)(const ct__conv_plan *p, const T *x, const T *w, const T *bias, T *y, int64_t t, T *cols)
+static void G(cols_fwd)(const ct__conv_plan *p, const T *x, const T *w, const T *bias, T *y, int64_t t,
+                        T *cols)
 {
     const ct__conv_shape *s = &p->s;
     int64_t cg = s->c / s->groups, og = s->o / s->groups, depth = cg * s->kh * s->kw, plane = s->oh * s->ow;
@@ -104,10 +106,12 @@ static void G(cols_fwd)(const ct__conv_plan *p, const T *x, const T *w, const T 
     GEMM(false, false, og, width, depth, 1, w + g * og * depth, depth, cols, width, bias ? 1 : 0, out, plane);
 }
 
-static void G(cols_dx)(const ct__conv_plan *p, const T *gy, const T *w, const T *bias, T *gx, int64_t t, T *cols)
+static void G(cols_dx)(const ct__conv_plan *p, const T *gy, const T *w, const T *bias, T *gx, int64_t t,
+                       T *cols)
 {
     const ct__conv_shape *s = &p->s;
-    int64_t cg = s->c / s->groups, og = s->o / s->groups, taps = s->kh * s->kw, plane = s->oh * s->ow, in = s->h * s->w;
+    int64_t cg = s->c / s->groups, og = s->o / s->groups, taps = s->kh * s->kw, plane = s->oh * s->ow,
+            in = s->h * s->w;
     int64_t block = t % p->blocks, g = t / p->blocks % s->groups, b = t / p->blocks / s->groups;
     int64_t c0 = block * p->chunk, c1 = conv_min(cg, c0 + p->chunk);
     if (c0 >= c1) return;
@@ -135,15 +139,16 @@ static void G(cols_dw)(const ct__conv_plan *p, const T *x, const T *gy, T *gw, i
     const ct__conv_shape *s = &p->s;
     int64_t cg = s->c / s->groups, og = s->o / s->groups, depth = cg * s->kh * s->kw, plane = s->oh * s->ow;
     int64_t block = t % p->blocks, g = t / p->blocks % s->groups, b0 = t / p->blocks / s->groups * p->chunk;
-    int64_t b1 = conv_min(s->n, b0 + p->chunk), o0 = block * og / p->blocks, o1 = (block + 1) * og / p->blocks;
+    int64_t b1 = conv_min(s->n, b0 + p->chunk), o0 = block * og / p->blocks,
+            o1 = (block + 1) * og / p->blocks;
     T *out = gw + (g * og + o0) * depth;
     bool first = true;
     for (int64_t b = b0; b < b1; b++)
         for (int64_t i0 = 0; i0 < s->oh; i0 += p->rows) {
             int64_t i1 = conv_min(s->oh, i0 + p->rows), width = (i1 - i0) * s->ow;
             G(im2col)(s, x + (b * s->c + g * cg) * s->h * s->w, cg, i0, i1, cols);
-            GEMM(false, true, o1 - o0, depth, width, 1, gy + (b * s->o + g * og + o0) * plane + i0 * s->ow, plane, cols, width,
-                 first ? 0 : 1, out, depth);
+            GEMM(false, true, o1 - o0, depth, width, 1, gy + (b * s->o + g * og + o0) * plane + i0 * s->ow,
+                 plane, cols, width, first ? 0 : 1, out, depth);
             first = false;
         }
     if (first) memset(out, 0, (size_t)((o1 - o0) * depth) * sizeof(T));
@@ -157,8 +162,8 @@ static void G(prepare)(const ct__conv_plan *p, const T *w, void *shared)
     if (p->method == CONV_SPREAD) G(spread_prepare)(p, w, shared);
 }
 
-static void G(run)(const ct__conv_plan *p, const T *in, const T *w, const T *bias, T *out, const void *shared, int64_t t0,
-                   int64_t t1, void *work)
+static void G(run)(const ct__conv_plan *p, const T *in, const T *w, const T *bias, T *out, const void *shared,
+                   int64_t t0, int64_t t1, void *work)
 {
     T *aligned = conv_align(work);
     ct__conv_plan turned;
@@ -168,23 +173,32 @@ static void G(run)(const ct__conv_plan *p, const T *in, const T *w, const T *bia
         p = &turned;
     }
     for (int64_t t = t0; t < t1; t++) {
-        if (p->method == CONV_ROWS) G(rows_fwd)(p, in, bias, out, shared, t, aligned);
-        else if (p->method == CONV_SPREAD) G(spread_dx)(p, in, bias, out, shared, t, aligned);
-        else if (p->method == CONV_LANES) G(lanes_fwd)(p, in, bias, out, shared, t, aligned);
-        else if (p->dir == CT__CONV_FWD) G(cols_fwd)(p, in, w, bias, out, t, aligned);
-        else G(cols_dx)(p, in, w, bias, out, t, aligned);
+        if (p->method == CONV_ROWS)
+            G(rows_fwd)(p, in, bias, out, shared, t, aligned);
+        else if (p->method == CONV_SPREAD)
+            G(spread_dx)(p, in, bias, out, shared, t, aligned);
+        else if (p->method == CONV_LANES)
+            G(lanes_fwd)(p, in, bias, out, shared, t, aligned);
+        else if (p->dir == CT__CONV_FWD)
+            G(cols_fwd)(p, in, w, bias, out, t, aligned);
+        else
+            G(cols_dx)(p, in, w, bias, out, t, aligned);
     }
 }
 
-static void G(dw)(const ct__conv_plan *p, const T *x, const T *gy, void *partial, T *gw, int64_t t0, int64_t t1, void *work)
+static void G(dw)(const ct__conv_plan *p, const T *x, const T *gy, void *partial, T *gw, int64_t t0,
+                  int64_t t1, void *work)
 {
     T *aligned = conv_align(work);
     int64_t size = p->s.o * (p->s.c / p->s.groups) * p->s.kh * p->s.kw, each = p->blocks * p->s.groups;
     for (int64_t t = t0; t < t1; t++) {
         T *out = p->partial_bytes ? (T *)partial + t / each * size : gw;
-        if (p->method == CONV_ROWS) G(rows_dw)(p, x, gy, out, t, aligned);
-        else if (p->method == CONV_LANES) G(lanes_dw)(p, x, gy, out, t, aligned);
-        else G(cols_dw)(p, x, gy, out, t, aligned);
+        if (p->method == CONV_ROWS)
+            G(rows_dw)(p, x, gy, out, t, aligned);
+        else if (p->method == CONV_LANES)
+            G(lanes_dw)(p, x, gy, out, t, aligned);
+        else
+            G(cols_dw)(p, x, gy, out, t, aligned);
     }
 }
 
@@ -199,7 +213,8 @@ static void G(dw_sum)(const ct__conv_plan *p, const void *partial, T *gw, int64_
     }
 }
 
-static void G(bias_grad)(int64_t n, int64_t channels, int64_t plane, const T *g, T *gb, int64_t c0, int64_t c1)
+static void G(bias_grad)(int64_t n, int64_t channels, int64_t plane, const T *g, T *gb, int64_t c0,
+                         int64_t c1)
 {
     for (int64_t k = c0; k < c1; k++) {
         double sum = 0;

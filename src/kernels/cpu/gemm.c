@@ -1,7 +1,8 @@
 /* Matrix products, f32 and f64: small ones as they lie in memory, large ones packed and cache-blocked.
- * An element's sum over k is made in one order, chosen by the whole product's m, n, k and the transposes: `part` with any cut gives
- * the same bits. (f32 called on a piece of a larger product may choose another order.) Orders: direct, one chain over k; packed, a
- * chain for each GEMM_KC of k; dots (B transposed, few rows or few columns), VN chains and a tree. */
+ * An element's sum over k is made in one order, chosen by the whole product's m, n, k and the transposes:
+ * `part` with any cut gives the same bits. (f32 called on a piece of a larger product may choose another
+ * order.) Orders: direct, one chain over k; packed, a chain for each GEMM_KC of k; dots (B transposed, few
+ * rows or few columns), VN chains and a tree. */
 #include "kernels/cpu/vec.h"
 
 #if VEC_BYTES == 64
@@ -74,14 +75,14 @@ static int gemm_method(size_t size, bool ta, bool tb, int64_t m, int64_t n, int6
 #undef GEMM_NR
 #undef GEMM_NC
 
-void CT_LEVEL(ct__gemm_f32)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
-                            const float *b, int64_t ldb, float beta, float *c, int64_t ldc)
+void CT_LEVEL(ct__gemm_f32)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
+                            int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc)
 {
     gemm_f32_part(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, 0, m, 0, n);
 }
 
-void CT_LEVEL(ct__gemm_f64)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const double *a, int64_t lda,
-                            const double *b, int64_t ldb, double beta, double *c, int64_t ldc)
+void CT_LEVEL(ct__gemm_f64)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const double *a,
+                            int64_t lda, const double *b, int64_t ldb, double beta, double *c, int64_t ldc)
 {
     gemm_f64_part(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, 0, m, 0, n);
 }
@@ -93,8 +94,10 @@ static void gemm_grain(bool f64, int64_t m, int64_t n, int64_t k, int64_t *grain
     if (gm > m) gm = m > 0 ? m : 1;
     if (gn > n) gn = n > 0 ? n : 1;
     while (gm * gn * k < least && (gn < n || gm < m)) {
-        if (gn < n) gn *= 2;
-        else gm *= 2;
+        if (gn < n)
+            gn *= 2;
+        else
+            gm *= 2;
     }
     *grain_m = gm;
     *grain_n = gn;

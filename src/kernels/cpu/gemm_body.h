@@ -1,12 +1,14 @@
-/* One element type's matrix product. The includer defines T, V(op) (vf_/vd_), VN (lanes), G(name) and the tile sizes. */
+/* One element type's matrix product. The includer defines T, V(op) (vf_/vd_), VN (lanes), G(name) and the
+ * tile sizes. */
 
-typedef void (*G(tile_fn))(int64_t k, const T *a, int64_t lda, const T *b, int64_t ldb, T alpha, T beta, T *c, int64_t ldc,
-                           int64_t tail);
+typedef void (*G(tile_fn))(int64_t k, const T *a, int64_t lda, const T *b, int64_t ldb, T alpha, T beta, T *c,
+                           int64_t ldc, int64_t tail);
 
-/* c (mr, nv * VN) = alpha * a @ b + beta * c. a[i * lda + p], or a[p * lda + i] where `cols`; b's rows ldb apart. Each element is
- * one chain of fma over p. The last vector has `tail` columns where `masked`. */
-CT_KINLINE void G(tile)(const int mr, const int nv, const bool cols, const bool masked, int64_t k, const T *a, int64_t lda,
-                        const T *b, int64_t ldb, T alpha, T beta, T *c, int64_t ldc, int64_t tail)
+/* c (mr, nv * VN) = alpha * a @ b + beta * c. a[i * lda + p], or a[p * lda + i] where `cols`; b's rows ldb
+ * apart. Each element is one chain of fma over p. The last vector has `tail` columns where `masked`. */
+CT_KINLINE void G(tile)(const int mr, const int nv, const bool cols, const bool masked, int64_t k, const T *a,
+                        int64_t lda, const T *b, int64_t ldb, T alpha, T beta, T *c, int64_t ldc,
+                        int64_t tail)
 {
     V() acc[8][8];
     V(mask) mask = V(tail)(masked ? tail : VN);
@@ -71,24 +73,37 @@ CT_KINLINE void G(tile)(const int mr, const int nv, const bool cols, const bool 
 }
 
 #define GEMM_DEF(MR, NV, COLS, MASKED) \
-    static void G(tile_##MR##_##NV##_##COLS##_##MASKED)(int64_t k, const T *a, int64_t lda, const T *b, int64_t ldb, T alpha, \
-                                                        T beta, T *c, int64_t ldc, int64_t tail) \
-    { G(tile)(MR, NV, COLS, MASKED, k, a, lda, b, ldb, alpha, beta, c, ldc, tail); }
-#define GEMM_DEF_ROW(MR, NVF) GEMM_DEF(MR, NVF, 0, 0) GEMM_DEF(MR, NVF, 1, 0) GEMM_DEF(MR, 1, 0, 1) GEMM_DEF(MR, 1, 1, 1) \
-    GEMM_DEF(MR, 2, 0, 1) GEMM_DEF(MR, 2, 1, 1)
+    static void G(tile_##MR##_##NV##_##COLS##_##MASKED)(int64_t k, const T *a, int64_t lda, const T *b, \
+                                                        int64_t ldb, T alpha, T beta, T *c, int64_t ldc, \
+                                                        int64_t tail) \
+    { \
+        G(tile)(MR, NV, COLS, MASKED, k, a, lda, b, ldb, alpha, beta, c, ldc, tail); \
+    }
+#define GEMM_DEF_ROW(MR, NVF) \
+    GEMM_DEF(MR, NVF, 0, 0) \
+    GEMM_DEF(MR, NVF, 1, 0) GEMM_DEF(MR, 1, 0, 1) GEMM_DEF(MR, 1, 1, 1) GEMM_DEF(MR, 2, 0, 1) \
+        GEMM_DEF(MR, 2, 1, 1)
 #define GEMM_DEF_ROW3(MR, NVF) GEMM_DEF_ROW(MR, NVF) GEMM_DEF(MR, 3, 0, 1) GEMM_DEF(MR, 3, 1, 1)
 #define GEMM_USE(MR, NV, COLS, MASKED) G(tile_##MR##_##NV##_##COLS##_##MASKED)
-#define GEMM_USE_ROW(MR, NVF) {NVF, {GEMM_USE(MR, NVF, 0, 0), GEMM_USE(MR, NVF, 1, 0)}, \
-    {{GEMM_USE(MR, 1, 0, 1), GEMM_USE(MR, 2, 0, 1), NULL}, {GEMM_USE(MR, 1, 1, 1), GEMM_USE(MR, 2, 1, 1), NULL}}, 2}
-#define GEMM_USE_ROW3(MR, NVF) {NVF, {GEMM_USE(MR, NVF, 0, 0), GEMM_USE(MR, NVF, 1, 0)}, \
-    {{GEMM_USE(MR, 1, 0, 1), GEMM_USE(MR, 2, 0, 1), GEMM_USE(MR, 3, 0, 1)}, \
-     {GEMM_USE(MR, 1, 1, 1), GEMM_USE(MR, 2, 1, 1), GEMM_USE(MR, 3, 1, 1)}}, 3}
+#define GEMM_USE_ROW(MR, NVF) \
+    {NVF, \
+     {GEMM_USE(MR, NVF, 0, 0), GEMM_USE(MR, NVF, 1, 0)}, \
+     {{GEMM_USE(MR, 1, 0, 1), GEMM_USE(MR, 2, 0, 1), NULL}, \
+      {GEMM_USE(MR, 1, 1, 1), GEMM_USE(MR, 2, 1, 1), NULL}}, \
+     2}
+#define GEMM_USE_ROW3(MR, NVF) \
+    {NVF, \
+     {GEMM_USE(MR, NVF, 0, 0), GEMM_USE(MR, NVF, 1, 0)}, \
+     {{GEMM_USE(MR, 1, 0, 1), GEMM_USE(MR, 2, 0, 1), GEMM_USE(MR, 3, 0, 1)}, \
+      {GEMM_USE(MR, 1, 1, 1), GEMM_USE(MR, 2, 1, 1), GEMM_USE(MR, 3, 1, 1)}}, \
+     3}
 
 #if VEC_BYTES == 64
 GEMM_DEF_ROW3(1, 6) GEMM_DEF_ROW3(2, 4) GEMM_DEF_ROW3(3, 3) GEMM_DEF_ROW3(4, 3)
 GEMM_DEF_ROW3(5, 3) GEMM_DEF_ROW3(6, 3) GEMM_DEF_ROW3(7, 3) GEMM_DEF_ROW3(8, 3)
 #elif VEC_BYTES == 32
-GEMM_DEF_ROW3(1, 8) GEMM_DEF_ROW3(2, 4) GEMM_DEF_ROW3(3, 3) GEMM_DEF_ROW3(4, 3) GEMM_DEF_ROW(5, 2) GEMM_DEF_ROW(6, 2)
+GEMM_DEF_ROW3(1, 8) GEMM_DEF_ROW3(2, 4) GEMM_DEF_ROW3(3, 3) GEMM_DEF_ROW3(4, 3)
+GEMM_DEF_ROW(5, 2) GEMM_DEF_ROW(6, 2)
 #else
 GEMM_DEF_ROW3(1, 4) GEMM_DEF_ROW3(2, 3) GEMM_DEF_ROW(3, 2) GEMM_DEF_ROW(4, 2)
 #endif
@@ -102,46 +117,52 @@ static const struct {
     GEMM_USE_ROW3(1, 6), GEMM_USE_ROW3(2, 4), GEMM_USE_ROW3(3, 3), GEMM_USE_ROW3(4, 3),
     GEMM_USE_ROW3(5, 3), GEMM_USE_ROW3(6, 3), GEMM_USE_ROW3(7, 3), GEMM_USE_ROW3(8, 3),
 #elif VEC_BYTES == 32
-    GEMM_USE_ROW3(1, 8), GEMM_USE_ROW3(2, 4), GEMM_USE_ROW3(3, 3), GEMM_USE_ROW3(4, 3), GEMM_USE_ROW(5, 2), GEMM_USE_ROW(6, 2),
+    GEMM_USE_ROW3(1, 8), GEMM_USE_ROW3(2, 4), GEMM_USE_ROW3(3, 3), GEMM_USE_ROW3(4, 3),
+    GEMM_USE_ROW(5, 2), GEMM_USE_ROW(6, 2),
 #else
     GEMM_USE_ROW3(1, 4), GEMM_USE_ROW3(2, 3), GEMM_USE_ROW(3, 2), GEMM_USE_ROW(4, 2),
 #endif
 };
 
-/* Rows of one height mr against all of B as it is stored (or packed with ldb = its panel's width and n <= it). */
-static void G(strip)(bool cols, int64_t blocks, int mr, int64_t n, int64_t k, const T *a, int64_t lda, int64_t block_step,
-                     const T *b, int64_t ldb, T alpha, T beta, T *c, int64_t ldc)
+/* Rows of one height mr against all of B as it is stored (or packed with ldb = its panel's width and n <=
+ * it). */
+static void G(strip)(bool cols, int64_t blocks, int mr, int64_t n, int64_t k, const T *a, int64_t lda,
+                     int64_t block_step, const T *b, int64_t ldb, T alpha, T beta, T *c, int64_t ldc)
 {
     int64_t wide = (int64_t)G(rows)[mr - 1].full_nv * VN;
     int64_t j = 0;
     for (; j + wide <= n; j += wide)
         for (int64_t i = 0; i < blocks; i++)
-            G(rows)[mr - 1].full[cols](k, a + i * block_step, lda, b + j, ldb, alpha, beta, c + i * mr * ldc + j, ldc, 0);
+            G(rows)
+            [mr - 1].full[cols](k, a + i * block_step, lda, b + j, ldb, alpha, beta, c + i * mr * ldc + j,
+                                ldc, 0);
     while (j < n) {
         int64_t nv = (n - j + VN - 1) / VN;
         if (nv > G(rows)[mr - 1].part_nv) nv = G(rows)[mr - 1].part_nv;
         int64_t width = nv * VN < n - j ? nv * VN : n - j;
         for (int64_t i = 0; i < blocks; i++)
-            G(rows)[mr - 1].part[cols][nv - 1](k, a + i * block_step, lda, b + j, ldb, alpha, beta, c + i * mr * ldc + j, ldc,
-                                               width - (nv - 1) * VN);
+            G(rows)
+            [mr - 1].part[cols][nv - 1](k, a + i * block_step, lda, b + j, ldb, alpha, beta,
+                                        c + i * mr * ldc + j, ldc, width - (nv - 1) * VN);
         j += width;
     }
 }
 
 /* No packing: B stored (k, n). */
-static void G(direct)(bool ta, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda, const T *b, int64_t ldb,
-                      T beta, T *c, int64_t ldc)
+static void G(direct)(bool ta, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda, const T *b,
+                      int64_t ldb, T beta, T *c, int64_t ldc)
 {
     int64_t blocks = (m + GEMM_MR - 1) / GEMM_MR;
     int64_t mr = m / blocks, big = m - mr * blocks; /* `big` blocks of mr + 1 rows, then blocks of mr */
     int64_t row = big * (mr + 1), step = ta ? 1 : lda;
     if (big) G(strip)(ta, big, (int)mr + 1, n, k, a, lda, (mr + 1) * step, b, ldb, alpha, beta, c, ldc);
-    G(strip)(ta, blocks - big, (int)mr, n, k, a + row * step, lda, mr * step, b, ldb, alpha, beta, c + row * ldc, ldc);
+    G(strip)(ta, blocks - big, (int)mr, n, k, a + row * step, lda, mr * step, b, ldb, alpha, beta,
+             c + row * ldc, ldc);
 }
 
 /* c[i][j] = alpha * <a row i, b row j> + beta * c[i][j]: lanes along k, then one tree. */
-CT_KINLINE void G(dot)(const int mr, const int nr, int64_t k, const T *a, int64_t lda, const T *b, int64_t ldb, T alpha, T beta,
-                       T *c, int64_t ldc)
+CT_KINLINE void G(dot)(const int mr, const int nr, int64_t k, const T *a, int64_t lda, const T *b,
+                       int64_t ldb, T alpha, T beta, T *c, int64_t ldc)
 {
     V() acc[4][4];
 #pragma GCC unroll 4
@@ -181,22 +202,27 @@ CT_KINLINE void G(dot)(const int mr, const int nr, int64_t k, const T *a, int64_
         T s[4];
         V(sum4)(s, acc[i][0], acc[i][1], acc[i][2], acc[i][3]);
 #pragma GCC unroll 4
-        for (int j = 0; j < nr; j++) c[i * ldc + j] = beta == 0 ? alpha * s[j] : alpha * s[j] + beta * c[i * ldc + j];
+        for (int j = 0; j < nr; j++)
+            c[i * ldc + j] = beta == 0 ? alpha * s[j] : alpha * s[j] + beta * c[i * ldc + j];
     }
 }
 
-typedef void (*G(dot_fn))(int64_t k, const T *a, int64_t lda, const T *b, int64_t ldb, T alpha, T beta, T *c, int64_t ldc);
+typedef void (*G(dot_fn))(int64_t k, const T *a, int64_t lda, const T *b, int64_t ldb, T alpha, T beta, T *c,
+                          int64_t ldc);
 #define GEMM_DOT(MR, NR) \
-    static void G(dot_##MR##_##NR)(int64_t k, const T *a, int64_t lda, const T *b, int64_t ldb, T alpha, T beta, T *c, \
-                                   int64_t ldc) { G(dot)(MR, NR, k, a, lda, b, ldb, alpha, beta, c, ldc); }
+    static void G(dot_##MR##_##NR)(int64_t k, const T *a, int64_t lda, const T *b, int64_t ldb, T alpha, \
+                                   T beta, T *c, int64_t ldc) \
+    { \
+        G(dot)(MR, NR, k, a, lda, b, ldb, alpha, beta, c, ldc); \
+    }
 #define GEMM_DOT_ROW(MR) GEMM_DOT(MR, 1) GEMM_DOT(MR, 2) GEMM_DOT(MR, 3) GEMM_DOT(MR, 4)
 #define GEMM_DOT_USE(MR) {G(dot_##MR##_1), G(dot_##MR##_2), G(dot_##MR##_3), G(dot_##MR##_4)}
 GEMM_DOT_ROW(1) GEMM_DOT_ROW(2) GEMM_DOT_ROW(3) GEMM_DOT_ROW(4)
 static const G(dot_fn) G(dots)[4][4] = {GEMM_DOT_USE(1), GEMM_DOT_USE(2), GEMM_DOT_USE(3), GEMM_DOT_USE(4)};
 
 /* No packing: A stored (m, k), B stored (n, k). */
-static void G(dot_all)(int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda, const T *b, int64_t ldb, T beta, T *c,
-                       int64_t ldc)
+static void G(dot_all)(int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda, const T *b,
+                       int64_t ldb, T beta, T *c, int64_t ldc)
 {
     int64_t mb = (m + 3) / 4, most = GEMM_DOT_ACC / ((m + mb - 1) / mb);
     if (most > 4) most = 4;
@@ -205,7 +231,8 @@ static void G(dot_all)(int64_t m, int64_t n, int64_t k, T alpha, const T *a, int
         int64_t j0 = j * n / nb, nr = (j + 1) * n / nb - j0;
         for (int64_t i = 0; i < mb; i++) {
             int64_t i0 = i * m / mb, mr = (i + 1) * m / mb - i0;
-            G(dots)[mr - 1][nr - 1](k, a + i0 * lda, lda, b + j0 * ldb, ldb, alpha, beta, c + i0 * ldc + j0, ldc);
+            G(dots)
+            [mr - 1][nr - 1](k, a + i0 * lda, lda, b + j0 * ldb, ldb, alpha, beta, c + i0 * ldc + j0, ldc);
         }
     }
 }
@@ -243,8 +270,8 @@ static void G(pack_b)(bool tb, int64_t n, int64_t k, const T *b, int64_t ldb, T 
 }
 
 /* Cache-blocked: B in panels, A in rows (or, with ta, in panels of GEMM_MR columns). False without memory. */
-static bool G(packed)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda, const T *b,
-                      int64_t ldb, T beta, T *c, int64_t ldc)
+static bool G(packed)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda,
+                      const T *b, int64_t ldb, T beta, T *c, int64_t ldc)
 {
     T *bp = ct__kernel_scratch((GEMM_KC * (GEMM_NC + GEMM_MC + GEMM_MR)) * sizeof(T) + 64);
     if (!bp) return false;
@@ -280,10 +307,11 @@ static bool G(packed)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha
                 for (int64_t j = 0; j < nc; j += GEMM_NR) {
                     int64_t width = nc - j < GEMM_NR ? nc - j : GEMM_NR;
                     T *cj = c + ic * ldc + jc + j;
-                    G(strip)(ta, blocks, GEMM_MR, width, kc, ap, al, GEMM_MR * kc, bp + j * kc, GEMM_NR, alpha, be, cj, ldc);
+                    G(strip)(ta, blocks, GEMM_MR, width, kc, ap, al, GEMM_MR * kc, bp + j * kc, GEMM_NR,
+                             alpha, be, cj, ldc);
                     if (rest)
-                        G(strip)(ta, 1, (int)rest, width, kc, ap + blocks * GEMM_MR * kc, al, 0, bp + j * kc, GEMM_NR, alpha, be,
-                                 cj + blocks * GEMM_MR * ldc, ldc);
+                        G(strip)(ta, 1, (int)rest, width, kc, ap + blocks * GEMM_MR * kc, al, 0, bp + j * kc,
+                                 GEMM_NR, alpha, be, cj + blocks * GEMM_MR * ldc, ldc);
                 }
             }
         }
@@ -291,8 +319,8 @@ static bool G(packed)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha
     return true;
 }
 
-static void G(plain)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda, const T *b,
-                     int64_t ldb, T beta, T *c, int64_t ldc)
+static void G(plain)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda,
+                     const T *b, int64_t ldb, T beta, T *c, int64_t ldc)
 {
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
@@ -303,8 +331,9 @@ static void G(plain)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha,
         }
 }
 
-static void G(part)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda, const T *b,
-                    int64_t ldb, T beta, T *c, int64_t ldc, int64_t m0, int64_t m1, int64_t n0, int64_t n1)
+static void G(part)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda,
+                    const T *b, int64_t ldb, T beta, T *c, int64_t ldc, int64_t m0, int64_t m1, int64_t n0,
+                    int64_t n1)
 {
     if (m0 >= m1 || n0 >= n1) return;
     int method = k > 0 ? gemm_method(sizeof(T), ta, tb, m, n, k) : GEMM_DIRECT;
@@ -317,9 +346,12 @@ static void G(part)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, 
         if (G(packed)(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) return;
         method = !tb ? GEMM_DIRECT : !ta ? GEMM_DOTS : GEMM_PLAIN;
     }
-    if (method == GEMM_DIRECT) G(direct)(ta, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-    else if (method == GEMM_DOTS) G(dot_all)(m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-    else G(plain)(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    if (method == GEMM_DIRECT)
+        G(direct)(ta, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    else if (method == GEMM_DOTS)
+        G(dot_all)(m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    else
+        G(plain)(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 #undef GEMM_DEF

@@ -1,8 +1,10 @@
-/* Pooling, f32 and f64: max and average, fixed and adaptive windows, forward and backward. See kernels/pool.h. */
+/* Pooling, f32 and f64: max and average, fixed and adaptive windows, forward and backward. See
+ * kernels/pool.h. */
 #include "kernels/cpu/vec.h"
 
 /* The part of window i inside [0, n): `first`, `first` + step ... `count` of them. */
-static void pool_window(int64_t i, int64_t stride, int64_t pad, int64_t k, int64_t step, int64_t n, int64_t *first, int64_t *count)
+static void pool_window(int64_t i, int64_t stride, int64_t pad, int64_t k, int64_t step, int64_t n,
+                        int64_t *first, int64_t *count)
 {
     int64_t start = i * stride - pad, skip = start < 0 ? (-start + step - 1) / step : 0;
     *first = start + skip * step;
@@ -12,7 +14,10 @@ static void pool_window(int64_t i, int64_t stride, int64_t pad, int64_t k, int64
 }
 
 static int64_t pool_adaptive_start(int64_t i, int64_t out, int64_t in) { return i * in / out; }
-static int64_t pool_adaptive_end(int64_t i, int64_t out, int64_t in) { return ((i + 1) * in + out - 1) / out; }
+static int64_t pool_adaptive_end(int64_t i, int64_t out, int64_t in)
+{
+    return ((i + 1) * in + out - 1) / out;
+}
 
 /* An average's divisor for output (i, j) whose inside part has `inside` elements. */
 static double pool_divisor(const ct__pool_shape *s, int64_t i, int64_t j, int64_t inside)

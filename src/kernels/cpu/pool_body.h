@@ -1,7 +1,8 @@
-/* One element type's pooling. The includer defines T, V(op), VN, G(name), and VI (its lanes' integer), G(even), G(odd): lanes of two vectors. */
+/* One element type's pooling. The includer defines T, V(op), VN, G(name), and VI (its lanes' integer),
+ * G(even), G(odd): lanes of two vectors. */
 
-static void G(max_window)(const T *x, int64_t w, int64_t y0, int64_t ny, int64_t dy, int64_t x0, int64_t nx, int64_t dx, T *best,
-                          int64_t *place)
+static void G(max_window)(const T *x, int64_t w, int64_t y0, int64_t ny, int64_t dy, int64_t x0, int64_t nx,
+                          int64_t dx, T *best, int64_t *place)
 {
     T most = (T)-INFINITY;
     int64_t at = -1;
@@ -20,9 +21,10 @@ done:
     *place = at;
 }
 
-/* VN windows of 2 x 2: u the upper rows' lanes, l the lower ones'; the best, and which of the four it was. The order of comparison is
- * upper left, upper right, lower left, lower right; a later one wins when greater, or when NaN where the best is not. */
-CT_KINLINE V() G(best4)(V() u0, V() u1, V() l0, V() l1, V(INT) *which)
+/* VN windows of 2 x 2: u the upper rows' lanes, l the lower ones'; the best, and which of the four it was.
+ * The order of comparison is upper left, upper right, lower left, lower right; a later one wins when greater,
+ * or when NaN where the best is not. */
+CT_KINLINE V() G(best4)(V() u0, V() u1, V() l0, V() l1, V(INT) * which)
 {
     V() best = G(even)(u0, u1), c1 = G(odd)(u0, u1), c2 = G(even)(l0, l1), c3 = G(odd)(l0, l1);
     V(INT) off, take;
@@ -38,7 +40,8 @@ CT_KINLINE V() G(best4)(V() u0, V() u1, V() l0, V() l1, V(INT) *which)
     return best;
 }
 
-/* Places in the plane (or in its row of windows, from 0) out of best4's answers: 0, 1, 2, 3 -> 0, 1, w, w + 1. */
+/* Places in the plane (or in its row of windows, from 0) out of best4's answers: 0, 1, 2, 3 -> 0, 1, w, w
+ * + 1. */
 CT_KINLINE V(INT) G(place4)(V(INT) which, V(INT) lane, int64_t w)
 {
     V(INT) down = -(which >> 1);
@@ -48,8 +51,8 @@ CT_KINLINE V(INT) G(place4)(V(INT) which, V(INT) lane, int64_t w)
 typedef int64_t G(places) __attribute__((vector_size(VN * 8)));
 typedef int64_t G(places_unaligned) __attribute__((vector_size(VN * 8), may_alias, aligned(8)));
 
-/* One row of 2 x 2 windows with stride 2: x the upper row, `at` its first place in the plane. `room`: how much of index may be written,
- * from here on (later rows write theirs afterwards). */
+/* One row of 2 x 2 windows with stride 2: x the upper row, `at` its first place in the plane. `room`: how
+ * much of index may be written, from here on (later rows write theirs afterwards). */
 static void G(max2x2_row)(const T *x, int64_t w, int64_t at, int64_t ow, T *y, int64_t *index, int64_t room)
 {
     V(INT) lane, which;
@@ -68,13 +71,16 @@ static void G(max2x2_row)(const T *x, int64_t w, int64_t at, int64_t ow, T *y, i
         const T *p = x + 2 * j;
         int64_t left = ow - j, high = left * 2 > VN ? left * 2 - VN : 0;
         V(mask) lo = V(tail)(left * 2), hi = V(tail)(high);
-        V() best = G(best4)(V(loadm)(p, lo), high ? V(loadm)(p + VN, hi) : V(zero)(), V(loadm)(p + w, lo),
-                            high ? V(loadm)(p + w + VN, hi) : V(zero)(), &which);
+        V()
+        best = G(best4)(V(loadm)(p, lo), high ? V(loadm)(p + VN, hi) : V(zero)(), V(loadm)(p + w, lo),
+                        high ? V(loadm)(p + w + VN, hi) : V(zero)(), &which);
         V(storem)(y + j, best, V(tail)(left));
         if (index) {
             G(places) place = __builtin_convertvector(G(place4)(which, lane, w), G(places)) + (at + 2 * j);
-            if (room - j >= VN) *(G(places_unaligned) *)(index + j) = place;
-            else memcpy(index + j, &place, (size_t)left * sizeof(int64_t));
+            if (room - j >= VN)
+                *(G(places_unaligned) *)(index + j) = place;
+            else
+                memcpy(index + j, &place, (size_t)left * sizeof(int64_t));
         }
         j = ow;
     }
@@ -90,15 +96,15 @@ static void G(max2x2_row)(const T *x, int64_t w, int64_t at, int64_t ow, T *y, i
 
 static void G(max)(const ct__pool_shape *s, const T *x, T *y, int64_t *index, int64_t p0, int64_t p1)
 {
-    bool two = s->kh == 2 && s->kw == 2 && s->sh == 2 && s->sw == 2 && !s->ph && !s->pw && s->dh == 1 && s->dw == 1
-        && 2 * s->oh <= s->h && 2 * s->ow <= s->w && s->w < (1 << 30);
+    bool two = s->kh == 2 && s->kw == 2 && s->sh == 2 && s->sw == 2 && !s->ph && !s->pw && s->dh == 1
+               && s->dw == 1 && 2 * s->oh <= s->h && 2 * s->ow <= s->w && s->w < (1 << 30);
     for (int64_t p = p0; p < p1; p++) {
         const T *in = x + p * s->h * s->w;
         for (int64_t i = 0; i < s->oh; i++) {
             int64_t to = (p * s->oh + i) * s->ow;
             if (two) {
                 G(max2x2_row)(in + 2 * i * s->w, s->w, 2 * i * s->w, s->ow, y + to, index ? index + to : NULL,
-                                 p1 * s->oh * s->ow - to);
+                              p1 * s->oh * s->ow - to);
                 continue;
             }
             int64_t y0, ny;
@@ -113,7 +119,8 @@ static void G(max)(const ct__pool_shape *s, const T *x, T *y, int64_t *index, in
     }
 }
 
-static void G(max_bwd)(int64_t in_plane, int64_t out_plane, const T *gy, const int64_t *index, T *gx, int64_t p0, int64_t p1)
+static void G(max_bwd)(int64_t in_plane, int64_t out_plane, const T *gy, const int64_t *index, T *gx,
+                       int64_t p0, int64_t p1)
 {
     memset(gx + p0 * in_plane, 0, (size_t)((p1 - p0) * in_plane) * sizeof(T));
     for (int64_t p = p0; p < p1; p++) {

@@ -1,7 +1,7 @@
-/* Vectors for the heavy kernels: `vf` (floats) and `vd` (doubles), as wide as the level (16, 32 or 64 bytes), with the same
- * operations under both prefixes: load, store, set1, zero, fma (fused where the level has it), tail masks, sum (a fixed tree),
- * span (lanes [lo, hi), 0 <= lo, hi; not at 16 bytes),
- * sum4 (four sums at once, the same tree) and columns (VN rows of a matrix read as lanes). Arithmetic is + - * on the types. */
+/* Vectors for the heavy kernels: `vf` (floats) and `vd` (doubles), as wide as the level (16, 32 or 64 bytes),
+ * with the same operations under both prefixes: load, store, set1, zero, fma (fused where the level has it),
+ * tail masks, sum (a fixed tree), span (lanes [lo, hi), 0 <= lo, hi; not at 16 bytes), sum4 (four sums at
+ * once, the same tree) and columns (VN rows of a matrix read as lanes). Arithmetic is + - * on the types. */
 #ifndef CT_KERNELS_VEC_H
 #define CT_KERNELS_VEC_H
 #include "kernels/kernels.h"
@@ -31,8 +31,8 @@ typedef double vd_unaligned __attribute__((vector_size(VEC_BYTES), may_alias, al
 typedef float vf_quad __attribute__((vector_size(16), may_alias, aligned(4)));
 typedef double vd_pair __attribute__((vector_size(16), may_alias, aligned(8)));
 
-CT_KINLINE vf vf_load(const float *p) { return (vf)*(const vf_unaligned *)p; }
-CT_KINLINE vd vd_load(const double *p) { return (vd)*(const vd_unaligned *)p; }
+CT_KINLINE vf vf_load(const float *p) { return (vf) * (const vf_unaligned *)p; }
+CT_KINLINE vd vd_load(const double *p) { return (vd) * (const vd_unaligned *)p; }
 CT_KINLINE void vf_store(float *p, vf v) { *(vf_unaligned *)p = (vf_unaligned)v; }
 CT_KINLINE void vd_store(double *p, vd v) { *(vd_unaligned *)p = (vd_unaligned)v; }
 CT_KINLINE vf vf_zero(void) { return (vf){0}; }
@@ -47,8 +47,14 @@ CT_KINLINE vf vf_fma(vf a, vf b, vf c) { return (vf)_mm512_fmadd_ps((__m512)a, (
 CT_KINLINE vd vd_fma(vd a, vd b, vd c) { return (vd)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
 CT_KINLINE vf_mask vf_tail(int64_t n) { return (vf_mask)(n >= 16 ? 0xffff : (1u << n) - 1); }
 CT_KINLINE vd_mask vd_tail(int64_t n) { return (vd_mask)(n >= 8 ? 0xff : (1u << n) - 1); }
-CT_KINLINE vf_mask vf_span(int64_t lo, int64_t hi) { return (vf_mask)(lo < hi ? vf_tail(hi) & ~vf_tail(lo) : 0); }
-CT_KINLINE vd_mask vd_span(int64_t lo, int64_t hi) { return (vd_mask)(lo < hi ? vd_tail(hi) & ~vd_tail(lo) : 0); }
+CT_KINLINE vf_mask vf_span(int64_t lo, int64_t hi)
+{
+    return (vf_mask)(lo < hi ? vf_tail(hi) & ~vf_tail(lo) : 0);
+}
+CT_KINLINE vd_mask vd_span(int64_t lo, int64_t hi)
+{
+    return (vd_mask)(lo < hi ? vd_tail(hi) & ~vd_tail(lo) : 0);
+}
 CT_KINLINE vf vf_loadm(const float *p, vf_mask m) { return (vf)_mm512_maskz_loadu_ps(m, p); }
 CT_KINLINE vd vd_loadm(const double *p, vd_mask m) { return (vd)_mm512_maskz_loadu_pd(m, p); }
 CT_KINLINE void vf_storem(float *p, vf v, vf_mask m) { _mm512_mask_storeu_ps(p, m, (__m512)v); }
@@ -125,8 +131,14 @@ typedef int vd_mask;
 CT_KINLINE vf vf_set1(float x) { return (vf){x, x, x, x}; }
 CT_KINLINE vd vd_set1(double x) { return (vd){x, x}; }
 #if defined(__aarch64__)
-CT_KINLINE vf vf_fma(vf a, vf b, vf c) { return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
-CT_KINLINE vd vd_fma(vd a, vd b, vd c) { return (vd)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b); }
+CT_KINLINE vf vf_fma(vf a, vf b, vf c)
+{
+    return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+CT_KINLINE vd vd_fma(vd a, vd b, vd c)
+{
+    return (vd)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+}
 #else
 CT_KINLINE vf vf_fma(vf a, vf b, vf c) { return a * b + c; }
 CT_KINLINE vd vd_fma(vd a, vd b, vd c) { return a * b + c; }
@@ -143,8 +155,14 @@ CT_KINLINE vd vd_loadm(const double *p, vd_mask n)
     if (n >= 2) return vd_load(p);
     return (vd){n > 0 ? p[0] : 0, 0};
 }
-CT_KINLINE void vf_storem(float *p, vf v, vf_mask n) { for (int i = 0; i < n; i++) p[i] = v[i]; }
-CT_KINLINE void vd_storem(double *p, vd v, vd_mask n) { for (int i = 0; i < n; i++) p[i] = v[i]; }
+CT_KINLINE void vf_storem(float *p, vf v, vf_mask n)
+{
+    for (int i = 0; i < n; i++) p[i] = v[i];
+}
+CT_KINLINE void vd_storem(double *p, vd v, vd_mask n)
+{
+    for (int i = 0; i < n; i++) p[i] = v[i];
+}
 #endif
 
 /* Keeps a vector in a register, so that a load is not folded into each of its uses. */
@@ -153,15 +171,19 @@ CT_KINLINE void vd_storem(double *p, vd v, vd_mask n) { for (int i = 0; i < n; i
 #else
 #define VEC_PIN(x) (void)(x)
 #endif
-/* Makes a pointer's origin unknown, so that loads are not carried over from one turn of a loop to the next. */
+/* Makes a pointer's origin unknown, so that loads are not carried over from one turn of a loop to the next.
+ */
 #define VEC_HIDE(p) __asm__("" : "+r"(p))
 
 #if VEC_BYTES == 64
-#define VF_SHUFFLE(a, b, p, q, r, s) __builtin_shufflevector(a, b, p, q, r, s, (p) + 4, (q) + 4, (r) + 4, (s) + 4, \
-    (p) + 8, (q) + 8, (r) + 8, (s) + 8, (p) + 12, (q) + 12, (r) + 12, (s) + 12)
-#define VD_SHUFFLE(a, b, p, q) __builtin_shufflevector(a, b, p, q, (p) + 2, (q) + 2, (p) + 4, (q) + 4, (p) + 6, (q) + 6)
+#define VF_SHUFFLE(a, b, p, q, r, s) \
+    __builtin_shufflevector(a, b, p, q, r, s, (p) + 4, (q) + 4, (r) + 4, (s) + 4, (p) + 8, (q) + 8, (r) + 8, \
+                            (s) + 8, (p) + 12, (q) + 12, (r) + 12, (s) + 12)
+#define VD_SHUFFLE(a, b, p, q) \
+    __builtin_shufflevector(a, b, p, q, (p) + 2, (q) + 2, (p) + 4, (q) + 4, (p) + 6, (q) + 6)
 #elif VEC_BYTES == 32
-#define VF_SHUFFLE(a, b, p, q, r, s) __builtin_shufflevector(a, b, p, q, r, s, (p) + 4, (q) + 4, (r) + 4, (s) + 4)
+#define VF_SHUFFLE(a, b, p, q, r, s) \
+    __builtin_shufflevector(a, b, p, q, r, s, (p) + 4, (q) + 4, (r) + 4, (s) + 4)
 #define VD_SHUFFLE(a, b, p, q) __builtin_shufflevector(a, b, p, q, (p) + 2, (q) + 2)
 #else
 #define VF_SHUFFLE(a, b, p, q, r, s) __builtin_shufflevector(a, b, p, q, r, s)
@@ -171,8 +193,10 @@ CT_KINLINE void vd_storem(double *p, vd v, vd_mask n) { for (int i = 0; i < n; i
 /* In each 16 bytes: the transpose of a 4 x 4 (floats) or a 2 x 2 (doubles) block. */
 CT_KINLINE void vf_transpose_lanes(vf r[4])
 {
-    vf t0 = VF_SHUFFLE(r[0], r[1], 0, VF_N, 1, VF_N + 1), t1 = VF_SHUFFLE(r[0], r[1], 2, VF_N + 2, 3, VF_N + 3);
-    vf t2 = VF_SHUFFLE(r[2], r[3], 0, VF_N, 1, VF_N + 1), t3 = VF_SHUFFLE(r[2], r[3], 2, VF_N + 2, 3, VF_N + 3);
+    vf t0 = VF_SHUFFLE(r[0], r[1], 0, VF_N, 1, VF_N + 1),
+       t1 = VF_SHUFFLE(r[0], r[1], 2, VF_N + 2, 3, VF_N + 3);
+    vf t2 = VF_SHUFFLE(r[2], r[3], 0, VF_N, 1, VF_N + 1),
+       t3 = VF_SHUFFLE(r[2], r[3], 2, VF_N + 2, 3, VF_N + 3);
     r[0] = VF_SHUFFLE(t0, t2, 0, 1, VF_N, VF_N + 1);
     r[1] = VF_SHUFFLE(t0, t2, 2, 3, VF_N + 2, VF_N + 3);
     r[2] = VF_SHUFFLE(t1, t3, 0, 1, VF_N, VF_N + 1);
@@ -188,7 +212,10 @@ CT_KINLINE void vd_transpose_lanes(vd r[2])
 /* The 16-byte pieces at p, p + step, p + 2 step ... as one vector. */
 CT_KINLINE vf vf_pieces(const float *p, int64_t step)
 {
-    union { vf v; vf_quad q[VEC_BYTES / 16]; } u;
+    union {
+        vf v;
+        vf_quad q[VEC_BYTES / 16];
+    } u;
 #if VEC_BYTES == 64
     __m512 v = _mm512_castps128_ps512(_mm_loadu_ps(p));
     v = _mm512_insertf32x4(v, _mm_loadu_ps(p + step), 1);
@@ -201,10 +228,7 @@ CT_KINLINE vf vf_pieces(const float *p, int64_t step)
 #endif
     return u.v;
 }
-CT_KINLINE vd vd_pieces(const double *p, int64_t step)
-{
-    return (vd)vf_pieces((const float *)p, 2 * step);
-}
+CT_KINLINE vd vd_pieces(const double *p, int64_t step) { return (vd)vf_pieces((const float *)p, 2 * step); }
 
 /* out[j] = column j of the VN x 4 (floats) or VN x 2 (doubles) block at p whose rows are ld apart. */
 CT_KINLINE void vf_columns(vf out[4], const float *p, int64_t ld)
@@ -245,8 +269,10 @@ CT_KINLINE void vd_sum4(double out[4], vd a, vd b, vd c, vd d)
     _mm_storeu_pd(out, _mm_add_pd(_mm256_castpd256_pd128(h0), _mm256_extractf128_pd(h0, 1)));
     _mm_storeu_pd(out + 2, _mm_add_pd(_mm256_castpd256_pd128(h1), _mm256_extractf128_pd(h1, 1)));
 #elif VEC_BYTES == 32
-    _mm_storeu_pd(out, _mm_add_pd(_mm256_castpd256_pd128((__m256d)s0), _mm256_extractf128_pd((__m256d)s0, 1)));
-    _mm_storeu_pd(out + 2, _mm_add_pd(_mm256_castpd256_pd128((__m256d)s1), _mm256_extractf128_pd((__m256d)s1, 1)));
+    _mm_storeu_pd(out,
+                  _mm_add_pd(_mm256_castpd256_pd128((__m256d)s0), _mm256_extractf128_pd((__m256d)s0, 1)));
+    _mm_storeu_pd(out + 2,
+                  _mm_add_pd(_mm256_castpd256_pd128((__m256d)s1), _mm256_extractf128_pd((__m256d)s1, 1)));
 #else
     vd_store(out, s0);
     vd_store(out + 2, s1);
