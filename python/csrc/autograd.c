@@ -105,9 +105,8 @@ PyGetSetDef ctpy_autograd_getset[] = {
 static ct_tensor *hooks_run(ct_tensor *grad, void *data)
 {
     PyGILState_STATE gil = PyGILState_Ensure();
-    PyTensor *self = data;
     ct_tensor *result = NULL;
-    PyObject *list = self->hooks ? PyDict_Values(self->hooks) : NULL;
+    PyObject *list = PyDict_Values(data);
     for (Py_ssize_t i = 0; list && i < PyList_GET_SIZE(list); i++) {
         PyObject *g = ctpy_wrap(result ? result : grad);
         PyObject *r = g ? PyObject_CallOneArg(PyList_GET_ITEM(list, i), g) : NULL;
@@ -132,13 +131,13 @@ static ct_tensor *hooks_run(ct_tensor *grad, void *data)
     return result;
 }
 
-static ct_tensor *hooks_run_accumulate(ct_tensor *grad, void *data)
+/* After a leaf's gradient was accumulated: the hooks get the leaf. */
+static ct_tensor *hooks_run_accumulate(ct_tensor *leaf, void *data)
 {
     PyGILState_STATE gil = PyGILState_Ensure();
-    PyTensor *self = data;
-    PyObject *list = self->accumulate_hooks ? PyDict_Values(self->accumulate_hooks) : NULL;
+    PyObject *list = PyDict_Values(data);
     for (Py_ssize_t i = 0; list && i < PyList_GET_SIZE(list); i++) {
-        PyObject *t = ctpy_wrap(self->t);
+        PyObject *t = ctpy_wrap(leaf);
         PyObject *r = t ? PyObject_CallOneArg(PyList_GET_ITEM(list, i), t) : NULL;
         Py_XDECREF(t);
         if (!r) {
@@ -152,6 +151,16 @@ static ct_tensor *hooks_run_accumulate(ct_tensor *grad, void *data)
     return NULL;
 }
 
+static void hooks_free(void *data)
+{
+    if (!Py_IsInitialized())
+        return;
+    PyGILState_STATE gil = PyGILState_Ensure();
+    Py_DECREF((PyObject *)data);
+    PyGILState_Release(gil);
+}
+
+/* The dict is held twice: by the object, for the collector to see, and by the C hook, which may outlive the tensor. */
 static PyObject *hooks_add(PyTensor *self, PyObject **slot, PyObject *hook, bool accumulate)
 {
     if (!*slot) {
@@ -160,9 +169,11 @@ static PyObject *hooks_add(PyTensor *self, PyObject **slot, PyObject *hook, bool
         Py_XDECREF(dict);
         if (!hooks)
             return NULL;
-        int64_t id = accumulate ? ct_register_post_accumulate_grad_hook(self->t, hooks_run_accumulate, self, NULL)
-                                : ct_register_hook(self->t, hooks_run, self, NULL);
+        Py_INCREF(hooks);
+        int64_t id = accumulate ? ct_register_post_accumulate_grad_hook(self->t, hooks_run_accumulate, hooks, hooks_free)
+                                : ct_register_hook(self->t, hooks_run, hooks, hooks_free);
         if (!id) {
+            Py_DECREF(hooks);
             Py_DECREF(hooks);
             return ctpy_raise();
         }

@@ -7,7 +7,7 @@
 
 static PyObject *checkpoint_named(const char *text) /* "torch FloatStorage" */
 {
-    PyObject *find = ctpy_package_attr("ctorch._serialize", "_find_global");
+    PyObject *find = ctpy_package_attr("ctorch.serialization", "_find_global");
     const char *blank = strchr(text, ' ');
     PyObject *r = find && blank ? PyObject_CallFunction(find, "s#s", text, (Py_ssize_t)(blank - text), blank + 1) : NULL;
     Py_XDECREF(find);

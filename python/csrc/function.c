@@ -225,7 +225,7 @@ static PyObject *function_attach(PyObject *m, PyObject *const *args, Py_ssize_t 
     ct_scope scope = ct_scope_begin();
     ct_node *n = ct_function_attach(&f, (ct_tensors){nin, inputs}, (ct_tensors){nout, outputs});
     PyObject *r = ctpy_node_object(n);
-    if (!n && r)
+    if (!n)
         Py_DECREF(a[3]);
     ct_scope_end(&scope);
     return r;

@@ -167,6 +167,10 @@ static int tensor_traverse(PyObject *o, visitproc visit, void *arg)
         Py_VISIT(self->dict);
         Py_VISIT(self->hooks);
         Py_VISIT(self->accumulate_hooks);
+        if (self->t && (self->hooks || self->accumulate_hooks) && ct_is_leaf(self->t)) { /* C's references to the dicts */
+            Py_VISIT(self->hooks);
+            Py_VISIT(self->accumulate_hooks);
+        }
     }
     return 0;
 }
@@ -176,8 +180,10 @@ static int tensor_clear(PyObject *o)
     PyTensor *self = (PyTensor *)o;
     if (tensor_sole_owner(self)) {
         Py_CLEAR(self->dict);
-        Py_CLEAR(self->hooks);
-        Py_CLEAR(self->accumulate_hooks);
+        if (self->hooks)
+            PyDict_Clear(self->hooks);
+        if (self->accumulate_hooks)
+            PyDict_Clear(self->accumulate_hooks);
     }
     return 0;
 }

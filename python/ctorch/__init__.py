@@ -4,7 +4,7 @@ from ._C import *
 from ._C import Tensor, Size, device, dtype, Generator
 
 __version__ = '2.13.0+ctorch'
-_ctorch_version = '0.1.0'
+_ctorch_version = _C.__version__
 
 # Where the names live that Python provides; each is imported when it is first asked for.
 _homes = {

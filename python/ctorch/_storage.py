@@ -76,6 +76,10 @@ class TypedStorage:
     def is_shared(self):
         return self._flat.is_shared()
 
+    def __reduce__(self):
+        from ._tensor import _storage_flat
+        return _load, (type(self), bytes(_storage_flat(self._flat, _C.uint8).tolist()))
+
     @property
     def device(self):
         return self._flat.device
@@ -88,6 +92,13 @@ class TypedStorage:
         lines = '\n '.join(str(v) for v in self.tolist())
         return (f' {lines}\n[torch.storage.TypedStorage(dtype={str(self._flat.dtype).replace("ctorch", "torch")}, '
                 f'device={self._flat.device}) of size {len(self)}]')
+
+
+def _load(kind, data):
+    """What pickles of storages call."""
+    if not data:
+        return kind(_flat=_C.empty(0, dtype=kind.dtype))
+    return kind(_flat=_C.frombuffer(bytearray(data), dtype=kind.dtype))
 
 
 class UntypedStorage(TypedStorage):

@@ -5,7 +5,7 @@ import io
 import pytest
 
 import ctorch as T
-from ctorch._serialize import load, save
+from ctorch.serialization import load, save
 
 
 def test_round_trip(tmp_path):
