@@ -276,6 +276,9 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
 
 def max_pool1d_with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
                             return_indices=False):
+    if _has_op('max_pool1d_with_indices'):
+        return _op('max_pool1d_with_indices')(input, kernel_size, () if stride is None else stride, padding, dilation,
+                                              ceil_mode)
     one = [x[0] if isinstance(x, (tuple, list)) else x for x in
            (kernel_size, kernel_size if stride is None else stride, padding, dilation)]
     out, index = _max_pool2d_with_indices(input.unsqueeze(-2), (1, one[0]), (1, one[1]), (0, one[2]), (1, one[3]),
@@ -302,14 +305,20 @@ def _adaptive_size(input, output_size, n):
     return tuple(output_size)
 
 
-def adaptive_max_pool2d(input, output_size, return_indices=False):
-    out, index = _op('adaptive_max_pool2d')(input, _adaptive_size(input, output_size, 2))
-    return (out, index) if return_indices else out
+def _adaptive_max_pool(n):
+    name = f'adaptive_max_pool{n}d'
+    native = _op(name + '_with_indices' if _has_op(name + '_with_indices') else name)
+
+    def run(input, output_size, return_indices=False):
+        out, index = native(input, _adaptive_size(input, output_size, n))
+        return (out, index) if return_indices else out
+    run.__name__ = name
+    run.__doc__ = f'The largest of windows chosen so that the last {n} dimension(s) become output_size.'
+    return run
 
 
-def adaptive_max_pool1d(input, output_size, return_indices=False):
-    out, index = _op('adaptive_max_pool1d')(input, output_size)
-    return (out, index) if return_indices else out
+adaptive_max_pool1d = _adaptive_max_pool(1)
+adaptive_max_pool2d = _adaptive_max_pool(2)
 
 
 def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
