@@ -219,7 +219,29 @@ static PyObject *loader_fetch(PyObject *m, PyObject *const *args, Py_ssize_t nar
     return result;
 }
 
+/* _data_cifar(root, classes, test) -> (images (N, 3, 32, 32) uint8, targets (N) int64) */
+static PyObject *loader_cifar(PyObject *m, PyObject *args)
+{
+    const char *root;
+    int classes, test;
+    if (!PyArg_ParseTuple(args, "sip", &root, &classes, &test))
+        return NULL;
+    ct_dataset *d;
+    CTPY_NOGIL_BEGIN(true)
+    d = classes == 100 ? ct_cifar100(root, .test = test) : ct_cifar10(root, .test = test);
+    CTPY_NOGIL_END
+    if (!d)
+        return ctpy_raise();
+    PyObject *images = ctpy_wrap(ct_dataset_images(d)), *targets = images ? ctpy_wrap(ct_dataset_targets(d)) : NULL;
+    PyObject *result = targets ? PyTuple_Pack(2, images, targets) : NULL;
+    Py_XDECREF(images);
+    Py_XDECREF(targets);
+    ct_release(d);
+    return result;
+}
+
 static PyMethodDef loader_functions[] = {
+    {"_data_cifar", loader_cifar, METH_VARARGS, NULL},
     {"_data_images", loader_images, METH_VARARGS, NULL},
     {"_data_tensors", loader_tensors, METH_O, NULL},
     {"_data_subset", loader_subset, METH_VARARGS, NULL},

@@ -84,13 +84,19 @@ ct_tensor *ct_dataset_targets(const ct_dataset *d)
 
 /* ---- Files ---- */
 
-bool ct__file_exists(const char *path)
+/* -1: there is no such file. */
+static int64_t images_file_size(const char *path)
 {
     struct stat state;
-    return stat(path, &state) == 0;
+    return stat(path, &state) == 0 ? state.st_size : -1;
 }
 
-uint8_t *ct__read_file(const char *path, int64_t limit, const char *missing, int64_t *size)
+/* In steps of a mebibyte, so that the next file finds the last one's memory. */
+static size_t images_file_room(int64_t size) { return ((size_t)size + (1 << 20)) >> 20 << 20; }
+
+void ct__file_free(uint8_t *data, int64_t size) { ct__free(data, images_file_room(size)); }
+
+uint8_t *ct__file_read(const char *path, int64_t limit, const char *missing, int64_t *size)
 {
     FILE *file = fopen(path, "rb");
     if (!file) {
@@ -104,10 +110,10 @@ uint8_t *ct__read_file(const char *path, int64_t limit, const char *missing, int
         ct__fail(CT_ERR_IO, "%s is not a file", path);
     } else if (state.st_size > limit) {
         ct__fail(CT_ERR_RUNTIME, "%s has %lld bytes, more than any such file", path, (long long)state.st_size);
-    } else if ((data = ct__alloc((size_t)state.st_size + 1))) {
+    } else if ((data = ct__alloc(images_file_room(state.st_size)))) {
         *size = state.st_size;
         if ((int64_t)fread(data, 1, (size_t)*size, file) != *size) {
-            ct__free(data, (size_t)*size + 1);
+            ct__file_free(data, *size);
             data = ct__fail(CT_ERR_IO, "%s: it could not be read to its end", path);
         }
     }
@@ -138,56 +144,111 @@ static const cifar_layout cifar100_layouts[2] = {
     {"cifar-100-python", "fine_labels", {"train"}, "test", 1, 100, 0},
     {"cifar-100-binary", NULL, {"train.bin"}, "test.bin", 1, 100, 2}};
 
-/* Appends one batch file to images and labels; false with an error. */
-static bool cifar_read(const cifar_layout *layout, const char *path, ct__text *images, ct__text *labels)
+/* What is read of a split, in tensors with room for `room` images. */
+typedef struct cifar_split { ct_tensor *images, *targets; int64_t n, room; } cifar_split;
+
+static bool cifar_bad(const char *path, const char *why)
+{
+    ct__fail(CT_ERR_RUNTIME, "%s is not a CIFAR batch: %s", path, why);
+    return false;
+}
+
+static bool cifar_labels_fit(const cifar_layout *layout, const char *path, const int64_t *labels, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (labels[i] < 0 || labels[i] >= layout->classes) {
+            ct__fail(CT_ERR_RUNTIME, "%s is not a CIFAR batch: image %lld has the label %lld", path, (long long)i,
+                     (long long)labels[i]);
+            return false;
+        }
+    return true;
+}
+
+/* Appends one batch file; false with an error. */
+static bool cifar_read(const cifar_layout *layout, const char *path, cifar_split *split)
 {
     int64_t size = 0, count = 0, pixel_bytes = 0, record = layout->label_bytes + CIFAR_PIXELS;
-    uint8_t *data = ct__read_file(path, INT64_C(1) << 30, CIFAR_MISSING, &size);
+    uint8_t *data = ct__file_read(path, INT64_C(1) << 30, CIFAR_MISSING, &size);
     if (!data)
         return false;
     bool good = true;
+    int64_t left = split->room - split->n, *labels = (int64_t *)ct_data(split->targets) + split->n;
+    uint8_t *images = (uint8_t *)ct_data(split->images) + split->n * CIFAR_PIXELS;
     if (layout->label_bytes) {
         count = size / record;
         if (size == 0 || size % record) {
             ct__fail(CT_ERR_RUNTIME, "%s is not a CIFAR batch: %lld bytes are not a number of records of %lld", path,
                      (long long)size, (long long)record);
             good = false;
+        } else if (count > left) {
+            good = cifar_bad(path, "it grew while it was read");
         }
         for (int64_t i = 0; good && i < count; i++) {
             const uint8_t *at = data + i * record;
-            int64_t label = at[layout->label_bytes - 1];
-            if (label >= layout->classes) {
-                ct__fail(CT_ERR_RUNTIME, "%s is not a CIFAR batch: image %lld has the label %lld", path, (long long)i,
-                         (long long)label);
-                good = false;
-            }
-            ct__text_addn(labels, (char *)&label, sizeof label);
-            ct__text_addn(images, (const char *)at + layout->label_bytes, CIFAR_PIXELS);
+            labels[i] = at[layout->label_bytes - 1];
+            memcpy(images + i * CIFAR_PIXELS, at + layout->label_bytes, CIFAR_PIXELS);
         }
     } else {
-        int64_t most = size / 2, *list = ct__alloc((size_t)most * sizeof *list + 8);
         const uint8_t *pixels = NULL;
-        good = list && ct__pickle_batch(path, data, size, layout->labels_key, most, list, &count, &pixels, &pixel_bytes);
-        if (good && (pixel_bytes != count * CIFAR_PIXELS)) {
-            ct__fail(CT_ERR_RUNTIME, "%s is not a CIFAR batch: its images and labels do not fit together", path);
-            good = false;
-        }
-        for (int64_t i = 0; good && i < count; i++)
-            if (list[i] < 0 || list[i] >= layout->classes) {
-                ct__fail(CT_ERR_RUNTIME, "%s is not a CIFAR batch: image %lld has the label %lld", path, (long long)i,
-                         (long long)list[i]);
-                good = false;
-            }
-        if (good) {
-            ct__text_addn(labels, (char *)list, (size_t)count * sizeof *list);
-            ct__text_addn(images, (const char *)pixels, (size_t)pixel_bytes);
-        }
-        if (list)
-            ct__free(list, (size_t)most * sizeof *list + 8);
+        good = ct__pickle_batch(path, data, size, layout->labels_key, left, labels, &count, &pixels, &pixel_bytes);
+        if (good && pixel_bytes != count * CIFAR_PIXELS)
+            good = cifar_bad(path, "its images and labels do not fit together");
+        if (good)
+            memcpy(images, pixels, (size_t)pixel_bytes);
     }
-    ct__free(data, (size_t)size + 1);
-    return good && ct_ok();
+    ct__file_free(data, size);
+    split->n += count;
+    return good && cifar_labels_fit(layout, path, labels, count);
 }
+
+static ct_dataset *cifar_open(const char *root, const cifar_layout layouts[2], const ct_images_opts *o)
+{
+    if (ct__pending())
+        return NULL;
+    if (!root)
+        return ct__fail(CT_ERR_VALUE, "a CIFAR dataset needs the folder that it is in");
+    CT_SCOPE();
+    ct__text path = {0};
+    const cifar_layout *layout = NULL;
+    for (int k = 0; k < 2 && !layout; k++) {
+        path.length = 0;
+        ct__text_addf(&path, "%s/%s", root, layouts[k].folder);
+        if (path.s && images_file_size(path.s) >= 0)
+            layout = &layouts[k];
+    }
+    if (!layout && ct_ok())
+        ct__fail(CT_ERR_RUNTIME, CIFAR_MISSING " (neither %s nor %s is in %s)", layouts[0].folder, layouts[1].folder, root);
+    cifar_split split = {0};
+    int files = !layout ? 0 : o->test ? 1 : layout->ntrain;
+    for (int pass = 0; pass < 2 && ct_ok(); pass++) { /* first the sizes, then the bytes */
+        for (int k = 0; k < files && ct_ok(); k++) {
+            path.length = 0;
+            ct__text_addf(&path, "%s/%s/%s", root, layout->folder, o->test ? layout->test : layout->train[k]);
+            int64_t size = pass == 0 && ct_ok() ? images_file_size(path.s) : 0;
+            split.room += size > 0 && size < INT64_C(1) << 30 ? size / CIFAR_PIXELS : 0;
+            if (pass && ct_ok())
+                cifar_read(layout, path.s, &split);
+        }
+        if (pass == 0 && ct_ok()) {
+            split.images = ct__data_empty(CT_UINT8, 4, (int64_t[]){split.room, 3, 32, 32});
+            split.targets = split.images ? ct__data_empty(CT_INT64, 1, &split.room) : NULL;
+        }
+    }
+    ct__text_free(&path);
+    if (!ct_ok())
+        return NULL;
+    ct_tensor *images = ct_tensor_over(split.images, CT_UINT8, 0, CT_SHAPE(split.n, 3, 32, 32), CT_INTS(CIFAR_PIXELS, 1024, 32, 1));
+    ct_tensor *targets = ct_tensor_over(split.targets, CT_INT64, 0, CT_SHAPE(split.n), CT_INTS(1));
+    return targets ? ct_image_dataset(images, targets, o->transform) : NULL;
+}
+
+#undef ct_cifar10
+#undef ct_cifar100
+#undef ct_mnist
+ct_dataset *ct_cifar10(const char *root, const ct_images_opts *o) { return cifar_open(root, cifar10_layouts, o); }
+ct_dataset *ct_cifar100(const char *root, const ct_images_opts *o) { return cifar_open(root, cifar100_layouts, o); }
+
+/* ---- MNIST ---- */
 
 /* Tensors over copies of what was read, as a dataset. */
 static ct_dataset *images_dataset(const void *pixels, const void *labels, int64_t n, int64_t c, int64_t h, int64_t w,
@@ -203,49 +264,10 @@ static ct_dataset *images_dataset(const void *pixels, const void *labels, int64_
     return ct_image_dataset(images, targets, transform);
 }
 
-static ct_dataset *cifar_open(const char *root, const cifar_layout layouts[2], const ct_images_opts *o)
-{
-    if (ct__pending())
-        return NULL;
-    if (!root)
-        return ct__fail(CT_ERR_VALUE, "a CIFAR dataset needs the folder that it is in");
-    ct__text path = {0}, images = {0}, labels = {0};
-    const cifar_layout *layout = NULL;
-    for (int k = 0; k < 2 && !layout; k++) {
-        path.length = 0;
-        ct__text_addf(&path, "%s/%s", root, layouts[k].folder);
-        if (path.s && ct__file_exists(path.s))
-            layout = &layouts[k];
-    }
-    ct_dataset *d = NULL;
-    if (!layout && ct_ok())
-        ct__fail(CT_ERR_RUNTIME, CIFAR_MISSING " (neither %s nor %s is in %s)", layouts[0].folder, layouts[1].folder, root);
-    bool good = layout && ct_ok();
-    for (int k = 0; good && k < (o->test ? 1 : layout->ntrain); k++) {
-        path.length = 0;
-        ct__text_addf(&path, "%s/%s/%s", root, layout->folder, o->test ? layout->test : layout->train[k]);
-        good = ct_ok() && cifar_read(layout, path.s, &images, &labels);
-    }
-    if (good)
-        d = images_dataset(images.s, labels.s, (int64_t)(labels.length / sizeof(int64_t)), 3, 32, 32, o->transform);
-    ct__text_free(&path);
-    ct__text_free(&images);
-    ct__text_free(&labels);
-    return d;
-}
-
-#undef ct_cifar10
-#undef ct_cifar100
-#undef ct_mnist
-ct_dataset *ct_cifar10(const char *root, const ct_images_opts *o) { return cifar_open(root, cifar10_layouts, o); }
-ct_dataset *ct_cifar100(const char *root, const ct_images_opts *o) { return cifar_open(root, cifar100_layouts, o); }
-
-/* ---- MNIST ---- */
-
 /* An idx file of bytes: *shape[dims]; the data begins at 4 + 4 * dims. Freed as ct__read_file's. */
 static uint8_t *mnist_idx(const char *path, int dims, int64_t *shape, int64_t *size)
 {
-    uint8_t *data = ct__read_file(path, INT64_C(1) << 32, "Dataset not found. You can use download=True to download it", size);
+    uint8_t *data = ct__file_read(path, INT64_C(1) << 32, "Dataset not found. You can use download=True to download it", size);
     if (!data)
         return NULL;
     int64_t head = 4 + 4 * dims, count = 1;
@@ -264,7 +286,7 @@ static uint8_t *mnist_idx(const char *path, int dims, int64_t *shape, int64_t *s
         wrong = "has another length than its header says";
     if (!wrong)
         return data;
-    ct__free(data, (size_t)*size + 1);
+    ct__file_free(data, *size);
     return ct__fail(CT_ERR_RUNTIME, "%s %s", path, wrong);
 }
 
@@ -277,7 +299,7 @@ ct_dataset *ct_mnist(const char *root, const ct_images_opts *o)
     const char *prefix = o->test ? "t10k" : "train", *name = o->name ? o->name : "MNIST";
     ct__text folder = {0}, path = {0};
     ct__text_addf(&folder, "%s/%s/raw", root, name);
-    if (folder.s && !ct__file_exists(folder.s)) {
+    if (folder.s && images_file_size(folder.s) < 0) {
         folder.length = 0;
         ct__text_addf(&folder, "%s/raw", root);
     }
@@ -303,9 +325,9 @@ ct_dataset *ct_mnist(const char *root, const ct_images_opts *o)
         }
     }
     if (images)
-        ct__free(images, (size_t)image_size + 1);
+        ct__file_free(images, image_size);
     if (labels)
-        ct__free(labels, (size_t)label_size + 1);
+        ct__file_free(labels, label_size);
     ct__text_free(&folder);
     ct__text_free(&path);
     return d;

@@ -16,6 +16,7 @@ typedef struct pickle_value {
 typedef struct pickle_node {
     pickle_value *items;
     int64_t n, room;
+    int64_t arguments; /* of an object: 1 + the node of what REDUCE was given */
 } pickle_node;
 
 typedef struct pickle_reader {
@@ -206,7 +207,11 @@ static bool pickle_step(pickle_reader *r, int code)
         if (!pickle_needs(r, 2))
             return false;
         r->nstack -= 2;
-        return pickle_push_node(r);
+        k = r->stack[r->nstack + 1].kind == PK_NODE ? r->stack[r->nstack + 1].i + 1 : 0;
+        if (!pickle_push_node(r))
+            return false;
+        r->nodes[r->nnodes - 1].arguments = k;
+        return true;
     case 'b': /* the object takes its state as its items */
         if (!pickle_needs(r, 2))
             return false;
@@ -269,6 +274,12 @@ static bool pickle_extract(pickle_reader *r, const char *labels_key, int64_t mos
     const pickle_node *shape = &r->nodes[state->items[1].i];
     if (shape->n != 2 || shape->items[0].kind != PK_INT || shape->items[0].i != *count || shape->items[1].kind != PK_INT ||
         shape->items[1].i != 3072 || state->items[3].kind != PK_INT || state->items[3].i != 0)
+        return false;
+    r->wrong = "its array is not of bytes";
+    int64_t arguments = state->items[2].kind == PK_NODE ? r->nodes[state->items[2].i].arguments : 0;
+    const pickle_node *type = arguments ? &r->nodes[arguments - 1] : NULL;
+    if (!type || !type->n || type->items[0].kind != PK_STRING || type->items[0].n != 2 ||
+        memcmp(type->items[0].s, "u1", 2) != 0)
         return false;
     *pixels = state->items[4].s;
     *pixel_bytes = state->items[4].n;
