@@ -1,5 +1,5 @@
-/* Native datasets for the DataLoader: opaque handles to ct_dataset and one call that fills a whole batch. The order of
- * batches, the seeds and the falling back to Python are Python's (utils/data/_utils/native.py). */
+/* Native datasets for the DataLoader: opaque handles to ct_dataset and one call that fills a whole batch. The
+ * order of batches, the seeds and the falling back to Python are Python's (utils/data/_utils/native.py). */
 #include "binding.h"
 #include <ctorch/vision.h>
 
@@ -34,11 +34,13 @@ static bool loader_numbers(PyObject *o, int n, double *out)
     return good;
 }
 
-/* One step: ("to_tensor",) ("normalize", means, stds) ("center_crop", h, w) ("random_crop", h, w, sides, fill, if_needed)
+/* One step: ("to_tensor",) ("normalize", means, stds) ("center_crop", h, w) ("random_crop", h, w, sides,
+ * fill, if_needed)
  * ("pad", sides, fill) ("hflip", p) ("vflip", p). */
 static ct_transform *loader_step(PyObject *step)
 {
-    const char *kind = PyTuple_Check(step) && PyTuple_GET_SIZE(step) ? PyUnicode_AsUTF8(PyTuple_GET_ITEM(step, 0)) : NULL;
+    const char *kind =
+        PyTuple_Check(step) && PyTuple_GET_SIZE(step) ? PyUnicode_AsUTF8(PyTuple_GET_ITEM(step, 0)) : NULL;
     PyObject *first = NULL, *second = NULL;
     long long h = 0, w = 0;
     double sides[4] = {0}, fill = 0, p = 0;
@@ -71,20 +73,24 @@ static ct_transform *loader_step(PyObject *step)
     if (strcmp(kind, "pad") == 0) {
         if (!PyArg_ParseTuple(step, "sOd", &kind, &first, &fill) || !loader_numbers(first, 4, sides))
             return NULL;
-        return ct_pad_image(0, .sides = {(int64_t)sides[0], (int64_t)sides[1], (int64_t)sides[2], (int64_t)sides[3]},
-                            .fill = fill);
+        return ct_pad_image(
+            0, .sides = {(int64_t)sides[0], (int64_t)sides[1], (int64_t)sides[2], (int64_t)sides[3]},
+            .fill = fill);
     }
     if (strcmp(kind, "random_crop") == 0) {
-        if (!PyArg_ParseTuple(step, "sLLOdp", &kind, &h, &w, &first, &fill, &if_needed) || !loader_numbers(first, 4, sides))
+        if (!PyArg_ParseTuple(step, "sLLOdp", &kind, &h, &w, &first, &fill, &if_needed) ||
+            !loader_numbers(first, 4, sides))
             return NULL;
-        return ct_random_crop(h, .width = w, .fill = fill, .pad_if_needed = if_needed,
-                              .sides = {(int64_t)sides[0], (int64_t)sides[1], (int64_t)sides[2], (int64_t)sides[3]});
+        return ct_random_crop(
+            h, .width = w, .fill = fill, .pad_if_needed = if_needed,
+            .sides = {(int64_t)sides[0], (int64_t)sides[1], (int64_t)sides[2], (int64_t)sides[3]});
     }
     PyErr_Format(PyExc_ValueError, "no transform %s", kind);
     return NULL;
 }
 
-/* _data_images(images, targets, steps): images (N, C, H, W) uint8, targets (N) int64, steps a list or None. */
+/* _data_images(images, targets, steps): images (N, C, H, W) uint8, targets (N) int64, steps a list or None.
+ */
 static PyObject *loader_images(PyObject *m, PyObject *args)
 {
     PyObject *images, *targets, *steps;
@@ -232,7 +238,8 @@ static PyObject *loader_cifar(PyObject *m, PyObject *args)
     CTPY_NOGIL_END
     if (!d)
         return ctpy_raise();
-    PyObject *images = ctpy_wrap(ct_dataset_images(d)), *targets = images ? ctpy_wrap(ct_dataset_targets(d)) : NULL;
+    PyObject *images = ctpy_wrap(ct_dataset_images(d)),
+             *targets = images ? ctpy_wrap(ct_dataset_targets(d)) : NULL;
     PyObject *result = targets ? PyTuple_Pack(2, images, targets) : NULL;
     Py_XDECREF(images);
     Py_XDECREF(targets);

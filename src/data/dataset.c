@@ -1,5 +1,6 @@
-/* Datasets: tensors, subsets, the caller's own, and the one way in which a batch is made of any of them: all random choices
- * first, in order, by the calling thread; then the samples, in pieces of a fixed number of bytes, by the pool. */
+/* Datasets: tensors, subsets, the caller's own, and the one way in which a batch is made of any of them: all
+ * random choices first, in order, by the calling thread; then the samples, in pieces of a fixed number of
+ * bytes, by the pool. */
 #include "data/data.h"
 #include <ctorch/autograd.h>
 #include <ctorch/ops.h>
@@ -45,9 +46,7 @@ void ct__field_set(ct__field *f, ct_dtype dtype, int64_t ndim, const int64_t *si
 }
 
 ct_tensor *ct__data_empty(ct_dtype dtype, int64_t ndim, const int64_t *sizes)
-{
-    return ct_empty(((ct_ints){ndim, sizes}), .dtype = dtype);
-}
+{ return ct_empty(((ct_ints){ndim, sizes}), .dtype = dtype); }
 
 int64_t ct_dataset_size(const ct_dataset *d) { return d ? d->size : 0; }
 int64_t ct_dataset_fields(const ct_dataset *d) { return d ? d->nfields : 0; }
@@ -92,8 +91,8 @@ static bool dataset_fetch(ct_dataset *d, ct_ints indices, ct_generator *g, bool 
     for (int64_t i = 0; i < n; i++) {
         wrapped[i] = indices.v[i] < 0 ? indices.v[i] + d->size : indices.v[i];
         if (wrapped[i] < 0 || wrapped[i] >= d->size) {
-            ct__fail(CT_ERR_INDEX, "index %lld is out of bounds for a dataset of size %lld", (long long)indices.v[i],
-                     (long long)d->size);
+            ct__fail(CT_ERR_INDEX, "index %lld is out of bounds for a dataset of size %lld",
+                     (long long)indices.v[i], (long long)d->size);
             goto done;
         }
     }
@@ -134,9 +133,7 @@ done:
 }
 
 bool ct_dataset_fetch(ct_dataset *d, ct_ints indices, ct_generator *g, ct_tensor **out)
-{
-    return dataset_fetch(d, indices, g ? g : ct_default_generator(), true, out);
-}
+{ return dataset_fetch(d, indices, g ? g : ct_default_generator(), true, out); }
 
 bool ct_dataset_get(ct_dataset *d, int64_t i, ct_generator *g, ct_tensor **out)
 {
@@ -158,7 +155,8 @@ typedef struct tensor_dataset {
     int64_t row_bytes[CT_MAX_FIELDS];
 } tensor_dataset;
 
-static void tensor_dataset_fill(ct_dataset *d, int64_t i, const int32_t *choices, void *scratch, char *const *out)
+static void tensor_dataset_fill(ct_dataset *d, int64_t i, const int32_t *choices, void *scratch,
+                                char *const *out)
 {
     tensor_dataset *t = (tensor_dataset *)d;
     for (int64_t f = 0; f < d->nfields; f++)
@@ -171,7 +169,8 @@ static void tensor_dataset_destroy(ct_dataset *d)
         ct_release(((tensor_dataset *)d)->tensors[f]);
 }
 
-static const ct__dataset_ops tensor_dataset_ops = {.fill = tensor_dataset_fill, .destroy = tensor_dataset_destroy};
+static const ct__dataset_ops tensor_dataset_ops = {.fill = tensor_dataset_fill,
+                                                   .destroy = tensor_dataset_destroy};
 
 static bool tensor_dataset_rows_contiguous(const ct_tensor *t)
 {
@@ -189,7 +188,8 @@ ct_dataset *ct_tensor_dataset_of(ct_tensors tensors)
     if (ct__pending())
         return NULL;
     if (tensors.n < 1 || tensors.n > CT_MAX_FIELDS)
-        return ct__fail(CT_ERR_VALUE, "a tensor dataset takes 1 to %d tensors, not %lld", CT_MAX_FIELDS, (long long)tensors.n);
+        return ct__fail(CT_ERR_VALUE, "a tensor dataset takes 1 to %d tensors, not %lld", CT_MAX_FIELDS,
+                        (long long)tensors.n);
     for (int64_t f = 0; f < tensors.n; f++) {
         ct_tensor *t = tensors.v[f];
         if (!t || ct_ndim(t) < 1 || ct_ndim(t) > 9)
@@ -199,7 +199,8 @@ ct_dataset *ct_tensor_dataset_of(ct_tensors tensors)
         if (ct_device_of(t).type != CT_CPU)
             return ct__fail(CT_ERR_RUNTIME, "a tensor dataset takes tensors on the CPU");
     }
-    ct_dataset *d = ct__dataset_make(&tensor_dataset_ops, sizeof(tensor_dataset), ct_size(tensors.v[0], 0), tensors.n);
+    ct_dataset *d =
+        ct__dataset_make(&tensor_dataset_ops, sizeof(tensor_dataset), ct_size(tensors.v[0], 0), tensors.n);
     if (!d)
         return NULL;
     CT_SCOPE();
@@ -262,15 +263,16 @@ static void subset_destroy(ct_dataset *d)
         ct__free(s->indices, (size_t)d->size * sizeof(int64_t));
 }
 
-static const ct__dataset_ops subset_ops = {.draw = subset_draw, .fill = subset_fill, .destroy = subset_destroy};
+static const ct__dataset_ops subset_ops = {
+    .draw = subset_draw, .fill = subset_fill, .destroy = subset_destroy};
 static const ct__dataset_ops subset_own_ops = {.fetch = subset_fetch, .destroy = subset_destroy};
 
 ct_dataset *ct_subset(ct_dataset *dataset, ct_ints indices)
 {
     ct_dataset *d = NULL;
     if (!ct__pending() && dataset)
-        d = ct__dataset_make(dataset->ops->fetch ? &subset_own_ops : &subset_ops, sizeof(subset_dataset), indices.n,
-                             dataset->nfields);
+        d = ct__dataset_make(dataset->ops->fetch ? &subset_own_ops : &subset_ops, sizeof(subset_dataset),
+                             indices.n, dataset->nfields);
     if (!d) {
         ct_release(dataset);
         return NULL;
@@ -281,8 +283,8 @@ ct_dataset *ct_subset(ct_dataset *dataset, ct_ints indices)
     for (int64_t i = 0; s->indices && i < indices.n; i++) {
         s->indices[i] = indices.v[i] < 0 ? indices.v[i] + dataset->size : indices.v[i];
         if (s->indices[i] < 0 || s->indices[i] >= dataset->size) {
-            ct__fail(CT_ERR_INDEX, "index %lld is out of bounds for a dataset of size %lld", (long long)indices.v[i],
-                     (long long)dataset->size);
+            ct__fail(CT_ERR_INDEX, "index %lld is out of bounds for a dataset of size %lld",
+                     (long long)indices.v[i], (long long)dataset->size);
             break;
         }
     }
@@ -372,8 +374,9 @@ static bool own_fetch(ct_dataset *d, ct_ints indices, ct_generator *g, ct_tensor
         for (int64_t f = 0; good && f < d->nfields; f++) {
             samples[f * indices.n + i] = fields[f];
             if (!fields[f])
-                good = (ct__fail(CT_ERR_RUNTIME, "the dataset gave no tensor for field %lld of sample %lld", (long long)f,
-                                 (long long)indices.v[i]), false);
+                good = (ct__fail(CT_ERR_RUNTIME, "the dataset gave no tensor for field %lld of sample %lld",
+                                 (long long)f, (long long)indices.v[i]),
+                        false);
         }
     }
     for (int64_t f = 0; good && f < d->nfields; f++)
@@ -391,7 +394,8 @@ static void own_destroy(ct_dataset *d)
 
 static const ct__dataset_ops own_ops = {.fetch = own_fetch, .destroy = own_destroy};
 
-ct_dataset *ct_dataset_new(int64_t size, int64_t fields, ct_dataset_get_fn *get, void *data, void (*free_data)(void *))
+ct_dataset *ct_dataset_new(int64_t size, int64_t fields, ct_dataset_get_fn *get, void *data,
+                           void (*free_data)(void *))
 {
     ct_dataset *d = NULL;
     if (!ct__pending()) {

@@ -1,9 +1,10 @@
 /* Loaders: an epoch's order and random streams as PyTorch's DataLoader gives them, and the loop over batches.
  *
- * iter() takes the base seed from the generator. The order's own draws come when a worker is first asked for a batch: at
- * once where there are workers, else with the first batch. Batch i draws its transforms from the stream of worker
- * i mod workers (seeded base seed + worker), or from the default generator where there are none. A generator of the
- * caller's also pays for the one more permutation that PyTorch's sampler makes when it is used up. */
+ * iter() takes the base seed from the generator. The order's own draws come when a worker is first asked for
+ * a batch: at once where there are workers, else with the first batch. Batch i draws its transforms from the
+ * stream of worker i mod workers (seeded base seed + worker), or from the default generator where there are
+ * none. A generator of the caller's also pays for the one more permutation that PyTorch's sampler makes when
+ * it is used up. */
 #include "data/data.h"
 
 #undef ct_loader_new
@@ -44,7 +45,8 @@ ct_loader *ct_loader_new(ct_dataset *dataset, const ct_loader_opts *o)
         ct__fail(CT_ERR_VALUE, "batch_size should be a positive integer value, but got batch_size=%lld",
                  (long long)o->batch_size);
     else if (o->workers < 0)
-        ct__fail(CT_ERR_VALUE, "num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.");
+        ct__fail(CT_ERR_VALUE,
+                 "num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.");
     else if (o->prefetch < 0)
         ct__fail(CT_ERR_VALUE, "prefetch_factor option should be non-negative");
     else if (o->shuffle && dataset->size == 0)
@@ -84,7 +86,8 @@ int64_t ct_loader_size(const ct_loader *l)
 {
     if (!l)
         return 0;
-    return l->drop_last ? l->dataset->size / l->batch_size : (l->dataset->size + l->batch_size - 1) / l->batch_size;
+    return l->drop_last ? l->dataset->size / l->batch_size
+                        : (l->dataset->size + l->batch_size - 1) / l->batch_size;
 }
 
 ct_dataset *ct_loader_dataset(const ct_loader *l) { return l ? l->dataset : NULL; }

@@ -17,11 +17,10 @@ typedef struct image_dataset {
 } image_dataset;
 
 static void image_dataset_draw(ct_dataset *d, ct_generator *g, int32_t *choices)
-{
-    ct__plan_draw(&((image_dataset *)d)->plan, g, choices);
-}
+{ ct__plan_draw(&((image_dataset *)d)->plan, g, choices); }
 
-static void image_dataset_fill(ct_dataset *d, int64_t i, const int32_t *choices, void *scratch, char *const *out)
+static void image_dataset_fill(ct_dataset *d, int64_t i, const int32_t *choices, void *scratch,
+                               char *const *out)
 {
     image_dataset *m = (image_dataset *)d;
     ct__plan_run(&m->plan, m->pixels + i * m->image_stride, m->strides, choices, scratch, out[0]);
@@ -36,16 +35,18 @@ static void image_dataset_destroy(ct_dataset *d)
     ct_release(m->transform);
 }
 
-static const ct__dataset_ops image_dataset_ops = {.draw = image_dataset_draw, .fill = image_dataset_fill,
-                                                  .destroy = image_dataset_destroy};
+static const ct__dataset_ops image_dataset_ops = {
+    .draw = image_dataset_draw, .fill = image_dataset_fill, .destroy = image_dataset_destroy};
 
 ct_dataset *ct_image_dataset(ct_tensor *images, ct_tensor *targets, ct_transform *transform)
 {
     if (ct__pending())
         return NULL;
-    if (!images || ct_ndim(images) != 4 || ct_dtype_of(images) != CT_UINT8 || ct_device_of(images).type != CT_CPU)
+    if (!images || ct_ndim(images) != 4 || ct_dtype_of(images) != CT_UINT8 ||
+        ct_device_of(images).type != CT_CPU)
         return ct__fail(CT_ERR_VALUE, "an image dataset takes uint8 images (N, C, H, W) on the CPU");
-    if (!targets || ct_ndim(targets) != 1 || ct_dtype_of(targets) != CT_INT64 || ct_size(targets, 0) != ct_size(images, 0))
+    if (!targets || ct_ndim(targets) != 1 || ct_dtype_of(targets) != CT_INT64 ||
+        ct_size(targets, 0) != ct_size(images, 0))
         return ct__fail(CT_ERR_VALUE, "an image dataset takes one int64 target per image");
     ct_dataset *d = ct__dataset_make(&image_dataset_ops, sizeof(image_dataset), ct_size(images, 0), 2);
     if (!d)
@@ -73,14 +74,10 @@ ct_dataset *ct_image_dataset(ct_tensor *images, ct_tensor *targets, ct_transform
 }
 
 ct_tensor *ct_dataset_images(const ct_dataset *d)
-{
-    return d && d->ops == &image_dataset_ops ? ((const image_dataset *)d)->images : NULL;
-}
+{ return d && d->ops == &image_dataset_ops ? ((const image_dataset *)d)->images : NULL; }
 
 ct_tensor *ct_dataset_targets(const ct_dataset *d)
-{
-    return d && d->ops == &image_dataset_ops ? ((const image_dataset *)d)->targets : NULL;
-}
+{ return d && d->ops == &image_dataset_ops ? ((const image_dataset *)d)->targets : NULL; }
 
 /* ---- Files ---- */
 
@@ -109,7 +106,8 @@ uint8_t *ct__file_read(const char *path, int64_t limit, const char *missing, int
     if (fstat(fileno(file), &state) != 0 || !S_ISREG(state.st_mode)) {
         ct__fail(CT_ERR_IO, "%s is not a file", path);
     } else if (state.st_size > limit) {
-        ct__fail(CT_ERR_RUNTIME, "%s has %lld bytes, more than any such file", path, (long long)state.st_size);
+        ct__fail(CT_ERR_RUNTIME, "%s has %lld bytes, more than any such file", path,
+                 (long long)state.st_size);
     } else if ((data = ct__alloc(images_file_room(state.st_size)))) {
         *size = state.st_size;
         if ((int64_t)fread(data, 1, (size_t)*size, file) != *size) {
@@ -123,8 +121,8 @@ uint8_t *ct__file_read(const char *path, int64_t limit, const char *missing, int
 
 /* ---- CIFAR ---- */
 
-const char *const ct_cifar10_classes[10] = {"airplane", "automobile", "bird", "cat", "deer",
-                                            "dog", "frog", "horse", "ship", "truck"};
+const char *const ct_cifar10_classes[10] = {"airplane", "automobile", "bird",  "cat",  "deer",
+                                            "dog",      "frog",       "horse", "ship", "truck"};
 
 #define CIFAR_PIXELS 3072
 #define CIFAR_MISSING "Dataset not found or corrupted. You can use download=True to download it"
@@ -136,16 +134,29 @@ typedef struct cifar_layout {
 } cifar_layout;
 
 static const cifar_layout cifar10_layouts[2] = {
-    {"cifar-10-batches-py", "labels", {"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5"},
-     "test_batch", 5, 10, 0},
-    {"cifar-10-batches-bin", NULL, {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
-     "data_batch_5.bin"}, "test_batch.bin", 5, 10, 1}};
+    {"cifar-10-batches-py",
+     "labels",
+     {"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5"},
+     "test_batch",
+     5,
+     10,
+     0},
+    {"cifar-10-batches-bin",
+     NULL,
+     {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"},
+     "test_batch.bin",
+     5,
+     10,
+     1}};
 static const cifar_layout cifar100_layouts[2] = {
     {"cifar-100-python", "fine_labels", {"train"}, "test", 1, 100, 0},
     {"cifar-100-binary", NULL, {"train.bin"}, "test.bin", 1, 100, 2}};
 
 /* What is read of a split, in tensors with room for `room` images. */
-typedef struct cifar_split { ct_tensor *images, *targets; int64_t n, room; } cifar_split;
+typedef struct cifar_split {
+    ct_tensor *images, *targets;
+    int64_t n, room;
+} cifar_split;
 
 static bool cifar_bad(const char *path, const char *why)
 {
@@ -153,12 +164,13 @@ static bool cifar_bad(const char *path, const char *why)
     return false;
 }
 
-static bool cifar_labels_fit(const cifar_layout *layout, const char *path, const int64_t *labels, int64_t count)
+static bool cifar_labels_fit(const cifar_layout *layout, const char *path, const int64_t *labels,
+                             int64_t count)
 {
     for (int64_t i = 0; i < count; i++)
         if (labels[i] < 0 || labels[i] >= layout->classes) {
-            ct__fail(CT_ERR_RUNTIME, "%s is not a CIFAR batch: image %lld has the label %lld", path, (long long)i,
-                     (long long)labels[i]);
+            ct__fail(CT_ERR_RUNTIME, "%s is not a CIFAR batch: image %lld has the label %lld", path,
+                     (long long)i, (long long)labels[i]);
             return false;
         }
     return true;
@@ -177,7 +189,8 @@ static bool cifar_read(const cifar_layout *layout, const char *path, cifar_split
     if (layout->label_bytes) {
         count = size / record;
         if (size == 0 || size % record) {
-            ct__fail(CT_ERR_RUNTIME, "%s is not a CIFAR batch: %lld bytes are not a number of records of %lld", path,
+            ct__fail(CT_ERR_RUNTIME,
+                     "%s is not a CIFAR batch: %lld bytes are not a number of records of %lld", path,
                      (long long)size, (long long)record);
             good = false;
         } else if (count > left) {
@@ -190,7 +203,8 @@ static bool cifar_read(const cifar_layout *layout, const char *path, cifar_split
         }
     } else {
         const uint8_t *pixels = NULL;
-        good = ct__pickle_batch(path, data, size, layout->labels_key, left, labels, &count, &pixels, &pixel_bytes);
+        good = ct__pickle_batch(path, data, size, layout->labels_key, left, labels, &count, &pixels,
+                                &pixel_bytes);
         if (good && pixel_bytes != count * CIFAR_PIXELS)
             good = cifar_bad(path, "its images and labels do not fit together");
         if (good)
@@ -217,7 +231,8 @@ static ct_dataset *cifar_open(const char *root, const cifar_layout layouts[2], c
             layout = &layouts[k];
     }
     if (!layout && ct_ok())
-        ct__fail(CT_ERR_RUNTIME, CIFAR_MISSING " (neither %s nor %s is in %s)", layouts[0].folder, layouts[1].folder, root);
+        ct__fail(CT_ERR_RUNTIME, CIFAR_MISSING " (neither %s nor %s is in %s)", layouts[0].folder,
+                 layouts[1].folder, root);
     cifar_split split = {0};
     int files = !layout ? 0 : o->test ? 1 : layout->ntrain;
     for (int pass = 0; pass < 2 && ct_ok(); pass++) { /* first the sizes, then the bytes */
@@ -237,7 +252,8 @@ static ct_dataset *cifar_open(const char *root, const cifar_layout layouts[2], c
     ct__text_free(&path);
     if (!ct_ok())
         return NULL;
-    ct_tensor *images = ct_tensor_over(split.images, CT_UINT8, 0, CT_SHAPE(split.n, 3, 32, 32), CT_INTS(CIFAR_PIXELS, 1024, 32, 1));
+    ct_tensor *images = ct_tensor_over(split.images, CT_UINT8, 0, CT_SHAPE(split.n, 3, 32, 32),
+                                       CT_INTS(CIFAR_PIXELS, 1024, 32, 1));
     ct_tensor *targets = ct_tensor_over(split.targets, CT_INT64, 0, CT_SHAPE(split.n), CT_INTS(1));
     return targets ? ct_image_dataset(images, targets, o->transform) : NULL;
 }
@@ -245,14 +261,16 @@ static ct_dataset *cifar_open(const char *root, const cifar_layout layouts[2], c
 #undef ct_cifar10
 #undef ct_cifar100
 #undef ct_mnist
-ct_dataset *ct_cifar10(const char *root, const ct_images_opts *o) { return cifar_open(root, cifar10_layouts, o); }
-ct_dataset *ct_cifar100(const char *root, const ct_images_opts *o) { return cifar_open(root, cifar100_layouts, o); }
+ct_dataset *ct_cifar10(const char *root, const ct_images_opts *o)
+{ return cifar_open(root, cifar10_layouts, o); }
+ct_dataset *ct_cifar100(const char *root, const ct_images_opts *o)
+{ return cifar_open(root, cifar100_layouts, o); }
 
 /* ---- MNIST ---- */
 
 /* Tensors over copies of what was read, as a dataset. */
-static ct_dataset *images_dataset(const void *pixels, const void *labels, int64_t n, int64_t c, int64_t h, int64_t w,
-                                  ct_transform *transform)
+static ct_dataset *images_dataset(const void *pixels, const void *labels, int64_t n, int64_t c, int64_t h,
+                                  int64_t w, ct_transform *transform)
 {
     CT_SCOPE();
     ct_tensor *images = ct__data_empty(CT_UINT8, 4, (int64_t[]){n, c, h, w});
@@ -267,7 +285,8 @@ static ct_dataset *images_dataset(const void *pixels, const void *labels, int64_
 /* An idx file of bytes: *shape[dims]; the data begins at 4 + 4 * dims. Freed as ct__read_file's. */
 static uint8_t *mnist_idx(const char *path, int dims, int64_t *shape, int64_t *size)
 {
-    uint8_t *data = ct__file_read(path, INT64_C(1) << 32, "Dataset not found. You can use download=True to download it", size);
+    uint8_t *data = ct__file_read(path, INT64_C(1) << 32,
+                                  "Dataset not found. You can use download=True to download it", size);
     if (!data)
         return NULL;
     int64_t head = 4 + 4 * dims, count = 1;
@@ -313,7 +332,8 @@ ct_dataset *ct_mnist(const char *root, const ct_images_opts *o)
         labels = ct_ok() ? mnist_idx(path.s, 1, count, &label_size) : NULL;
     }
     if (labels && shape[0] != count[0])
-        ct__fail(CT_ERR_RUNTIME, "%s has %lld images and %lld labels", folder.s, (long long)shape[0], (long long)count[0]);
+        ct__fail(CT_ERR_RUNTIME, "%s has %lld images and %lld labels", folder.s, (long long)shape[0],
+                 (long long)count[0]);
     else if (labels) {
         size_t bytes = (size_t)count[0] * sizeof(int64_t) + 8;
         int64_t *wide = ct__alloc(bytes);

@@ -1,11 +1,12 @@
-/* A CIFAR batch's pickle: enough of protocols 0 to 4 to find a dict's list of labels and its array's bytes. It makes no
- * objects and calls nothing; a GLOBAL is a mark, REDUCE and BUILD only hand bytes on. Any other opcode, a stack that does
- * not fit, or a length beyond the end is an error. */
+/* A CIFAR batch's pickle: enough of protocols 0 to 4 to find a dict's list of labels and its array's bytes.
+ * It makes no objects and calls nothing; a GLOBAL is a mark, REDUCE and BUILD only hand bytes on. Any other
+ * opcode, a stack that does not fit, or a length beyond the end is an error. */
 #include "vision/images.h"
 
 typedef enum pickle_kind { PK_NONE, PK_INT, PK_STRING, PK_MARK, PK_GLOBAL, PK_NODE } pickle_kind;
 
-/* A node is a list, tuple, dict or object: its items are values i to i + n of the items that were appended to it. */
+/* A node is a list, tuple, dict or object: its items are values i to i + n of the items that were appended to
+ * it. */
 typedef struct pickle_value {
     pickle_kind kind;
     int64_t i; /* the number, or the node */
@@ -35,7 +36,8 @@ static void *pickle_grow(void *array, int64_t n, int64_t *room, size_t item)
     if (n < *room)
         return array;
     int64_t next = *room ? *room * 2 : 64;
-    void *more = array ? ct__realloc(array, (size_t)*room * item, (size_t)next * item) : ct__alloc((size_t)next * item);
+    void *more = array ? ct__realloc(array, (size_t)*room * item, (size_t)next * item)
+                       : ct__alloc((size_t)next * item);
     if (more)
         *room = next;
     return more;
@@ -181,17 +183,33 @@ static bool pickle_step(pickle_reader *r, int code)
     case 0x95: return pickle_number(r, 8) >= 0; /* FRAME */
     case '(': return pickle_push(r, (pickle_value){.kind = PK_MARK});
     case 'N': return pickle_push(r, (pickle_value){.kind = PK_NONE});
-    case 0x88: case 0x89: return pickle_push(r, (pickle_value){.kind = PK_INT, .i = code == 0x88});
-    case 'K': n = pickle_number(r, 1); return !r->wrong && pickle_push(r, (pickle_value){.kind = PK_INT, .i = n});
-    case 'M': n = pickle_number(r, 2); return !r->wrong && pickle_push(r, (pickle_value){.kind = PK_INT, .i = n});
-    case 'J': n = (int32_t)pickle_number(r, 4); return !r->wrong && pickle_push(r, (pickle_value){.kind = PK_INT, .i = n});
-    case 'U': case 0x8c: case 'C': return pickle_string(r, 1);
-    case 'T': case 'X': case 'B': return pickle_string(r, 4);
-    case 0x8d: case 0x8e: return pickle_string(r, 8);
-    case '}': case ']': case ')': return pickle_push_node(r);
+    case 0x88:
+    case 0x89: return pickle_push(r, (pickle_value){.kind = PK_INT, .i = code == 0x88});
+    case 'K':
+        n = pickle_number(r, 1);
+        return !r->wrong && pickle_push(r, (pickle_value){.kind = PK_INT, .i = n});
+    case 'M':
+        n = pickle_number(r, 2);
+        return !r->wrong && pickle_push(r, (pickle_value){.kind = PK_INT, .i = n});
+    case 'J':
+        n = (int32_t)pickle_number(r, 4);
+        return !r->wrong && pickle_push(r, (pickle_value){.kind = PK_INT, .i = n});
+    case 'U':
+    case 0x8c:
+    case 'C': return pickle_string(r, 1);
+    case 'T':
+    case 'X':
+    case 'B': return pickle_string(r, 4);
+    case 0x8d:
+    case 0x8e: return pickle_string(r, 8);
+    case '}':
+    case ']':
+    case ')': return pickle_push_node(r);
     case 'c': return pickle_line(r) && pickle_line(r) && pickle_push(r, (pickle_value){.kind = PK_GLOBAL});
     case 0x93: r->nstack -= 2; return pickle_needs(r, 0) && pickle_push(r, (pickle_value){.kind = PK_GLOBAL});
-    case 0x85: case 0x86: case 0x87: return pickle_tuple(r, code - 0x84);
+    case 0x85:
+    case 0x86:
+    case 0x87: return pickle_tuple(r, code - 0x84);
     case 't':
         if ((k = pickle_mark(r)) < 0 || !pickle_tuple(r, r->nstack - k))
             return false;
@@ -203,7 +221,8 @@ static bool pickle_step(pickle_reader *r, int code)
     case 0x94: return pickle_remember(r, r->nmemo);
     case 'h': return pickle_recall(r, pickle_number(r, 1));
     case 'j': return pickle_recall(r, pickle_number(r, 4));
-    case 'R': /* an object: a fresh node without items, whatever the function; encode(text, "latin1") is not followed */
+    case 'R': /* an object: a fresh node without items, whatever the function; encode(text, "latin1") is not
+                 followed */
         if (!pickle_needs(r, 2))
             return false;
         r->nstack -= 2;
@@ -227,7 +246,8 @@ static bool pickle_step(pickle_reader *r, int code)
             return false;
         r->nstack -= 2;
         return pickle_append(r, r->stack[r->nstack - 1], &r->stack[r->nstack], 2);
-    case 'e': case 'u':
+    case 'e':
+    case 'u':
         if ((k = pickle_mark(r)) < 0 || !pickle_needs(r, 2) || k < 2)
             return r->wrong = r->wrong ? r->wrong : "an empty stack", false;
         n = r->nstack - k;
@@ -248,8 +268,8 @@ static const pickle_value *pickle_find(const pickle_reader *r, const pickle_node
     return NULL;
 }
 
-static bool pickle_extract(pickle_reader *r, const char *labels_key, int64_t most, int64_t *labels, int64_t *count,
-                           const uint8_t **pixels, int64_t *pixel_bytes)
+static bool pickle_extract(pickle_reader *r, const char *labels_key, int64_t most, int64_t *labels,
+                           int64_t *count, const uint8_t **pixels, int64_t *pixel_bytes)
 {
     r->wrong = "it holds no dict";
     if (r->nstack != 1 || r->stack[0].kind != PK_NODE)
@@ -266,14 +286,17 @@ static bool pickle_extract(pickle_reader *r, const char *labels_key, int64_t mos
         labels[k] = r->nodes[list->i].items[k].i;
     }
     r->wrong = "it has no array of bytes";
-    if (!data || data->kind != PK_NODE || r->nodes[data->i].n != 1 || r->nodes[data->i].items[0].kind != PK_NODE)
+    if (!data || data->kind != PK_NODE || r->nodes[data->i].n != 1 ||
+        r->nodes[data->i].items[0].kind != PK_NODE)
         return false;
-    const pickle_node *state = &r->nodes[r->nodes[data->i].items[0].i]; /* (version, shape, dtype, order, bytes) */
+    const pickle_node *state =
+        &r->nodes[r->nodes[data->i].items[0].i]; /* (version, shape, dtype, order, bytes) */
     if (state->n != 5 || state->items[4].kind != PK_STRING || state->items[1].kind != PK_NODE)
         return false;
     const pickle_node *shape = &r->nodes[state->items[1].i];
-    if (shape->n != 2 || shape->items[0].kind != PK_INT || shape->items[0].i != *count || shape->items[1].kind != PK_INT ||
-        shape->items[1].i != 3072 || state->items[3].kind != PK_INT || state->items[3].i != 0)
+    if (shape->n != 2 || shape->items[0].kind != PK_INT || shape->items[0].i != *count ||
+        shape->items[1].kind != PK_INT || shape->items[1].i != 3072 || state->items[3].kind != PK_INT ||
+        state->items[3].i != 0)
         return false;
     r->wrong = "its array is not of bytes";
     int64_t arguments = state->items[2].kind == PK_NODE ? r->nodes[state->items[2].i].arguments : 0;
@@ -287,8 +310,9 @@ static bool pickle_extract(pickle_reader *r, const char *labels_key, int64_t mos
     return true;
 }
 
-bool ct__pickle_batch(const char *path, const uint8_t *data, int64_t size, const char *labels_key, int64_t most,
-                      int64_t *labels, int64_t *count, const uint8_t **pixels, int64_t *pixel_bytes)
+bool ct__pickle_batch(const char *path, const uint8_t *data, int64_t size, const char *labels_key,
+                      int64_t most, int64_t *labels, int64_t *count, const uint8_t **pixels,
+                      int64_t *pixel_bytes)
 {
     pickle_reader r = {.at = data, .end = data + size};
     bool good = true, stopped = false;
@@ -305,7 +329,8 @@ bool ct__pickle_batch(const char *path, const uint8_t *data, int64_t size, const
     }
     good = good && pickle_extract(&r, labels_key, most, labels, count, pixels, pixel_bytes);
     if (!good && ct_ok())
-        ct__fail(CT_ERR_RUNTIME, "%s is not a CIFAR batch: %s", path, r.wrong ? r.wrong : "it cannot be read");
+        ct__fail(CT_ERR_RUNTIME, "%s is not a CIFAR batch: %s", path,
+                 r.wrong ? r.wrong : "it cannot be read");
     for (int64_t k = 0; k < r.nnodes; k++)
         if (r.nodes[k].items)
             ct__free(r.nodes[k].items, (size_t)r.nodes[k].room * sizeof(pickle_value));

@@ -1,4 +1,5 @@
-/* Grids of images, and PNG files without zlib: stored blocks, CRC and Adler sums. Writes no other format, reads none. */
+/* Grids of images, and PNG files without zlib: stored blocks, CRC and Adler sums. Writes no other format,
+ * reads none. */
 #include "vision/images.h"
 #include <ctorch/ops.h>
 #include <errno.h>
@@ -11,7 +12,8 @@ ct_tensor *ct_make_grid(ct_tensor *images, const ct_grid_opts *o)
 {
     if (ct__pending() || !images)
         return NULL;
-    if (ct_ndim(images) != 4 || ct_dtype_of(images) != CT_FLOAT32 || (ct_size(images, 1) != 1 && ct_size(images, 1) != 3))
+    if (ct_ndim(images) != 4 || ct_dtype_of(images) != CT_FLOAT32 ||
+        (ct_size(images, 1) != 1 && ct_size(images, 1) != 3))
         return ct__fail(CT_ERR_TYPE, "ct_make_grid takes float32 images (N, 3, H, W) or (N, 1, H, W)");
     int64_t n = ct_size(images, 0), h = ct_size(images, 2), w = ct_size(images, 3), pad = o->padding;
     if (n < 1 || o->nrow < 1 || pad < 0)
@@ -33,8 +35,8 @@ ct_tensor *ct_make_grid(ct_tensor *images, const ct_grid_opts *o)
         for (int64_t c = 0; c < 3; c++)
             for (int64_t y = 0; y < h; y++)
                 for (int64_t x = 0; x < w; x++)
-                    to[(c * gh + (k / across) * (h + pad) + pad + y) * gw + (k % across) * (w + pad) + pad + x] =
-                        from[k * sn + c * sc + y * sh + x * sw];
+                    to[(c * gh + (k / across) * (h + pad) + pad + y) * gw + (k % across) * (w + pad) + pad +
+                       x] = from[k * sn + c * sc + y * sh + x * sw];
     return grid;
 }
 
@@ -83,7 +85,8 @@ static void png_encode(ct__text *out, const ct__text *rows, int64_t h, int64_t w
     }
     for (size_t at = 0; at < rows->length; at += 65535) {
         size_t n = rows->length - at < 65535 ? rows->length - at : 65535;
-        uint8_t block[5] = {at + n == rows->length, (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)~n, (uint8_t)(~n >> 8)};
+        uint8_t block[5] = {at + n == rows->length, (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)~n,
+                            (uint8_t)(~n >> 8)};
         ct__text_addn(&body, (char *)block, 5);
         ct__text_addn(&body, rows->s + at, n);
     }
@@ -101,10 +104,12 @@ bool ct_save_image(ct_tensor *image, const char *path)
     bool bytes = ct_dtype_of(image) == CT_UINT8;
     if (ct_ndim(image) != 3 || (!bytes && ct_dtype_of(image) != CT_FLOAT32) ||
         (ct_size(image, 0) != 1 && ct_size(image, 0) != 3) || ct_numel(image) == 0 || !path) {
-        ct__fail(CT_ERR_TYPE, "ct_save_image takes a float32 or uint8 image (3, H, W) or (1, H, W) and a path");
+        ct__fail(CT_ERR_TYPE,
+                 "ct_save_image takes a float32 or uint8 image (3, H, W) or (1, H, W) and a path");
         return false;
     }
-    int64_t h = ct_size(image, 1), w = ct_size(image, 2), sc = ct_size(image, 0) == 1 ? 0 : ct_stride(image, 0);
+    int64_t h = ct_size(image, 1), w = ct_size(image, 2),
+            sc = ct_size(image, 0) == 1 ? 0 : ct_stride(image, 0);
     ct__text rows = {0}, file = {0}, part = {0};
     for (int64_t y = 0; y < h; y++) {
         ct__text_addn(&rows, "\0", 1);

@@ -1,5 +1,5 @@
-/* Transforms on image bytes: crops, padding, flips, ToTensor, Normalize, with torchvision's values and draws. Refuses what
- * needs resampling or colour spaces: that is Pillow's work, in Python. */
+/* Transforms on image bytes: crops, padding, flips, ToTensor, Normalize, with torchvision's values and draws.
+ * Refuses what needs resampling or colour spaces: that is Pillow's work, in Python. */
 #include "vision/transform.h"
 #include <math.h>
 
@@ -10,8 +10,16 @@
 #undef ct_random_horizontal_flip
 #undef ct_random_vertical_flip
 
-typedef enum transform_kind { TF_TO_TENSOR, TF_NORMALIZE, TF_CENTER_CROP, TF_RANDOM_CROP, TF_PAD, TF_FLIP_X, TF_FLIP_Y,
-                              TF_COMPOSE } transform_kind;
+typedef enum transform_kind {
+    TF_TO_TENSOR,
+    TF_NORMALIZE,
+    TF_CENTER_CROP,
+    TF_RANDOM_CROP,
+    TF_PAD,
+    TF_FLIP_X,
+    TF_FLIP_Y,
+    TF_COMPOSE
+} transform_kind;
 
 struct ct_transform {
     ct_object base;
@@ -62,7 +70,8 @@ static void transform_print_at(const ct_transform *t, ct__text *text, int depth)
         ct__text_add(text, ")");
         break;
     case TF_PAD:
-        ct__text_addf(text, "Pad(padding=%lld, fill=%g, padding_mode=constant)", (long long)t->crop.padding, t->crop.fill);
+        ct__text_addf(text, "Pad(padding=%lld, fill=%g, padding_mode=constant)", (long long)t->crop.padding,
+                      t->crop.fill);
         break;
     case TF_FLIP_X: ct__text_addf(text, "RandomHorizontalFlip(p=%g)", t->p); break;
     case TF_FLIP_Y: ct__text_addf(text, "RandomVerticalFlip(p=%g)", t->p); break;
@@ -104,13 +113,15 @@ ct_transform *ct_normalize(const ct_normalize_opts *o)
 {
     int channels = o->channels;
     if (channels < 0 || channels > CT_PLAN_CHANNELS)
-        return ct__fail(CT_ERR_VALUE, "ct_normalize takes up to %d channels, not %d", CT_PLAN_CHANNELS, channels);
+        return ct__fail(CT_ERR_VALUE, "ct_normalize takes up to %d channels, not %d", CT_PLAN_CHANNELS,
+                        channels);
     while (!o->channels && channels < CT_PLAN_CHANNELS && o->std[channels] != 0)
         channels++;
     for (int k = 0; k < channels || k == 0; k++)
         if ((float)o->std[k] == 0)
-            return ct__fail(CT_ERR_VALUE, "std evaluated to zero after conversion to torch.float32, leading to division by "
-                                          "zero.");
+            return ct__fail(CT_ERR_VALUE,
+                            "std evaluated to zero after conversion to torch.float32, leading to division by "
+                            "zero.");
     ct_transform *t = transform_new(TF_NORMALIZE);
     if (t) {
         t->normalize = *o;
@@ -136,9 +147,12 @@ static ct_transform *transform_crop(transform_kind kind, int64_t size, const ct_
     return t;
 }
 
-ct_transform *ct_center_crop(int64_t size, const ct_crop_opts *o) { return transform_crop(TF_CENTER_CROP, size, o); }
-ct_transform *ct_random_crop(int64_t size, const ct_crop_opts *o) { return transform_crop(TF_RANDOM_CROP, size, o); }
-ct_transform *ct_pad_image(int64_t padding, const ct_crop_opts *o) { return transform_crop(TF_PAD, padding, o); }
+ct_transform *ct_center_crop(int64_t size, const ct_crop_opts *o)
+{ return transform_crop(TF_CENTER_CROP, size, o); }
+ct_transform *ct_random_crop(int64_t size, const ct_crop_opts *o)
+{ return transform_crop(TF_RANDOM_CROP, size, o); }
+ct_transform *ct_pad_image(int64_t padding, const ct_crop_opts *o)
+{ return transform_crop(TF_PAD, padding, o); }
 
 static ct_transform *transform_flip(transform_kind kind, double p)
 {
@@ -175,7 +189,11 @@ ct_transform *ct_compose_of(int64_t n, ct_transform *const *parts)
 
 /* ---- Making ready ---- */
 
-typedef struct plan_state { ct__plan *plan; int64_t h, w; bool floats; } plan_state;
+typedef struct plan_state {
+    ct__plan *plan;
+    int64_t h, w;
+    bool floats;
+} plan_state;
 
 static ct__step *plan_step(plan_state *s, ct__step_kind kind)
 {
@@ -187,7 +205,8 @@ static ct__step *plan_step(plan_state *s, ct__step_kind kind)
     return step;
 }
 
-static bool plan_box(plan_state *s, ct__step_kind kind, int64_t top, int64_t left, int64_t out_h, int64_t out_w, double fill)
+static bool plan_box(plan_state *s, ct__step_kind kind, int64_t top, int64_t left, int64_t out_h,
+                     int64_t out_w, double fill)
 {
     ct__step *step = plan_step(s, kind);
     if (!step)
@@ -205,7 +224,8 @@ static bool plan_add(plan_state *s, const ct_transform *t)
     ct__plan *plan = s->plan;
     const ct_crop_opts *o = &t->crop;
     int64_t th = t->n, tw = o->width ? o->width : t->n, all = o->padding;
-    int64_t left = all + o->sides[0], top = all + o->sides[1], right = all + o->sides[2], bottom = all + o->sides[3];
+    int64_t left = all + o->sides[0], top = all + o->sides[1], right = all + o->sides[2],
+            bottom = all + o->sides[3];
     switch (t->kind) {
     case TF_COMPOSE:
         for (int64_t i = 0; i < t->n; i++)
@@ -231,8 +251,10 @@ static bool plan_add(plan_state *s, const ct_transform *t)
             return false;
         }
         if (n->channels != 1 && n->channels != plan->c) {
-            ct__fail(CT_ERR_RUNTIME, "The size of tensor a (%lld) must match the size of tensor b (%d) at non-singleton "
-                                     "dimension 0", (long long)plan->c, n->channels);
+            ct__fail(CT_ERR_RUNTIME,
+                     "The size of tensor a (%lld) must match the size of tensor b (%d) at non-singleton "
+                     "dimension 0",
+                     (long long)plan->c, n->channels);
             return false;
         }
         bool folded = plan->steps[plan->n - 1].kind == CT_STEP_TABLE;
@@ -240,7 +262,8 @@ static bool plan_add(plan_state *s, const ct_transform *t)
         if (!folded && !step)
             return false;
         for (int64_t c = 0; c < plan->c; c++) {
-            float mean = (float)n->mean[n->channels == 1 ? 0 : c], std = (float)n->std[n->channels == 1 ? 0 : c];
+            float mean = (float)n->mean[n->channels == 1 ? 0 : c],
+                  std = (float)n->std[n->channels == 1 ? 0 : c];
             if (step) {
                 step->mean[c] = mean;
                 step->std[c] = std;
@@ -250,7 +273,8 @@ static bool plan_add(plan_state *s, const ct_transform *t)
         }
         return true;
     }
-    case TF_PAD: return plan_box(s, CT_STEP_BOX, -top, -left, s->h + top + bottom, s->w + left + right, o->fill);
+    case TF_PAD:
+        return plan_box(s, CT_STEP_BOX, -top, -left, s->h + top + bottom, s->w + left + right, o->fill);
     case TF_CENTER_CROP: {
         int64_t y = th > s->h ? -((th - s->h) / 2) : (int64_t)rint((double)(s->h - th) / 2.0);
         int64_t x = tw > s->w ? -((tw - s->w) / 2) : (int64_t)rint((double)(s->w - tw) / 2.0);
@@ -267,7 +291,8 @@ static bool plan_add(plan_state *s, const ct_transform *t)
             h += 2 * (th - h);
         }
         if (h < th || w < tw) {
-            ct__fail(CT_ERR_VALUE, "Required crop size (%lld, %lld) is larger than input image size (%lld, %lld)",
+            ct__fail(CT_ERR_VALUE,
+                     "Required crop size (%lld, %lld) is larger than input image size (%lld, %lld)",
                      (long long)th, (long long)tw, (long long)h, (long long)w);
             return false;
         }
@@ -296,8 +321,9 @@ bool ct__plan_make(ct__plan *plan, const ct_transform *transform, int64_t c, int
 {
     memset(plan, 0, sizeof *plan);
     if (c < 1 || c > CT_PLAN_CHANNELS || h < 1 || w < 1 || h > 1 << 24 || w > 1 << 24) {
-        ct__fail(CT_ERR_VALUE, "images of %lld x %lld x %lld: 1 to %d channels and at least one pixel are needed", (long long)c,
-                 (long long)h, (long long)w, CT_PLAN_CHANNELS);
+        ct__fail(CT_ERR_VALUE,
+                 "images of %lld x %lld x %lld: 1 to %d channels and at least one pixel are needed",
+                 (long long)c, (long long)h, (long long)w, CT_PLAN_CHANNELS);
         return false;
     }
     plan->c = c;
@@ -357,7 +383,8 @@ static void plan_table(const ct__plan *plan, int64_t pixels, const uint8_t *in, 
     }
 }
 
-static void plan_copy_box(const ct__step *s, int64_t c, int64_t top, int64_t left, int64_t item, const char *in, char *out)
+static void plan_copy_box(const ct__step *s, int64_t c, int64_t top, int64_t left, int64_t item,
+                          const char *in, char *out)
 {
     int64_t x0 = left < 0 ? -left : 0, x1 = s->w - left < s->out_w ? s->w - left : s->out_w;
     uint8_t fill_byte = (uint8_t)s->fill;
@@ -376,7 +403,8 @@ static void plan_copy_box(const ct__step *s, int64_t c, int64_t top, int64_t lef
                     ((float *)out)[x] = s->fill;
             }
             if (inside)
-                memcpy(out + from * item, in + (row * s->w + left + from) * item, (size_t)((to - from) * item));
+                memcpy(out + from * item, in + (row * s->w + left + from) * item,
+                       (size_t)((to - from) * item));
         }
         in += s->h * s->w * item;
     }
@@ -399,8 +427,8 @@ static void plan_flip(const ct__step *s, int64_t c, bool vertical, int64_t item,
     }
 }
 
-void ct__plan_run(const ct__plan *plan, const uint8_t *source, const int64_t strides[3], const int32_t *choices, void *scratch,
-                  void *out)
+void ct__plan_run(const ct__plan *plan, const uint8_t *source, const int64_t strides[3],
+                  const int32_t *choices, void *scratch, void *out)
 {
     int64_t c = plan->c, item = 1, buffer = plan->scratch_bytes / 3;
     const char *in = (const char *)source;
@@ -438,7 +466,8 @@ void ct__plan_run(const ct__plan *plan, const uint8_t *source, const int64_t str
         case CT_STEP_NORMALIZE:
             for (int64_t k = 0; k < c; k++)
                 for (int64_t x = 0; x < s->h * s->w; x++)
-                    ((float *)to)[k * s->h * s->w + x] = (((const float *)in)[k * s->h * s->w + x] - s->mean[k]) / s->std[k];
+                    ((float *)to)[k * s->h * s->w + x] =
+                        (((const float *)in)[k * s->h * s->w + x] - s->mean[k]) / s->std[k];
             break;
         }
         in = to;

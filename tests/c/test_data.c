@@ -1,5 +1,5 @@
-/* Datasets, loaders, transforms and image files: orders and draws recorded from PyTorch, small files made here, damaged
- * ones, and every allocation failing once. */
+/* Datasets, loaders, transforms and image files: orders and draws recorded from PyTorch, small files made
+ * here, damaged ones, and every allocation failing once. */
 #include "base/base.h"
 #include <ctorch/vision.h>
 #include <stdio.h>
@@ -7,13 +7,16 @@
 #include <unistd.h>
 
 static int failures;
-#define CHECK(x) ((x) ? (void)0 : (void)(failures++, fprintf(stderr, "%s:%d: %s (error: %s)\n", __FILE__, __LINE__, #x, \
-                                                             ct_error_message())))
+#define CHECK(x) \
+    ((x) ? (void)0 \
+         : (void)(failures++, \
+                  fprintf(stderr, "%s:%d: %s (error: %s)\n", __FILE__, __LINE__, #x, ct_error_message())))
 static void check_error(ct_error_kind kind, const char *words, int line)
 {
     if (ct_error() != kind || !strstr(ct_error_message(), words)) {
         failures++;
-        fprintf(stderr, "line %d: expected error %d '%s', got %d '%s'\n", line, kind, words, ct_error(), ct_error_message());
+        fprintf(stderr, "line %d: expected error %d '%s', got %d '%s'\n", line, kind, words, ct_error(),
+                ct_error_message());
     }
     ct_error_clear();
 }
@@ -35,7 +38,8 @@ static const char *epoch(ct_loader *l)
     text[0] = 0;
     ct_for_batch (b, l) {
         for (int64_t i = 0; i < b.size; i++)
-            at += snprintf(text + at, sizeof text - (size_t)at, "%s%lld", i ? " " : "", (long long)ct_int_at(b.input, i));
+            at += snprintf(text + at, sizeof text - (size_t)at, "%s%lld", i ? " " : "",
+                           (long long)ct_int_at(b.input, i));
         at += snprintf(text + at, sizeof text - (size_t)at, "|");
     }
     return text;
@@ -63,12 +67,14 @@ static void test_order(void)
     l = ct_loader_new(ct_tensor_dataset(x), .batch_size = 4, .drop_last = true);
     CHECK(ct_loader_size(l) == 2 && strcmp(epoch(l), "0 1 2 3|4 5 6 7|") == 0);
     ct_release(l);
-    /* The caller's own generator pays for one permutation more each epoch: two words of base seed, twice n - 1. */
+    /* The caller's own generator pays for one permutation more each epoch: two words of base seed, twice n
+     * - 1. */
     ct_generator *g = ct_generator_new(), *h = ct_generator_new();
     for (int drop = 0; drop < 2; drop++) {
         ct_generator_seed(g, 3);
         ct_generator_seed(h, 3);
-        l = ct_loader_new(ct_tensor_dataset(x), .batch_size = drop ? 4 : 5, .shuffle = true, .drop_last = drop, .generator = g);
+        l = ct_loader_new(ct_tensor_dataset(x), .batch_size = drop ? 4 : 5, .shuffle = true,
+                          .drop_last = drop, .generator = g);
         epoch(l);
         for (int i = 0; i < 2 + 9 + 9; i++)
             ct_generator_u32(h);
@@ -100,12 +106,15 @@ static void test_leaving_early(void)
 static void test_datasets(void)
 {
     CT_SCOPE();
-    ct_tensor *x = ct_tensor_from_doubles((double[]){0, 1, 2, 3, 4, 5}, CT_SHAPE(3, 2), CT_FLOAT32), *y = counting(3);
+    ct_tensor *x = ct_tensor_from_doubles((double[]){0, 1, 2, 3, 4, 5}, CT_SHAPE(3, 2), CT_FLOAT32),
+              *y = counting(3);
     ct_dataset *d = ct_tensor_dataset(x, y);
     ct_tensor *out[CT_MAX_FIELDS];
     CHECK(ct_dataset_size(d) == 3 && ct_dataset_fields(d) == 2);
-    CHECK(ct_dataset_get(d, -1, NULL, out) && ct_ndim(out[0]) == 1 && ct_float_at(out[0], 1) == 5 && ct_item_int(out[1]) == 2);
-    CHECK(ct_dataset_fetch(d, CT_INTS(2, 0), NULL, out) && ct_size(out[0], 0) == 2 && ct_float_at(out[0], 2) == 0);
+    CHECK(ct_dataset_get(d, -1, NULL, out) && ct_ndim(out[0]) == 1 && ct_float_at(out[0], 1) == 5 &&
+          ct_item_int(out[1]) == 2);
+    CHECK(ct_dataset_fetch(d, CT_INTS(2, 0), NULL, out) && ct_size(out[0], 0) == 2 &&
+          ct_float_at(out[0], 2) == 0);
     CHECK(!ct_dataset_get(d, 3, NULL, out));
     CHECK_ERROR(CT_ERR_INDEX, "index 3 is out of bounds for a dataset of size 3");
     d = ct_subset(d, CT_INTS(2, 2, -3));
@@ -167,15 +176,20 @@ static void test_transforms(void)
 {
     CT_SCOPE();
     ct_tensor *image = bytes_image(3, 8, 10);
-    ct_transform *t = ct_compose(ct_to_tensor(), ct_normalize(.mean = {0.5, 0.4, 0.3}, .std = {0.5, 0.25, 0.2}));
+    ct_transform *t =
+        ct_compose(ct_to_tensor(), ct_normalize(.mean = {0.5, 0.4, 0.3}, .std = {0.5, 0.25, 0.2}));
     ct_tensor *x = ct_apply(t, image, NULL);
     CHECK(ct_dtype_of(x) == CT_FLOAT32 && ct_size(x, 2) == 10);
     for (int64_t i = 0; i < 240; i++) {
-        float mean[] = {0.5f, 0.4f, 0.3f}, std[] = {0.5f, 0.25f, 0.2f}, v = (float)((i * 37 + 11) % 256) / 255.0f;
+        float mean[] = {0.5f, 0.4f, 0.3f}, std[] = {0.5f, 0.25f, 0.2f},
+              v = (float)((i * 37 + 11) % 256) / 255.0f;
         CHECK(((float *)ct_data(x))[i] == (v - mean[i / 80]) / std[i / 80]);
     }
     char *text = ct_to_string(t);
-    CHECK(text && strcmp(text, "Compose(\n    ToTensor()\n    Normalize(mean=(0.5, 0.4, 0.3), std=(0.5, 0.25, 0.2))\n)") == 0);
+    CHECK(text &&
+          strcmp(text,
+                 "Compose(\n    ToTensor()\n    Normalize(mean=(0.5, 0.4, 0.3), std=(0.5, 0.25, 0.2))\n)") ==
+              0);
     ct_free_string(text);
     ct_release(t);
 
@@ -192,15 +206,19 @@ static void test_transforms(void)
             CHECK(ct_int_at(x, c * 36 + i) == (in ? ((c * 80 + row * 10 + column) * 37 + 11) % 256 : 9));
         }
     ct_release(t);
-    t = ct_compose(ct_random_horizontal_flip(), ct_random_horizontal_flip(), ct_random_vertical_flip(), ct_to_tensor(),
-                   ct_pad_image(1, .fill = -2), ct_center_crop(4), ct_random_horizontal_flip(.p = 1),
-                   ct_normalize(.mean = {0.5}, .std = {0.5}));
+    t = ct_compose(ct_random_horizontal_flip(), ct_random_horizontal_flip(), ct_random_vertical_flip(),
+                   ct_to_tensor(), ct_pad_image(1, .fill = -2), ct_center_crop(4),
+                   ct_random_horizontal_flip(.p = 1), ct_normalize(.mean = {0.5}, .std = {0.5}));
     ct_manual_seed(0);
-    x = ct_apply(t, image, NULL); /* flips: yes, no, yes; the middle 4 x 4 of 10 x 12 begins at 3, 4; then a flip */
+    x = ct_apply(t, image,
+                 NULL); /* flips: yes, no, yes; the middle 4 x 4 of 10 x 12 begins at 3, 4; then a flip */
     for (int64_t i = 0; i < 16; i++) {
         int64_t row = 7 - (3 + i / 4 - 1), column = 9 - (4 + 3 - i % 4 - 1);
-        CHECK(((float *)ct_data(x))[i] == ((float)((row * 10 + column) * 37 + 11 - 256 * (((row * 10 + column) * 37 + 11) / 256)) /
-                                           255.0f - 0.5f) / 0.5f);
+        CHECK(
+            ((float *)ct_data(x))[i] ==
+            ((float)((row * 10 + column) * 37 + 11 - 256 * (((row * 10 + column) * 37 + 11) / 256)) / 255.0f -
+             0.5f) /
+                0.5f);
     }
     ct_release(t);
     t = ct_center_crop(12);
@@ -244,32 +262,45 @@ static size_t pickled(uint8_t *to, int first)
 {
     uint8_t *at = to;
 #define PUT(s) (memcpy(at, s, sizeof(s) - 1), at += sizeof(s) - 1)
-    PUT("\x80\x02}q\x01(U\x0b" "batch_labelq\x02U\x01tq\x03U\x06labelsq\x04]q\x05(");
+    PUT("\x80\x02}q\x01(U\x0b"
+        "batch_labelq\x02U\x01tq\x03U\x06labelsq\x04]q\x05(");
     *at++ = 'K', *at++ = (uint8_t)first, *at++ = 'K', *at++ = 3;
-    PUT("eU\x04" "dataq\x06" "cnumpy.core.multiarray\n_reconstruct\nq\x07" "cnumpy\nndarray\nq\x08K\x00\x85U\x01" "b\x87Rq\x09");
-    PUT("(K\x01M\x02\x00M\x00\x0c\x86" "cnumpy\ndtype\nq\x0aU\x02u1K\x00K\x01\x87Rq\x0b");
+    PUT("eU\x04"
+        "dataq\x06"
+        "cnumpy.core.multiarray\n_reconstruct\nq\x07"
+        "cnumpy\nndarray\nq\x08K\x00\x85U\x01"
+        "b\x87Rq\x09");
+    PUT("(K\x01M\x02\x00M\x00\x0c\x86"
+        "cnumpy\ndtype\nq\x0aU\x02u1K\x00K\x01\x87Rq\x0b");
     PUT("(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T\x00\x18\x00\x00");
     for (int i = 0; i < 6144; i++)
         *at++ = (uint8_t)(i * 3 + first);
-    PUT("tbU\x09" "filenamesq\x0c]q\x0d(U\x01" "aq\x0eU\x01" "bq\x0f" "eu.");
+    PUT("tbU\x09"
+        "filenamesq\x0c]q\x0d(U\x01"
+        "aq\x0eU\x01"
+        "bq\x0f"
+        "eu.");
     return (size_t)(at - to);
 }
 
 static void make_files(void)
 {
-    static const char *folders[] = {"", "cifar-10-batches-py", "bin", "bin/cifar-10-batches-bin", "MNIST", "MNIST/raw"};
+    static const char *folders[] = {
+        "", "cifar-10-batches-py", "bin", "bin/cifar-10-batches-bin", "MNIST", "MNIST/raw"};
     for (int i = 1; i < 6; i++)
         mkdir(in_folder(folders[i]), 0700);
     uint8_t data[8000], records[2 * 3073];
     char name[64];
     for (int b = 0; b < 6; b++) {
-        snprintf(name, sizeof name, b ? "cifar-10-batches-py/data_batch_%d" : "cifar-10-batches-py/test_batch", b);
+        snprintf(name, sizeof name,
+                 b ? "cifar-10-batches-py/data_batch_%d" : "cifar-10-batches-py/test_batch", b);
         write_file(name, data, pickled(data, b));
         for (int i = 0; i < 6144; i++)
             records[i / 3072 * 3073 + 1 + i % 3072] = (uint8_t)(i * 3 + b);
         records[0] = (uint8_t)b;
         records[3073] = 3;
-        snprintf(name, sizeof name, b ? "bin/cifar-10-batches-bin/data_batch_%d.bin" : "bin/cifar-10-batches-bin/test_batch.bin",
+        snprintf(name, sizeof name,
+                 b ? "bin/cifar-10-batches-bin/data_batch_%d.bin" : "bin/cifar-10-batches-bin/test_batch.bin",
                  b);
         write_file(name, records, sizeof records);
     }
@@ -302,7 +333,8 @@ static void test_readers(void)
     ct_release(test);
     ct_dataset *m = ct_mnist(folder), *n = ct_mnist(in_folder("MNIST"), .test = true);
     ct_tensor *x[2];
-    CHECK(ct_dataset_size(m) == 3 && ct_dataset_size(n) == 3 && ct_dataset_get(m, 2, NULL, x) && ct_item_int(x[1]) == 9);
+    CHECK(ct_dataset_size(m) == 3 && ct_dataset_size(n) == 3 && ct_dataset_get(m, 2, NULL, x) &&
+          ct_item_int(x[1]) == 9);
     CHECK(m && ct_size(x[0], 0) == 1 && ct_int_at(x[0], 5) == (2 * 784 + 5) % 256);
     ct_free_all(m, n);
     CHECK(ct_cifar10("/nowhere") == NULL);
@@ -331,7 +363,7 @@ static void test_damaged(void)
             size_t at = seed >> 8;
             at = k % 4 ? at % 260 : n - 1 - at % 60;
             seed = seed * 1664525 + 1013904223;
-            bad[at] = k % 5 ? (uint8_t)(seed >> 16) : (uint8_t) "().}]KMJUTcRbtqrhjeuas"[(seed >> 16) % 22];
+            bad[at] = k % 5 ? (uint8_t)(seed >> 16) : (uint8_t)"().}]KMJUTcRbtqrhjeuas"[(seed >> 16) % 22];
         }
         write_file("cifar-10-batches-py/data_batch_1", bad, n);
         ct_dataset *d = ct_cifar10(folder);
@@ -348,7 +380,8 @@ static void test_damaged(void)
     write_file("bin/cifar-10-batches-bin/data_batch_2.bin", "\x0b", 1);
     CHECK(ct_cifar10(in_folder("bin")) == NULL);
     ct_error_clear();
-    write_file("MNIST/raw/train-images-idx3-ubyte", "\0\0\x08\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 16);
+    write_file("MNIST/raw/train-images-idx3-ubyte",
+               "\0\0\x08\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 16);
     CHECK(ct_mnist(folder) == NULL);
     CHECK_ERROR(CT_ERR_RUNTIME, "has impossible sizes");
     write_file("MNIST/raw/train-images-idx3-ubyte", "\0\0\x08\x03\0\0", 6);
@@ -360,10 +393,11 @@ static void test_damaged(void)
 static bool whole_run(void)
 {
     CT_SCOPE();
-    ct_transform *t = ct_compose(ct_random_crop(32, .padding = 4), ct_random_horizontal_flip(), ct_to_tensor(),
-                                 ct_normalize(.mean = {0.5, 0.5, 0.5}, .std = {0.5, 0.5, 0.5}));
-    ct_loader *l = ct_loader_new(ct_subset(ct_cifar10(folder, .transform = t), CT_INTS(0, 3, 5)), .batch_size = 2,
-                                 .shuffle = true, .workers = 2);
+    ct_transform *t =
+        ct_compose(ct_random_crop(32, .padding = 4), ct_random_horizontal_flip(), ct_to_tensor(),
+                   ct_normalize(.mean = {0.5, 0.5, 0.5}, .std = {0.5, 0.5, 0.5}));
+    ct_loader *l = ct_loader_new(ct_subset(ct_cifar10(folder, .transform = t), CT_INTS(0, 3, 5)),
+                                 .batch_size = 2, .shuffle = true, .workers = 2);
     ct_for_batch (b, l)
         (void)b;
     ct_free_all(l, t);
@@ -395,7 +429,8 @@ static void test_pictures(void)
     ct_tensor *images = ct_tensor_from_doubles(v, CT_SHAPE(3, 1, 2, 4), CT_FLOAT32);
     ct_tensor *grid = ct_make_grid(images, .nrow = 2, .padding = 1, .pad_value = 0.5);
     CHECK(ct_size(grid, 0) == 3 && ct_size(grid, 1) == 7 && ct_size(grid, 2) == 11);
-    CHECK(ct_float_at(grid, 0) == 0.5 && ct_float_at(grid, 12) == 0 && ct_float_at(grid, 77 + 17) == ct_float_at(images, 8));
+    CHECK(ct_float_at(grid, 0) == 0.5 && ct_float_at(grid, 12) == 0 &&
+          ct_float_at(grid, 77 + 17) == ct_float_at(images, 8));
     CHECK(ct_save_image(grid, in_folder("a.png")));
     struct stat state;
     CHECK(stat(in_folder("a.png"), &state) == 0 && state.st_size == 8 + 25 + 12 + 2 + 5 + 7 * 34 + 4 + 12);
