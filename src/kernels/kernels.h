@@ -16,7 +16,10 @@
     X(gemm) \
     X(conv) \
     X(pool) \
-    X(step)
+    X(step) \
+    X(convert) \
+    X(pointwise) \
+    X(reduce)
 
 #ifdef CT_ISA
 #define CT_LEVEL3(name, level) name##_##level
@@ -30,6 +33,9 @@
 #include "kernels/conv.h"
 #include "kernels/pool.h"
 #include "kernels/step.h"
+#include "kernels/convert.h"
+#include "kernels/pointwise.h"
+#include "kernels/reduce.h"
 
 #define CT_KERNEL_EXTERN(F) extern __attribute__((visibility("hidden"))) ct__##F##_kernels ct__k_##F;
 CT_KERNEL_FAMILIES(CT_KERNEL_EXTERN)

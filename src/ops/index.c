@@ -302,7 +302,7 @@ ct_tensor *ct__masked_fill(ct_tensor *self, ct_tensor *mask, ct_tensor *value)
     if (ct_is_floating((ct_dtype)value->dtype) && !ct_is_floating((ct_dtype)self->dtype))
         return ct__fail(CT_ERR_RUNTIME, "value cannot be converted to type %s without overflow", ct_dtype_name((ct_dtype)self->dtype));
     CT_COMPUTE();
-    ct_tensor *v = ct_cast(value, (ct_dtype)self->dtype);
+    ct_tensor *v = ct_to_dtype(value, (ct_dtype)self->dtype);
     return ct_retain(ct_where(mask, v, self));
 }
 

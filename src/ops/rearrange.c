@@ -25,7 +25,7 @@ ct_tensor *ct__to_dtype(ct_tensor *self, ct_dtype dtype, bool non_blocking, bool
     bool laid_out = format == CT_PRESERVE_FORMAT || ct_is_contiguous(self, format);
     if (self->dtype == dtype && !copy && laid_out)
         return self;
-    ct_tensor *r = self->dtype == dtype ? ct_clone(self, .memory_format = format) : ct_cast(self, dtype);
+    ct_tensor *r = self->dtype == dtype ? ct_clone(self, .memory_format = format) : ct_to_copy(self, dtype);
     return laid_out || self->dtype == dtype ? r : ct_contiguous(r, .memory_format = format);
 }
 
@@ -408,4 +408,9 @@ ct_tensor *ct__diag_embed(ct_tensor *self, int64_t offset, int64_t dim1, int64_t
     ct_tensor *full = ct_new_zeros(self, ((ct_ints){n, sizes}));
     ct_copy_(ct_diagonal(full, .offset = offset, .dim1 = a, .dim2 = b), self);
     return full;
+}
+
+ct_tensor *ct__to_copy(ct_tensor *self, ct_dtype dtype)
+{
+    return self->dtype == dtype ? ct__clone(self, CT_PRESERVE_FORMAT) : ct__cast(self, dtype);
 }

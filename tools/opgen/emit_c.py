@@ -236,8 +236,12 @@ class Gradients:
     def class_definition(self):
         op = self.op
         legacy = c_string(op.legacy) if op.legacy else "NULL"
-        return ["static const ct__node_class class_%s = {%s, %s, backward_%s};\n" % (op.c_suffix, c_string(op.node_name), legacy,
-                                                                                    op.c_suffix)]
+        lines = ["static const ct__node_class class_%s = {%s, %s, backward_%s};\n" % (op.c_suffix, c_string(op.node_name), legacy,
+                                                                                     op.c_suffix)]
+        if op.node_if:
+            lines.append("static const ct__node_class class_%s_if = {%s, %s, backward_%s};\n" % (
+                op.c_suffix, c_string(op.node_if[1]), legacy, op.c_suffix))
+        return lines
 
     def open_node(self, inplace, indent):
         """Lines that make the node `n` (NULL without a graph) and save inputs and values."""
@@ -252,8 +256,11 @@ class Gradients:
         lines.append("ct_node *n = NULL;")
         lines.append("if (ct__needs_graph(%s, %s)) {" % (count, inputs))
         nout_text = str(nout)
-        lines.append("    n = ct__node_new(&class_%s, %s, %s, %s, %d, %d);" % (
-            op.c_suffix, count, inputs, nout_text, len(self.saved), len(self.values)))
+        cls = "&class_" + op.c_suffix
+        if op.node_if:
+            cls = "%s.v ? &class_%s_if : %s" % (op.node_if[0], op.c_suffix, cls)
+        lines.append("    n = ct__node_new(%s, %s, %s, %s, %d, %d);" % (
+            cls, count, inputs, nout_text, len(self.saved), len(self.values)))
         lines.append("    if (!n)\n%s        return %s;" % (indent, self.bail))
         for i, (use, targets) in enumerate(self.saved):
             if use[0] == "arg":

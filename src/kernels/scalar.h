@@ -1,0 +1,171 @@
+/* The arithmetic of every pointwise op, one line each, over a type T: inputs a, b, c; scalar arguments p, q.
+ *     FLOATn  T is float and double                      ANYn  T is float, double and int64 (`i`: the int64 form, where it differs)
+ *     INTn    T is int64                                 BOOLn as ANYn; the result is a truth value
+ * n is the number of inputs. Integers wrap around; other integer dtypes are computed in int64 and cut off when stored. */
+#ifndef CT_KERNELS_SCALAR_H
+#define CT_KERNELS_SCALAR_H
+
+#include "kernels/math.h"
+
+#define SCALAR_DEFINE(name, suffix, R, T_, expression) \
+    CT_KINLINE R scalar_##name##_##suffix(T_ a, T_ b, T_ c, T_ p, T_ q) \
+    { \
+        typedef T_ T; \
+        (void)a, (void)b, (void)c, (void)p, (void)q, (void)sizeof(T); \
+        return (R)(expression); \
+    }
+#define SCALAR_FLOAT(name, e) SCALAR_DEFINE(name, f32, float, float, e) SCALAR_DEFINE(name, f64, double, double, e)
+#define SCALAR_ANY(name, e, i) SCALAR_FLOAT(name, e) SCALAR_DEFINE(name, i64, int64_t, int64_t, i)
+#define SCALAR_BOOL(name, e, i) \
+    SCALAR_DEFINE(name, f32, uint8_t, float, e) SCALAR_DEFINE(name, f64, uint8_t, double, e) SCALAR_DEFINE(name, i64, uint8_t, int64_t, i)
+#define FLOAT1(name, e) SCALAR_FLOAT(name, e)
+#define FLOAT2(name, e) SCALAR_FLOAT(name, e)
+#define FLOAT3(name, e) SCALAR_FLOAT(name, e)
+#define ANY1(name, e) SCALAR_ANY(name, e, e)
+#define ANY2(name, e) SCALAR_ANY(name, e, e)
+#define ANY3(name, e) SCALAR_ANY(name, e, e)
+#define ANY1i(name, e, i) SCALAR_ANY(name, e, i)
+#define ANY2i(name, e, i) SCALAR_ANY(name, e, i)
+#define BOOL1(name, e) SCALAR_BOOL(name, e, e)
+#define BOOL1i(name, e, i) SCALAR_BOOL(name, e, i)
+#define BOOL2(name, e) SCALAR_BOOL(name, e, e)
+#define INT1(name, i) SCALAR_DEFINE(name, i64, int64_t, int64_t, i)
+#define INT2(name, i) SCALAR_DEFINE(name, i64, int64_t, int64_t, i)
+
+/* Integers without undefined behaviour. */
+#define WRAP(x, op, y) ((int64_t)((uint64_t)(x) op (uint64_t)(y)))
+CT_KINLINE int64_t scalar_idiv(int64_t a, int64_t b) { return b == 0 ? 0 : b == -1 ? WRAP(0, -, a) : a / b; }
+CT_KINLINE int64_t scalar_imod(int64_t a, int64_t b) { return b == 0 || b == -1 ? 0 : a % b; }
+CT_KINLINE int64_t scalar_ifloor(int64_t a, int64_t b) { return scalar_idiv(a, b) - (scalar_imod(a, b) != 0 && (a < 0) != (b < 0)); }
+CT_KINLINE int64_t scalar_ipow(int64_t a, int64_t n)
+{
+    uint64_t r = 1, x = (uint64_t)a;
+    if (n < 0)
+        return a == 1 ? 1 : a == -1 ? (n & 1 ? -1 : 1) : 0;
+    for (; n; n >>= 1, x *= x)
+        r *= n & 1 ? x : 1;
+    return (int64_t)r;
+}
+CT_KINLINE float scalar_fpow_f32(float a, float b) { return b == 2 ? a * a : b == 1 ? a : b == 0.5f ? __builtin_sqrtf(a) : b == 3 ? a * a * a : powf(a, b); }
+CT_KINLINE double scalar_fpow_f64(double a, double b) { return b == 2 ? a * a : b == 1 ? a : b == 0.5 ? __builtin_sqrt(a) : b == 3 ? a * a * a : pow(a, b); }
+#define FPOW(a, b) _Generic((a), float: scalar_fpow_f32, default: scalar_fpow_f64)(a, b)
+CT_KINLINE float scalar_ffmod_f32(float a, float b) { float m = fmodf(a, b); return m != 0 && (m < 0) != (b < 0) ? m + b : m; }
+CT_KINLINE double scalar_ffmod_f64(double a, double b) { double m = fmod(a, b); return m != 0 && (m < 0) != (b < 0) ? m + b : m; }
+#define FREMAINDER(a, b) _Generic((a), float: scalar_ffmod_f32, default: scalar_ffmod_f64)(a, b)
+/* Python's floor division of floats: exact where the quotient is an integer. */
+CT_KINLINE double scalar_ffloor_f64(double a, double b)
+{
+    if (b == 0)
+        return a / b;
+    double m = fmod(a, b), d = (a - m) / b;
+    if (m != 0 && (b < 0) != (m < 0))
+        d -= 1;
+    if (d == 0)
+        return __builtin_copysign(0.0, a / b);
+    double f = __builtin_floor(d);
+    return d - f > 0.5 ? f + 1 : f;
+}
+CT_KINLINE float scalar_ffloor_f32(float a, float b)
+{
+    if (b == 0)
+        return a / b;
+    float m = fmodf(a, b), d = (a - m) / b;
+    if (m != 0 && (b < 0) != (m < 0))
+        d -= 1;
+    if (d == 0)
+        return __builtin_copysignf(0.0f, a / b);
+    float f = __builtin_floorf(d);
+    return d - f > 0.5f ? f + 1 : f;
+}
+#define FFLOOR(a, b) _Generic((a), float: scalar_ffloor_f32, default: scalar_ffloor_f64)(a, b)
+
+ANY2i(add, a + p * b, WRAP(a, +, WRAP(p, *, b)))
+ANY2i(sub, a - p * b, WRAP(a, -, WRAP(p, *, b)))
+ANY2i(rsub, b - p * a, WRAP(b, -, WRAP(p, *, a)))
+ANY2i(mul, a * b, WRAP(a, *, b))
+FLOAT2(div, a / b)
+ANY2i(floor_divide, FFLOOR(a, b), scalar_ifloor(a, b))
+ANY2i(trunc_divide, MATH_TRUNC(a / b), scalar_idiv(a, b))
+ANY2i(remainder, FREMAINDER(a, b), scalar_imod(a, b) + (scalar_imod(a, b) != 0 && (a < 0) != (b < 0) ? b : 0))
+ANY2i(fmod, MATH_LIBM2(fmod, a, b), scalar_imod(a, b))
+ANY2i(pow, FPOW(a, b), scalar_ipow(a, b))
+FLOAT2(pow_slope, b == 0 ? 0 : b * FPOW(a, b - 1))
+ANY1i(neg, -a, WRAP(0, -, a))
+ANY1i(abs, MATH_ABS(a), a < 0 ? WRAP(0, -, a) : a)
+ANY1i(sign, a != a ? a : (T)((a > 0) - (a < 0)), (a > 0) - (a < 0))
+ANY1i(square, a * a, WRAP(a, *, a))
+ANY1i(floor, MATH_FLOOR(a), a)
+ANY1i(ceil, MATH_CEIL(a), a)
+ANY1i(trunc, MATH_TRUNC(a), a)
+ANY1i(round, MATH_RINT(a), a)
+ANY1i(frac, a - MATH_TRUNC(a), 0)
+FLOAT1(exp, MATH_EXP(a))
+FLOAT1(expm1, MATH_LIBM(expm1, a))
+FLOAT1(exp2, MATH_LIBM(exp2, a))
+FLOAT1(log, MATH_LOG(a))
+FLOAT1(log1p, MATH_LIBM(log1p, a))
+FLOAT1(log2, MATH_LIBM(log2, a))
+FLOAT1(log10, MATH_LIBM(log10, a))
+FLOAT1(sqrt, MATH_SQRT(a))
+FLOAT1(rsqrt, 1 / MATH_SQRT(a))
+FLOAT1(reciprocal, 1 / a)
+FLOAT1(sin, MATH_LIBM(sin, a))
+FLOAT1(cos, MATH_LIBM(cos, a))
+FLOAT1(tan, MATH_LIBM(tan, a))
+FLOAT1(asin, MATH_LIBM(asin, a))
+FLOAT1(acos, MATH_LIBM(acos, a))
+FLOAT1(atan, MATH_LIBM(atan, a))
+FLOAT1(sinh, MATH_LIBM(sinh, a))
+FLOAT1(cosh, MATH_LIBM(cosh, a))
+FLOAT1(asinh, MATH_LIBM(asinh, a))
+FLOAT1(acosh, MATH_LIBM(acosh, a))
+FLOAT1(atanh, MATH_LIBM(atanh, a))
+FLOAT2(atan2, MATH_LIBM2(atan2, a, b))
+FLOAT1(tanh, MATH_TANH(a))
+ANY2i(tanh_backward, a * (1 - b * b), 0)
+FLOAT1(sigmoid, MATH_SIGMOID(a))
+ANY2i(sigmoid_backward, a * (1 - b) * b, 0)
+FLOAT1(erf, MATH_ERF(a))
+FLOAT1(erfc, MATH_LIBM(erfc, a))
+ANY2(maximum, a != a ? a : b != b ? b : a > b ? a : b)
+ANY2(minimum, a != a ? a : b != b ? b : a < b ? a : b)
+ANY3(extremum_grad, p * b > p * c ? a : b == c ? a / 2 : 0)
+ANY1(relu, a != a ? a : a > 0 ? a : 0)
+ANY2(threshold_backward, b > p ? a : 0)
+ANY1(relu6, a != a ? a : a < 0 ? 0 : a > 6 ? 6 : a)
+ANY1(hardtanh, a != a ? a : a < p ? p : a > q ? q : a)
+ANY1(leaky_relu, a > 0 ? a : a * p)
+ANY2(leaky_relu_backward, b > 0 ? a : a * p)
+FLOAT1(elu, a > 0 ? a : p * MATH_LIBM(expm1, a))
+FLOAT1(selu, a > 0 ? (T)1.0507009873554805 * a : (T)1.7580993408473766 * MATH_LIBM(expm1, a))
+FLOAT1(gelu_erf, (T)0.5 * a * (1 + MATH_ERF(a * (T)0.70710678118654752440)))
+FLOAT2(gelu_erf_backward, a * ((T)0.5 * (1 + MATH_ERF(b * (T)0.70710678118654752440)) + b * (T)0.39894228040143268 * MATH_EXP((T)-0.5 * b * b)))
+FLOAT1(gelu_tanh, (T)0.5 * a * (1 + MATH_TANH((T)0.7978845608028654 * (a + (T)0.044715 * a * a * a))))
+FLOAT1(silu, a * MATH_SIGMOID(a))
+FLOAT1(softplus, a * p > q ? a : MATH_LIBM(log1p, MATH_EXP(a * p)) / p)
+FLOAT1(log_sigmoid, (a < 0 ? a : 0) - MATH_LIBM(log1p, MATH_EXP(-MATH_ABS(a))))
+BOOL2(eq, a == b)
+BOOL2(ne, a != b)
+BOOL2(lt, a < b)
+BOOL2(le, a <= b)
+BOOL2(gt, a > b)
+BOOL2(ge, a >= b)
+BOOL2(logical_and, a != 0 && b != 0)
+BOOL2(logical_or, a != 0 || b != 0)
+BOOL2(logical_xor, (a != 0) != (b != 0))
+BOOL1(logical_not, a == 0)
+BOOL1(isnan, a != a)
+BOOL1i(isinf, a - a != a - a && a == a, 0)
+BOOL1i(isfinite, a - a == a - a, 1)
+INT2(bitwise_and, a & b)
+INT2(bitwise_or, a | b)
+INT2(bitwise_xor, a ^ b)
+INT2(bitwise_left_shift, b < 0 || b > 63 ? 0 : (int64_t)((uint64_t)a << b))
+INT2(bitwise_right_shift, a >> (b < 0 || b > 63 ? 63 : b))
+INT1(bitwise_not, ~a)
+ANY3(where_self, a != 0 ? b : c)
+ANY3(addcmul, a + p * b * c)
+FLOAT3(addcdiv, a + p * b / c)
+FLOAT3(lerp, MATH_ABS(c) < (T)0.5 ? a + c * (b - a) : b - (b - a) * (1 - c))
+ANY1(clamp_both, a != a ? a : a < p ? p : a > q ? q : a)
+#endif

@@ -1,0 +1,115 @@
+/* Pointwise ops that are put together from others. */
+#include "ops/ops.h"
+
+ct_tensor *ct__div_mode(ct_tensor *self, ct_tensor *other, const char *rounding_mode)
+{
+    if (!rounding_mode)
+        return ct_div(self, other);
+    if (!strcmp(rounding_mode, "floor"))
+        return ct_floor_divide(self, other);
+    if (!strcmp(rounding_mode, "trunc"))
+        return ct_trunc_divide(self, other);
+    return ct__fail(CT_ERR_RUNTIME, "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '%s'", rounding_mode);
+}
+
+ct_tensor *ct__gelu(ct_tensor *self, const char *approximate)
+{
+    if (!strcmp(approximate, "none"))
+        return ct_gelu_erf(self);
+    if (!strcmp(approximate, "tanh"))
+        return ct_gelu_tanh(self);
+    return ct__fail(CT_ERR_RUNTIME, "approximate argument must be either none or tanh.");
+}
+
+/* With u = sqrt(2 / pi) (x + k x^3): (1 + tanh u) / 2 + x / 2 (1 - tanh^2 u) u' */
+ct_tensor *ct__gelu_tanh_backward(ct_tensor *gy, ct_tensor *self)
+{
+    const double root = 0.7978845608028654, k = 0.044715;
+    ct_tensor *x2 = ct_mul(self, self);
+    ct_tensor *t = ct_tanh(ct_mul(ct_mul(self, ct_add(ct_mul(x2, k), 1)), root));
+    ct_tensor *slope = ct_mul(ct_add(ct_mul(x2, 3 * k), 1), root);
+    ct_tensor *right = ct_mul(ct_mul(ct_mul(self, 0.5), ct_rsub(ct_mul(t, t), 1)), slope);
+    return ct_mul(gy, ct_add(ct_mul(ct_add(t, 1), 0.5), right));
+}
+
+ct_tensor *ct__silu_backward(ct_tensor *gy, ct_tensor *self)
+{
+    ct_tensor *s = ct_sigmoid(self);
+    return ct_mul(gy, ct_mul(s, ct_add(ct_mul(self, ct_rsub(s, 1)), 1)));
+}
+
+ct_tensor *ct__logsigmoid(ct_tensor *self) { return ct_log_sigmoid(self); }
+
+ct_tensor *ct__where(ct_tensor *condition, ct_tensor *self, ct_tensor *other)
+{
+    if (condition->dtype != CT_BOOL && condition->dtype != CT_UINT8)
+        return ct__fail(CT_ERR_RUNTIME, "where expected condition to be a boolean tensor, but got a tensor with dtype %s",
+                        ct_dtype_type_name((ct_dtype)condition->dtype));
+    return ct_where_self(condition, self, other);
+}
+
+ct_tensors ct__where_nonzero(ct_tensor *condition) { return ct_unbind(ct_nonzero(condition), .dim = 1); }
+
+ct_tensor *ct__clamp(ct_tensor *self, ct_scalar min, ct_scalar max)
+{
+    if (min.kind == CT_SCALAR_NONE && max.kind == CT_SCALAR_NONE)
+        return ct__fail(CT_ERR_RUNTIME, "torch.clamp: At least one of 'min' or 'max' must not be None");
+    if (min.kind == CT_SCALAR_NONE)
+        min = max.kind == CT_SCALAR_FLOAT || ct_is_floating((ct_dtype)self->dtype) ? ct_float_scalar(-__builtin_inf()) : ct_int_scalar(INT64_MIN);
+    if (max.kind == CT_SCALAR_NONE)
+        max = min.kind == CT_SCALAR_FLOAT || ct_is_floating((ct_dtype)self->dtype) ? ct_float_scalar(__builtin_inf()) : ct_int_scalar(INT64_MAX);
+    return ct_clamp_both(self, min, max);
+}
+
+ct_tensor *ct__clamp_Tensor(ct_tensor *self, ct_tensor *min, ct_tensor *max)
+{
+    if (!min && !max)
+        return ct__fail(CT_ERR_RUNTIME, "torch.clamp: At least one of 'min' or 'max' must not be None");
+    ct_tensor *r = min ? ct_maximum(self, min) : self;
+    return max ? ct_minimum(r, max) : r;
+}
+
+ct_tensor *ct__clamp_min(ct_tensor *self, ct_scalar min) { return ct_clamp(self, .min = min); }
+ct_tensor *ct__clamp_max(ct_tensor *self, ct_scalar max) { return ct_clamp(self, .max = max); }
+
+ct_tensor *ct__nan_to_num(ct_tensor *self, ct_scalar nan, ct_scalar posinf, ct_scalar neginf)
+{
+    if (!ct_is_floating((ct_dtype)self->dtype))
+        return ct_clone(self);
+    double high = self->dtype == CT_FLOAT64 ? 0x1.fffffffffffffp+1023 : self->dtype == CT_FLOAT16 ? 65504 : self->dtype == CT_BFLOAT16
+                ? 0x1.fep+127 : 0x1.fffffep+127;
+    ct_tensor *r = ct_where_self(ct_isnan(self), ct_number(nan.kind ? nan : ct_int_scalar(0)), self);
+    r = ct_where_self(ct_eq(self, __builtin_inf()), ct_number(posinf.kind ? posinf : ct_float_scalar(high)), r);
+    return ct_where_self(ct_eq(self, -__builtin_inf()), ct_number(neginf.kind ? neginf : ct_float_scalar(-high)), r);
+}
+
+ct_tensor *ct__pow_Scalar(ct_scalar self, ct_tensor *exponent) { return ct_pow(ct_number(self), exponent); }
+
+ct_tensor *ct__isclose(ct_tensor *self, ct_tensor *other, double rtol, double atol, bool equal_nan)
+{
+    if (self->dtype != other->dtype)
+        return ct__fail(CT_ERR_RUNTIME, "%s did not match %s", ct_dtype_type_name((ct_dtype)self->dtype), ct_dtype_type_name((ct_dtype)other->dtype));
+    ct_tensor *close = ct_eq(self, other);
+    if (self->dtype == CT_BOOL)
+        return close;
+    if (equal_nan && ct_is_floating((ct_dtype)self->dtype))
+        close = ct_logical_or(close, ct_logical_and(ct_isnan(self), ct_isnan(other)));
+    ct_tensor *error = ct_abs(ct_sub(self, other)), *allowed = ct_add(ct_abs(ct_mul(other, rtol)), atol);
+    return ct_logical_or(close, ct_logical_and(ct_isfinite(error), ct_le(error, allowed)));
+}
+
+bool ct__allclose(ct_tensor *self, ct_tensor *other, double rtol, double atol, bool equal_nan)
+{
+    CT_SCOPE();
+    ct_tensor *all = ct_all(ct_isclose(self, other, .rtol = rtol, .atol = atol, .equal_nan = equal_nan));
+    return all && ct_item_int(all) != 0;
+}
+
+bool ct__equal(ct_tensor *self, ct_tensor *other)
+{
+    CT_SCOPE();
+    if (self->ndim != other->ndim || memcmp(self->sizes, other->sizes, sizeof(int64_t) * self->ndim))
+        return false;
+    ct_tensor *all = ct_all(ct_eq(self, other));
+    return all && ct_item_int(all) != 0;
+}

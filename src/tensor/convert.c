@@ -1,0 +1,136 @@
+/* Copies, casts and fills of whole tensors. */
+#include "kernels/kernels.h"
+#include "tensor/iter.h"
+
+#define CONVERT_BLOCK 1024
+
+typedef struct convert_job { ct__load_fn *load; ct__store_fn *store; int64_t size; } convert_job;
+
+static void convert_move(void *context, char *const *data, const int64_t *strides, int64_t n)
+{
+    int64_t size = ((const convert_job *)context)->size, to = strides[0], from = strides[1];
+    char *t = data[0];
+    const char *f = data[1];
+    if (to == size && from == size) {
+        memcpy(t, f, (size_t)(n * size));
+        return;
+    }
+#define CONVERT_MOVE(T) \
+    for (int64_t i = 0; i < n; i++) \
+        *(T *)(t + i * to) = *(const T *)(f + i * from);
+    switch (size) {
+    case 1: CONVERT_MOVE(uint8_t) break;
+    case 2: CONVERT_MOVE(uint16_t) break;
+    case 4: CONVERT_MOVE(uint32_t) break;
+    default: CONVERT_MOVE(uint64_t) break;
+    }
+}
+
+static void convert_cast(void *context, char *const *data, const int64_t *strides, int64_t n)
+{
+    const convert_job *j = context;
+    int64_t block[CONVERT_BLOCK];
+    for (int64_t i = 0; i < n; i += CONVERT_BLOCK) {
+        int64_t m = n - i < CONVERT_BLOCK ? n - i : CONVERT_BLOCK;
+        j->load(block, data[1] + i * strides[1], strides[1], m);
+        j->store(data[0] + i * strides[0], strides[0], block, m);
+    }
+}
+
+/* True where src's bytes may be written while dst is filled: one storage, ranges that meet, other geometry. */
+static bool convert_overlaps(const ct_tensor *a, const ct_tensor *b)
+{
+    if (a->storage != b->storage || !a->numel || !b->numel)
+        return false;
+    int64_t a_end = 1, b_end = 1;
+    for (int d = 0; d < a->ndim; d++)
+        a_end += (a->sizes[d] - 1) * a->strides[d];
+    for (int d = 0; d < b->ndim; d++)
+        b_end += (b->sizes[d] - 1) * b->strides[d];
+    const char *a0 = a->data, *b0 = b->data;
+    return a0 < b0 + b_end * ct__itemsize(b->dtype) && b0 < a0 + a_end * ct__itemsize(a->dtype);
+}
+
+bool ct__copy(ct_tensor *dst, const ct_tensor *src)
+{
+    int64_t lead = dst->ndim - src->ndim;
+    for (int64_t k = src->ndim - 1; k >= 0; k--) {
+        int64_t have = src->sizes[k], want = lead + k >= 0 ? dst->sizes[lead + k] : 1;
+        if (lead < 0 || (have != want && have != 1)) {
+            if (lead < 0)
+                return ct__fail(CT_ERR_RUNTIME, "output with shape %s doesn't match the broadcast shape %s", ct__shape_text(dst),
+                                ct__shape_text(src)) != NULL;
+            return ct__fail(CT_ERR_RUNTIME, "The size of tensor a (%lld) must match the size of tensor b (%lld) at non-singleton dimension %lld",
+                            (long long)want, (long long)have, (long long)(lead + k)) != NULL;
+        }
+    }
+    if (dst->numel == 0 || !dst->data || !src->data)
+        return true;
+    if (dst->dtype == src->dtype && dst->contiguous && src->contiguous && dst->numel == src->numel) {
+        memmove(dst->data, src->data, (size_t)(dst->numel * ct__itemsize(dst->dtype)));
+        return true;
+    }
+    CT_AUTO ct_tensor *apart = NULL;
+    if (convert_overlaps(dst, src)) {
+        if (dst->data == src->data && dst->ndim == src->ndim && dst->dtype == src->dtype
+            && !memcmp(dst->sizes, src->sizes, sizeof(int64_t) * dst->ndim) && !memcmp(dst->strides, src->strides, sizeof(int64_t) * dst->ndim))
+            return true;
+        apart = ct__new((ct_dtype)src->dtype, (ct_device){CT_CPU, 0}, src->ndim, src->sizes);
+        if (!apart || !ct__copy(apart, src))
+            return false;
+        src = apart;
+    }
+    ct__iter it;
+    ct__iter_init(&it, 2, (ct_tensor *const[]){dst, (ct_tensor *)src});
+    convert_job j = {ct__k_convert.load[src->dtype], ct__k_convert.store[ct__class_of(src->dtype)][dst->dtype], ct__itemsize(dst->dtype)};
+    ct__iter_run(&it, 1 << 15, dst->dtype == src->dtype ? convert_move : convert_cast, &j);
+    return true;
+}
+
+ct_tensor *ct__contiguous_of(ct_tensor *t)
+{
+    if (t->contiguous)
+        return ct_retain(t);
+    ct_tensor *copy = ct__new((ct_dtype)t->dtype, (ct_device){(ct_device_type)t->device, 0}, t->ndim, t->sizes);
+    if (copy && !ct__copy(copy, t)) {
+        ct_release(copy);
+        return NULL;
+    }
+    return copy;
+}
+
+ct_tensor *ct__cast(ct_tensor *t, ct_dtype dtype)
+{
+    if (t->dtype == dtype)
+        return ct_retain(t);
+    ct_tensor *copy = ct__new_like(t, dtype);
+    if (copy && !ct__copy(copy, t)) {
+        ct_release(copy);
+        return NULL;
+    }
+    return copy;
+}
+
+bool ct__fill(ct_tensor *t, ct_scalar value)
+{
+    int64_t size = ct__itemsize(t->dtype);
+    uint64_t element = 0;
+    if (!t->data || t->numel == 0)
+        return true;
+    ct__store_scalar((ct_dtype)t->dtype, &element, value);
+    if (!t->contiguous) {
+        CT_AUTO ct_tensor *one = ct__new_scalar(value, (ct_dtype)t->dtype);
+        return one && ct__copy(t, one);
+    }
+    if (element == 0) {
+        memset(t->data, 0, (size_t)(t->numel * size));
+        return true;
+    }
+    switch (size) {
+    case 1: memset(t->data, (int)element, (size_t)t->numel); break;
+    case 2: for (int64_t i = 0; i < t->numel; i++) ((uint16_t *)t->data)[i] = (uint16_t)element; break;
+    case 4: for (int64_t i = 0; i < t->numel; i++) ((uint32_t *)t->data)[i] = (uint32_t)element; break;
+    default: for (int64_t i = 0; i < t->numel; i++) ((uint64_t *)t->data)[i] = element; break;
+    }
+    return true;
+}

@@ -1,0 +1,165 @@
+/* Checks and arithmetic of shapes, with PyTorch's messages. */
+#include "tensor/tensor.h"
+#include <stdio.h>
+
+int64_t ct__wrap_dim(int64_t dim, int64_t ndim)
+{
+    int64_t n = ndim > 0 ? ndim : 1;
+    if (dim < -n || dim >= n)
+        return ct__fail(CT_ERR_INDEX, "Dimension out of range (expected to be in range of [%lld, %lld], but got %lld)", (long long)-n,
+                        (long long)n - 1, (long long)dim), -1;
+    return dim < 0 ? dim + n : dim;
+}
+
+bool ct__dim_mask(ct_ints dims, int64_t ndim, bool empty_is_all, uint32_t *mask)
+{
+    *mask = 0;
+    if (!dims.v || (dims.n == 0 && empty_is_all)) {
+        *mask = ndim ? (1u << ndim) - 1 : 1;
+        return true;
+    }
+    for (int64_t i = 0; i < dims.n; i++) {
+        int64_t d = ct__wrap_dim(dims.v[i], ndim);
+        if (d < 0)
+            return false;
+        if (*mask >> d & 1)
+            return ct__fail(CT_ERR_RUNTIME, "dim %lld appears multiple times in the list of dims", (long long)d) != NULL;
+        *mask |= 1u << d;
+    }
+    return true;
+}
+
+bool ct__broadcast(int64_t n, ct_tensor *const *t, int64_t *ndim, int64_t *sizes)
+{
+    int64_t dims = 0;
+    for (int64_t i = 0; i < n; i++)
+        dims = t[i]->ndim > dims ? t[i]->ndim : dims;
+    for (int64_t d = 0; d < dims; d++)
+        sizes[d] = 1;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = 0; k < t[i]->ndim; k++) {
+            int64_t d = dims - t[i]->ndim + k, size = t[i]->sizes[k];
+            if (sizes[d] == size || size == 1)
+                continue;
+            if (sizes[d] != 1)
+                return ct__fail(CT_ERR_RUNTIME, "The size of tensor a (%lld) must match the size of tensor b (%lld) at non-singleton dimension "
+                                "%lld", (long long)sizes[d], (long long)size, (long long)d) != NULL;
+            sizes[d] = size;
+        }
+    *ndim = dims;
+    return true;
+}
+
+/* Dimensions of the source are taken in groups that are contiguous with each other; each new dimension must fit into one. */
+bool ct__view_strides(const ct_tensor *t, int64_t ndim, const int64_t *sizes, int64_t *strides)
+{
+    if (t->contiguous) {
+        ct__contiguous_strides(ndim, sizes, strides);
+        return true;
+    }
+    if (t->numel == 0) {
+        ct__contiguous_strides(ndim, sizes, strides);
+        return t->numel == 0;
+    }
+    int64_t view_d = ndim - 1, base = t->ndim ? t->strides[t->ndim - 1] : 1, source = 1, view = 1;
+    for (int64_t d = t->ndim - 1; d >= 0; d--) {
+        source *= t->sizes[d];
+        if (d == 0 || (t->sizes[d - 1] != 1 && t->strides[d - 1] != source * base)) {
+            while (view_d >= 0 && (view < source || sizes[view_d] == 1)) {
+                strides[view_d] = view * base;
+                view *= sizes[view_d];
+                view_d--;
+            }
+            if (view != source)
+                return false;
+            if (d > 0) {
+                base = t->strides[d - 1];
+                source = view = 1;
+            }
+        }
+    }
+    return view_d == -1;
+}
+
+bool ct__infer_size(ct_ints shape, int64_t numel, int64_t *sizes)
+{
+    int64_t known = 1, hole = -1;
+    for (int64_t i = 0; i < shape.n; i++) {
+        sizes[i] = shape.v[i];
+        if (shape.v[i] == -1) {
+            if (hole >= 0)
+                return ct__fail(CT_ERR_RUNTIME, "only one dimension can be inferred") != NULL;
+            hole = i;
+        } else if (shape.v[i] < 0) {
+            return ct__fail(CT_ERR_RUNTIME, "invalid shape dimension %lld", (long long)shape.v[i]) != NULL;
+        } else if (__builtin_mul_overflow(known, shape.v[i], &known)) {
+            known = -1;
+            break;
+        }
+    }
+    if (hole >= 0 && known == 0 && numel == 0)
+        return ct__fail(CT_ERR_RUNTIME, "cannot reshape tensor of 0 elements into shape %s because the unspecified dimension size -1 can be any "
+                        "value and is ambiguous", ct__ints_text(shape.n, shape.v)) != NULL;
+    if (known < 0 || (hole < 0 ? known != numel : known == 0 || numel % known))
+        return ct__fail(CT_ERR_RUNTIME, "shape '%s' is invalid for input of size %lld", ct__ints_text(shape.n, shape.v), (long long)numel) != NULL;
+    if (hole >= 0)
+        sizes[hole] = numel / known;
+    return true;
+}
+
+/* ---- Text for messages ---- */
+
+const char *ct__ints_text(int64_t n, const int64_t *v)
+{
+    static _Thread_local char ring[8][256];
+    static _Thread_local int turn = 0;
+    char *s = ring[turn = (turn + 1) % 8];
+    int64_t at = 0;
+    s[at++] = '[';
+    for (int64_t i = 0; i < n && at < 220; i++)
+        at += snprintf(s + at, 256 - (size_t)at, "%s%lld", i ? ", " : "", (long long)v[i]);
+    s[at++] = ']';
+    s[at] = 0;
+    return s;
+}
+
+const char *ct__shape_text(const ct_tensor *t) { return ct__ints_text(t->ndim, t->sizes); }
+
+const char *ct__type_text(const ct_tensor *t)
+{
+    static _Thread_local char text[4][40];
+    static _Thread_local int turn = 0;
+    turn = (turn + 1) % 4;
+    snprintf(text[turn], sizeof text[turn], "torch.%sTensor", ct_dtype_type_name((ct_dtype)t->dtype));
+    return text[turn];
+}
+
+/* ---- Warnings ---- */
+
+static void (*warn_handler)(const char *message) = NULL;
+
+void ct_set_warning_handler(void (*handler)(const char *message)) { warn_handler = handler; }
+
+void ct_warn(const char *format, ...)
+{
+    char message[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    if (warn_handler) {
+        warn_handler(message);
+        return;
+    }
+    static uint64_t seen[64]; /* each text once */
+    static int count = 0;
+    uint64_t hash = 1469598103934665603u;
+    for (const char *p = message; *p; p++)
+        hash = (hash ^ (unsigned char)*p) * 1099511628211u;
+    for (int i = 0; i < count; i++)
+        if (seen[i] == hash)
+            return;
+    if (count < 64)
+        seen[count++] = hash;
+    fprintf(stderr, "ctorch: warning: %s\n", message);
+}
