@@ -44,6 +44,9 @@ typedef struct ct_ints { int64_t n; const int64_t *v; } ct_ints;
     ((ct_ints){(int64_t)(sizeof((int64_t[]){0, __VA_ARGS__}) / sizeof(int64_t)) - 1, (const int64_t[]){0, __VA_ARGS__} + 1})
 #define CT_SHAPE(...) CT_INTS(__VA_ARGS__)
 
+/* The lists that defaults are made of. */
+CT_API extern const int64_t ct__list_zeros[4], ct__list_ones[4], ct__list_count[4];
+
 /* A list of tensors. As a result (ct_split, ...) the array belongs to the scope, as the tensors do. */
 typedef struct ct_tensors { int64_t n; ct_tensor *const *v; } ct_tensors;
 #define CT_TENSORS(...) \

@@ -73,9 +73,9 @@ ct_tensor *(ct_conv_forward)(ct_tensor *input, ct_tensor *weight, ct_tensor *bia
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "conv_forward";
-    ct_tensor *result = run_conv_forward(input, weight, bias, stride, padding, dilation, groups);
+    ct_tensor *outcome = run_conv_forward(input, weight, bias, stride, padding, dilation, groups);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_conv_forward(const ct_value *a, ct_value *results);
@@ -153,9 +153,9 @@ ct_tensor *(ct_conv_input_grad)(ct_tensor *gy, ct_tensor *weight, ct_tensor *bia
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "conv_input_grad";
-    ct_tensor *result = run_conv_input_grad(gy, weight, bias, input_size, stride, padding, dilation, groups);
+    ct_tensor *outcome = run_conv_input_grad(gy, weight, bias, input_size, stride, padding, dilation, groups);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_conv_input_grad(const ct_value *a, ct_value *results);
@@ -230,9 +230,9 @@ ct_tensor *(ct_conv_weight_grad)(ct_tensor *gy, ct_tensor *input, ct_ints weight
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "conv_weight_grad";
-    ct_tensor *result = run_conv_weight_grad(gy, input, weight_size, stride, padding, dilation, groups);
+    ct_tensor *outcome = run_conv_weight_grad(gy, input, weight_size, stride, padding, dilation, groups);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_conv_weight_grad(const ct_value *a, ct_value *results);
@@ -257,10 +257,10 @@ ct_tensor *(ct_conv_bias_grad)(ct_tensor *grad)
     const char *was = ct__op_name;
     ct__op_name = "conv_bias_grad";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_conv_bias_grad(grad));
+    ct_tensor *outcome = ct_retain(run_conv_bias_grad(grad));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_conv_bias_grad(const ct_value *a, ct_value *results);
@@ -271,7 +271,7 @@ bool ct__call_conv_bias_grad(const ct_value *a, ct_value *results)
 }
 
 /* conv1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, int[1] dilation=1, int groups=1) -> Tensor */
-static const ct_conv1d_opts defaults_conv1d = {.bias = NULL, .stride = {1, (const int64_t[]){1}}, .padding = {1, (const int64_t[]){0}}, .dilation = {1, (const int64_t[]){1}}, .groups = 1};
+static const ct_conv1d_opts defaults_conv1d = {.bias = NULL, .stride = {1, ct__list_ones}, .padding = {1, ct__list_zeros}, .dilation = {1, ct__list_ones}, .groups = 1};
 static ct_tensor *run_conv1d(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_ints stride, ct_ints padding, ct_ints dilation, int64_t groups)
 {
     if (!ct__given(input, "input"))
@@ -290,10 +290,10 @@ ct_tensor *(ct_conv1d)(ct_tensor *input, ct_tensor *weight, const ct_conv1d_opts
     const char *was = ct__op_name;
     ct__op_name = "conv1d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_conv1d(input, weight, options->bias, options->stride, options->padding, options->dilation, options->groups));
+    ct_tensor *outcome = ct_retain(run_conv1d(input, weight, options->bias, options->stride, options->padding, options->dilation, options->groups));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_conv1d(const ct_value *a, ct_value *results);
@@ -310,7 +310,7 @@ bool ct__call_conv1d(const ct_value *a, ct_value *results)
 }
 
 /* conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, str padding='valid', int[1] dilation=1, int groups=1) -> Tensor */
-static const ct_conv1d_padding_opts defaults_conv1d_padding = {.bias = NULL, .stride = {1, (const int64_t[]){1}}, .padding = "valid", .dilation = {1, (const int64_t[]){1}}, .groups = 1};
+static const ct_conv1d_padding_opts defaults_conv1d_padding = {.bias = NULL, .stride = {1, ct__list_ones}, .padding = "valid", .dilation = {1, ct__list_ones}, .groups = 1};
 static ct_tensor *run_conv1d_padding(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_ints stride, const char *padding, ct_ints dilation, int64_t groups)
 {
     if (!ct__given(input, "input"))
@@ -329,10 +329,10 @@ ct_tensor *(ct_conv1d_padding)(ct_tensor *input, ct_tensor *weight, const ct_con
     const char *was = ct__op_name;
     ct__op_name = "conv1d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_conv1d_padding(input, weight, options->bias, options->stride, options->padding, options->dilation, options->groups));
+    ct_tensor *outcome = ct_retain(run_conv1d_padding(input, weight, options->bias, options->stride, options->padding, options->dilation, options->groups));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_conv1d_padding(const ct_value *a, ct_value *results);
@@ -349,7 +349,7 @@ bool ct__call_conv1d_padding(const ct_value *a, ct_value *results)
 }
 
 /* conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] dilation=1, int groups=1) -> Tensor */
-static const ct_conv2d_opts defaults_conv2d = {.bias = NULL, .stride = {2, (const int64_t[]){1, 1}}, .padding = {2, (const int64_t[]){0, 0}}, .dilation = {2, (const int64_t[]){1, 1}}, .groups = 1};
+static const ct_conv2d_opts defaults_conv2d = {.bias = NULL, .stride = {2, ct__list_ones}, .padding = {2, ct__list_zeros}, .dilation = {2, ct__list_ones}, .groups = 1};
 static ct_tensor *run_conv2d(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_ints stride, ct_ints padding, ct_ints dilation, int64_t groups)
 {
     if (!ct__given(input, "input"))
@@ -368,10 +368,10 @@ ct_tensor *(ct_conv2d)(ct_tensor *input, ct_tensor *weight, const ct_conv2d_opts
     const char *was = ct__op_name;
     ct__op_name = "conv2d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_conv2d(input, weight, options->bias, options->stride, options->padding, options->dilation, options->groups));
+    ct_tensor *outcome = ct_retain(run_conv2d(input, weight, options->bias, options->stride, options->padding, options->dilation, options->groups));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_conv2d(const ct_value *a, ct_value *results);
@@ -388,7 +388,7 @@ bool ct__call_conv2d(const ct_value *a, ct_value *results)
 }
 
 /* conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, str padding='valid', int[2] dilation=1, int groups=1) -> Tensor */
-static const ct_conv2d_padding_opts defaults_conv2d_padding = {.bias = NULL, .stride = {2, (const int64_t[]){1, 1}}, .padding = "valid", .dilation = {2, (const int64_t[]){1, 1}}, .groups = 1};
+static const ct_conv2d_padding_opts defaults_conv2d_padding = {.bias = NULL, .stride = {2, ct__list_ones}, .padding = "valid", .dilation = {2, ct__list_ones}, .groups = 1};
 static ct_tensor *run_conv2d_padding(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_ints stride, const char *padding, ct_ints dilation, int64_t groups)
 {
     if (!ct__given(input, "input"))
@@ -407,10 +407,10 @@ ct_tensor *(ct_conv2d_padding)(ct_tensor *input, ct_tensor *weight, const ct_con
     const char *was = ct__op_name;
     ct__op_name = "conv2d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_conv2d_padding(input, weight, options->bias, options->stride, options->padding, options->dilation, options->groups));
+    ct_tensor *outcome = ct_retain(run_conv2d_padding(input, weight, options->bias, options->stride, options->padding, options->dilation, options->groups));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_conv2d_padding(const ct_value *a, ct_value *results);
@@ -427,7 +427,7 @@ bool ct__call_conv2d_padding(const ct_value *a, ct_value *results)
 }
 
 /* conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, int[1] output_padding=0, int groups=1, int[1] dilation=1) -> Tensor */
-static const ct_conv_transpose1d_opts defaults_conv_transpose1d = {.bias = NULL, .stride = {1, (const int64_t[]){1}}, .padding = {1, (const int64_t[]){0}}, .output_padding = {1, (const int64_t[]){0}}, .groups = 1, .dilation = {1, (const int64_t[]){1}}};
+static const ct_conv_transpose1d_opts defaults_conv_transpose1d = {.bias = NULL, .stride = {1, ct__list_ones}, .padding = {1, ct__list_zeros}, .output_padding = {1, ct__list_zeros}, .groups = 1, .dilation = {1, ct__list_ones}};
 static ct_tensor *run_conv_transpose1d(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_ints stride, ct_ints padding, ct_ints output_padding, int64_t groups, ct_ints dilation)
 {
     if (!ct__given(input, "input"))
@@ -446,10 +446,10 @@ ct_tensor *(ct_conv_transpose1d)(ct_tensor *input, ct_tensor *weight, const ct_c
     const char *was = ct__op_name;
     ct__op_name = "conv_transpose1d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_conv_transpose1d(input, weight, options->bias, options->stride, options->padding, options->output_padding, options->groups, options->dilation));
+    ct_tensor *outcome = ct_retain(run_conv_transpose1d(input, weight, options->bias, options->stride, options->padding, options->output_padding, options->groups, options->dilation));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_conv_transpose1d(const ct_value *a, ct_value *results);
@@ -467,7 +467,7 @@ bool ct__call_conv_transpose1d(const ct_value *a, ct_value *results)
 }
 
 /* conv_transpose2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] output_padding=0, int groups=1, int[2] dilation=1) -> Tensor */
-static const ct_conv_transpose2d_opts defaults_conv_transpose2d = {.bias = NULL, .stride = {2, (const int64_t[]){1, 1}}, .padding = {2, (const int64_t[]){0, 0}}, .output_padding = {2, (const int64_t[]){0, 0}}, .groups = 1, .dilation = {2, (const int64_t[]){1, 1}}};
+static const ct_conv_transpose2d_opts defaults_conv_transpose2d = {.bias = NULL, .stride = {2, ct__list_ones}, .padding = {2, ct__list_zeros}, .output_padding = {2, ct__list_zeros}, .groups = 1, .dilation = {2, ct__list_ones}};
 static ct_tensor *run_conv_transpose2d(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_ints stride, ct_ints padding, ct_ints output_padding, int64_t groups, ct_ints dilation)
 {
     if (!ct__given(input, "input"))
@@ -486,10 +486,10 @@ ct_tensor *(ct_conv_transpose2d)(ct_tensor *input, ct_tensor *weight, const ct_c
     const char *was = ct__op_name;
     ct__op_name = "conv_transpose2d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_conv_transpose2d(input, weight, options->bias, options->stride, options->padding, options->output_padding, options->groups, options->dilation));
+    ct_tensor *outcome = ct_retain(run_conv_transpose2d(input, weight, options->bias, options->stride, options->padding, options->output_padding, options->groups, options->dilation));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_conv_transpose2d(const ct_value *a, ct_value *results);
@@ -507,7 +507,7 @@ bool ct__call_conv_transpose2d(const ct_value *a, ct_value *results)
 }
 
 /* max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=0, int[1] dilation=1, bool ceil_mode=False) -> (Tensor output, Tensor indices) */
-static const ct_max_pool1d_with_indices_opts defaults_max_pool1d_with_indices = {.stride = {0, (const int64_t[]){0}}, .padding = {1, (const int64_t[]){0}}, .dilation = {1, (const int64_t[]){1}}, .ceil_mode = false};
+static const ct_max_pool1d_with_indices_opts defaults_max_pool1d_with_indices = {.stride = {0, ct__list_zeros}, .padding = {1, ct__list_zeros}, .dilation = {1, ct__list_ones}, .ceil_mode = false};
 static void backward_max_pool1d_with_indices(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
     if (ct__node_needs(n, 0)) {
@@ -556,9 +556,9 @@ ct_max_pool1d_with_indices_result (ct_max_pool1d_with_indices)(ct_tensor *self, 
         options = &defaults_max_pool1d_with_indices;
     const char *was = ct__op_name;
     ct__op_name = "max_pool1d_with_indices";
-    ct_max_pool1d_with_indices_result result = run_max_pool1d_with_indices(self, kernel_size, options->stride, options->padding, options->dilation, options->ceil_mode);
+    ct_max_pool1d_with_indices_result outcome = run_max_pool1d_with_indices(self, kernel_size, options->stride, options->padding, options->dilation, options->ceil_mode);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_max_pool1d_with_indices(const ct_value *a, ct_value *results);
@@ -576,7 +576,7 @@ bool ct__call_max_pool1d_with_indices(const ct_value *a, ct_value *results)
 }
 
 /* max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=0, int[1] dilation=1, bool ceil_mode=False) -> Tensor */
-static const ct_max_pool1d_opts defaults_max_pool1d = {.stride = {0, (const int64_t[]){0}}, .padding = {1, (const int64_t[]){0}}, .dilation = {1, (const int64_t[]){1}}, .ceil_mode = false};
+static const ct_max_pool1d_opts defaults_max_pool1d = {.stride = {0, ct__list_zeros}, .padding = {1, ct__list_zeros}, .dilation = {1, ct__list_ones}, .ceil_mode = false};
 static ct_tensor *run_max_pool1d(ct_tensor *self, ct_ints kernel_size, ct_ints stride, ct_ints padding, ct_ints dilation, bool ceil_mode)
 {
     if (!ct__given(self, "self"))
@@ -593,10 +593,10 @@ ct_tensor *(ct_max_pool1d)(ct_tensor *self, ct_ints kernel_size, const ct_max_po
     const char *was = ct__op_name;
     ct__op_name = "max_pool1d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_max_pool1d(self, kernel_size, options->stride, options->padding, options->dilation, options->ceil_mode));
+    ct_tensor *outcome = ct_retain(run_max_pool1d(self, kernel_size, options->stride, options->padding, options->dilation, options->ceil_mode));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_max_pool1d(const ct_value *a, ct_value *results);
@@ -612,7 +612,7 @@ bool ct__call_max_pool1d(const ct_value *a, ct_value *results)
 }
 
 /* max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor output, Tensor indices) */
-static const ct_max_pool2d_with_indices_opts defaults_max_pool2d_with_indices = {.stride = {0, (const int64_t[]){0}}, .padding = {2, (const int64_t[]){0, 0}}, .dilation = {2, (const int64_t[]){1, 1}}, .ceil_mode = false};
+static const ct_max_pool2d_with_indices_opts defaults_max_pool2d_with_indices = {.stride = {0, ct__list_zeros}, .padding = {2, ct__list_zeros}, .dilation = {2, ct__list_ones}, .ceil_mode = false};
 static void backward_max_pool2d_with_indices(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
     if (ct__node_needs(n, 0)) {
@@ -661,9 +661,9 @@ ct_max_pool2d_with_indices_result (ct_max_pool2d_with_indices)(ct_tensor *self, 
         options = &defaults_max_pool2d_with_indices;
     const char *was = ct__op_name;
     ct__op_name = "max_pool2d_with_indices";
-    ct_max_pool2d_with_indices_result result = run_max_pool2d_with_indices(self, kernel_size, options->stride, options->padding, options->dilation, options->ceil_mode);
+    ct_max_pool2d_with_indices_result outcome = run_max_pool2d_with_indices(self, kernel_size, options->stride, options->padding, options->dilation, options->ceil_mode);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_max_pool2d_with_indices(const ct_value *a, ct_value *results);
@@ -681,7 +681,7 @@ bool ct__call_max_pool2d_with_indices(const ct_value *a, ct_value *results)
 }
 
 /* max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor */
-static const ct_max_pool2d_opts defaults_max_pool2d = {.stride = {0, (const int64_t[]){0}}, .padding = {2, (const int64_t[]){0, 0}}, .dilation = {2, (const int64_t[]){1, 1}}, .ceil_mode = false};
+static const ct_max_pool2d_opts defaults_max_pool2d = {.stride = {0, ct__list_zeros}, .padding = {2, ct__list_zeros}, .dilation = {2, ct__list_ones}, .ceil_mode = false};
 static ct_tensor *run_max_pool2d(ct_tensor *self, ct_ints kernel_size, ct_ints stride, ct_ints padding, ct_ints dilation, bool ceil_mode)
 {
     if (!ct__given(self, "self"))
@@ -698,10 +698,10 @@ ct_tensor *(ct_max_pool2d)(ct_tensor *self, ct_ints kernel_size, const ct_max_po
     const char *was = ct__op_name;
     ct__op_name = "max_pool2d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_max_pool2d(self, kernel_size, options->stride, options->padding, options->dilation, options->ceil_mode));
+    ct_tensor *outcome = ct_retain(run_max_pool2d(self, kernel_size, options->stride, options->padding, options->dilation, options->ceil_mode));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_max_pool2d(const ct_value *a, ct_value *results);
@@ -760,9 +760,9 @@ ct_tensor *(ct_max_pool_backward)(ct_tensor *gy, ct_tensor *indices, ct_ints inp
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "max_pool_backward";
-    ct_tensor *result = run_max_pool_backward(gy, indices, input_size, dims);
+    ct_tensor *outcome = run_max_pool_backward(gy, indices, input_size, dims);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_max_pool_backward(const ct_value *a, ct_value *results);
@@ -789,10 +789,10 @@ ct_tensor *(ct_max_pool_gather)(ct_tensor *self, ct_tensor *indices, int64_t dim
     const char *was = ct__op_name;
     ct__op_name = "max_pool_gather";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_max_pool_gather(self, indices, dims));
+    ct_tensor *outcome = ct_retain(run_max_pool_gather(self, indices, dims));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_max_pool_gather(const ct_value *a, ct_value *results);
@@ -803,7 +803,7 @@ bool ct__call_max_pool_gather(const ct_value *a, ct_value *results)
 }
 
 /* avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=0, bool ceil_mode=False, bool count_include_pad=True) -> Tensor */
-static const ct_avg_pool1d_opts defaults_avg_pool1d = {.stride = {0, (const int64_t[]){0}}, .padding = {1, (const int64_t[]){0}}, .ceil_mode = false, .count_include_pad = true};
+static const ct_avg_pool1d_opts defaults_avg_pool1d = {.stride = {0, ct__list_zeros}, .padding = {1, ct__list_zeros}, .ceil_mode = false, .count_include_pad = true};
 static void backward_avg_pool1d(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
     if (ct__node_needs(n, 0)) {
@@ -853,9 +853,9 @@ ct_tensor *(ct_avg_pool1d)(ct_tensor *self, ct_ints kernel_size, const ct_avg_po
         options = &defaults_avg_pool1d;
     const char *was = ct__op_name;
     ct__op_name = "avg_pool1d";
-    ct_tensor *result = run_avg_pool1d(self, kernel_size, options->stride, options->padding, options->ceil_mode, options->count_include_pad);
+    ct_tensor *outcome = run_avg_pool1d(self, kernel_size, options->stride, options->padding, options->ceil_mode, options->count_include_pad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_avg_pool1d(const ct_value *a, ct_value *results);
@@ -871,7 +871,7 @@ bool ct__call_avg_pool1d(const ct_value *a, ct_value *results)
 }
 
 /* avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor */
-static const ct_avg_pool2d_opts defaults_avg_pool2d = {.stride = {0, (const int64_t[]){0}}, .padding = {2, (const int64_t[]){0, 0}}, .ceil_mode = false, .count_include_pad = true, .divisor_override = CT_NO_INT};
+static const ct_avg_pool2d_opts defaults_avg_pool2d = {.stride = {0, ct__list_zeros}, .padding = {2, ct__list_zeros}, .ceil_mode = false, .count_include_pad = true, .divisor_override = CT_NO_INT};
 static void backward_avg_pool2d(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
     if (ct__node_needs(n, 0)) {
@@ -923,9 +923,9 @@ ct_tensor *(ct_avg_pool2d)(ct_tensor *self, ct_ints kernel_size, const ct_avg_po
         options = &defaults_avg_pool2d;
     const char *was = ct__op_name;
     ct__op_name = "avg_pool2d";
-    ct_tensor *result = run_avg_pool2d(self, kernel_size, options->stride, options->padding, options->ceil_mode, options->count_include_pad, options->divisor_override);
+    ct_tensor *outcome = run_avg_pool2d(self, kernel_size, options->stride, options->padding, options->ceil_mode, options->count_include_pad, options->divisor_override);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_avg_pool2d(const ct_value *a, ct_value *results);
@@ -989,9 +989,9 @@ ct_tensor *(ct_avg_pool_backward)(ct_tensor *gy, ct_ints input_size, ct_ints ker
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "avg_pool_backward";
-    ct_tensor *result = run_avg_pool_backward(gy, input_size, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override);
+    ct_tensor *outcome = run_avg_pool_backward(gy, input_size, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_avg_pool_backward(const ct_value *a, ct_value *results);
@@ -1016,10 +1016,10 @@ ct_tensor *(ct_avg_pool_forward)(ct_tensor *self, ct_ints kernel_size, ct_ints s
     const char *was = ct__op_name;
     ct__op_name = "avg_pool_forward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_avg_pool_forward(self, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override));
+    ct_tensor *outcome = ct_retain(run_avg_pool_forward(self, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_avg_pool_forward(const ct_value *a, ct_value *results);
@@ -1067,9 +1067,9 @@ ct_tensor *(ct_adaptive_avg_pool1d)(ct_tensor *self, ct_ints output_size)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "adaptive_avg_pool1d";
-    ct_tensor *result = run_adaptive_avg_pool1d(self, output_size);
+    ct_tensor *outcome = run_adaptive_avg_pool1d(self, output_size);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_adaptive_avg_pool1d(const ct_value *a, ct_value *results);
@@ -1126,9 +1126,9 @@ ct_adaptive_max_pool1d_with_indices_result (ct_adaptive_max_pool1d_with_indices)
         return (ct_adaptive_max_pool1d_with_indices_result){0};
     const char *was = ct__op_name;
     ct__op_name = "adaptive_max_pool1d_with_indices";
-    ct_adaptive_max_pool1d_with_indices_result result = run_adaptive_max_pool1d_with_indices(self, output_size);
+    ct_adaptive_max_pool1d_with_indices_result outcome = run_adaptive_max_pool1d_with_indices(self, output_size);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_adaptive_max_pool1d_with_indices(const ct_value *a, ct_value *results);
@@ -1155,10 +1155,10 @@ ct_tensor *(ct_adaptive_max_pool1d)(ct_tensor *self, ct_ints output_size)
     const char *was = ct__op_name;
     ct__op_name = "adaptive_max_pool1d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_adaptive_max_pool1d(self, output_size));
+    ct_tensor *outcome = ct_retain(run_adaptive_max_pool1d(self, output_size));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_adaptive_max_pool1d(const ct_value *a, ct_value *results);
@@ -1206,9 +1206,9 @@ ct_tensor *(ct_adaptive_avg_pool2d)(ct_tensor *self, ct_ints output_size)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "adaptive_avg_pool2d";
-    ct_tensor *result = run_adaptive_avg_pool2d(self, output_size);
+    ct_tensor *outcome = run_adaptive_avg_pool2d(self, output_size);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_adaptive_avg_pool2d(const ct_value *a, ct_value *results);
@@ -1265,9 +1265,9 @@ ct_adaptive_max_pool2d_with_indices_result (ct_adaptive_max_pool2d_with_indices)
         return (ct_adaptive_max_pool2d_with_indices_result){0};
     const char *was = ct__op_name;
     ct__op_name = "adaptive_max_pool2d_with_indices";
-    ct_adaptive_max_pool2d_with_indices_result result = run_adaptive_max_pool2d_with_indices(self, output_size);
+    ct_adaptive_max_pool2d_with_indices_result outcome = run_adaptive_max_pool2d_with_indices(self, output_size);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_adaptive_max_pool2d_with_indices(const ct_value *a, ct_value *results);
@@ -1294,10 +1294,10 @@ ct_tensor *(ct_adaptive_max_pool2d)(ct_tensor *self, ct_ints output_size)
     const char *was = ct__op_name;
     ct__op_name = "adaptive_max_pool2d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_adaptive_max_pool2d(self, output_size));
+    ct_tensor *outcome = ct_retain(run_adaptive_max_pool2d(self, output_size));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_adaptive_max_pool2d(const ct_value *a, ct_value *results);
@@ -1347,9 +1347,9 @@ ct_tensor *(ct_adaptive_avg_pool_backward)(ct_tensor *gy, ct_ints input_size, in
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "adaptive_avg_pool_backward";
-    ct_tensor *result = run_adaptive_avg_pool_backward(gy, input_size, dims);
+    ct_tensor *outcome = run_adaptive_avg_pool_backward(gy, input_size, dims);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_adaptive_avg_pool_backward(const ct_value *a, ct_value *results);
@@ -1374,10 +1374,10 @@ ct_tensor *(ct_adaptive_avg_pool_forward)(ct_tensor *self, ct_ints sizes, int64_
     const char *was = ct__op_name;
     ct__op_name = "adaptive_avg_pool_forward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_adaptive_avg_pool_forward(self, sizes, dims));
+    ct_tensor *outcome = ct_retain(run_adaptive_avg_pool_forward(self, sizes, dims));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_adaptive_avg_pool_forward(const ct_value *a, ct_value *results);
@@ -1428,9 +1428,9 @@ ct_tensor *(ct_constant_pad_nd)(ct_tensor *self, ct_ints pad, const ct_constant_
         options = &defaults_constant_pad_nd;
     const char *was = ct__op_name;
     ct__op_name = "constant_pad_nd";
-    ct_tensor *result = run_constant_pad_nd(self, pad, options->value);
+    ct_tensor *outcome = run_constant_pad_nd(self, pad, options->value);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_constant_pad_nd(const ct_value *a, ct_value *results);
@@ -1457,10 +1457,10 @@ ct_tensor *(ct_constant_pad_backward)(ct_tensor *grad, ct_ints pad)
     const char *was = ct__op_name;
     ct__op_name = "constant_pad_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_constant_pad_backward(grad, pad));
+    ct_tensor *outcome = ct_retain(run_constant_pad_backward(grad, pad));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_constant_pad_backward(const ct_value *a, ct_value *results);

@@ -25,9 +25,9 @@ ct_tensor *(ct_empty)(ct_ints size, const ct_empty_opts *options)
         options = &defaults_empty;
     const char *was = ct__op_name;
     ct__op_name = "empty";
-    ct_tensor *result = run_empty(size, options->dtype, options->device, options->requires_grad, options->memory_format);
+    ct_tensor *outcome = run_empty(size, options->dtype, options->device, options->requires_grad, options->memory_format);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_empty(const ct_value *a, ct_value *results);
@@ -64,9 +64,9 @@ ct_tensor *(ct_zeros)(ct_ints size, const ct_zeros_opts *options)
         options = &defaults_zeros;
     const char *was = ct__op_name;
     ct__op_name = "zeros";
-    ct_tensor *result = run_zeros(size, options->dtype, options->device, options->requires_grad);
+    ct_tensor *outcome = run_zeros(size, options->dtype, options->device, options->requires_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_zeros(const ct_value *a, ct_value *results);
@@ -96,9 +96,9 @@ ct_tensor *(ct_zeros_out)(ct_tensor *out, ct_ints size, const ct_zeros_opts *opt
         options = &defaults_zeros;
     const char *was = ct__op_name;
     ct__op_name = "zeros";
-    ct_tensor *result = run_zeros_out(out, size, options->dtype, options->device, options->requires_grad);
+    ct_tensor *outcome = run_zeros_out(out, size, options->dtype, options->device, options->requires_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_zeros_out(const ct_value *a, ct_value *results);
@@ -134,9 +134,9 @@ ct_tensor *(ct_ones)(ct_ints size, const ct_ones_opts *options)
         options = &defaults_ones;
     const char *was = ct__op_name;
     ct__op_name = "ones";
-    ct_tensor *result = run_ones(size, options->dtype, options->device, options->requires_grad);
+    ct_tensor *outcome = run_ones(size, options->dtype, options->device, options->requires_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_ones(const ct_value *a, ct_value *results);
@@ -166,9 +166,9 @@ ct_tensor *(ct_ones_out)(ct_tensor *out, ct_ints size, const ct_ones_opts *optio
         options = &defaults_ones;
     const char *was = ct__op_name;
     ct__op_name = "ones";
-    ct_tensor *result = run_ones_out(out, size, options->dtype, options->device, options->requires_grad);
+    ct_tensor *outcome = run_ones_out(out, size, options->dtype, options->device, options->requires_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_ones_out(const ct_value *a, ct_value *results);
@@ -204,9 +204,9 @@ ct_tensor *(ct_full)(ct_ints size, ct_scalar fill_value, const ct_full_opts *opt
         options = &defaults_full;
     const char *was = ct__op_name;
     ct__op_name = "full";
-    ct_tensor *result = run_full(size, fill_value, options->dtype, options->device, options->requires_grad);
+    ct_tensor *outcome = run_full(size, fill_value, options->dtype, options->device, options->requires_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_full(const ct_value *a, ct_value *results);
@@ -236,9 +236,9 @@ ct_tensor *(ct_full_out)(ct_tensor *out, ct_ints size, ct_scalar fill_value, con
         options = &defaults_full;
     const char *was = ct__op_name;
     ct__op_name = "full";
-    ct_tensor *result = run_full_out(out, size, fill_value, options->dtype, options->device, options->requires_grad);
+    ct_tensor *outcome = run_full_out(out, size, fill_value, options->dtype, options->device, options->requires_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_full_out(const ct_value *a, ct_value *results);
@@ -274,9 +274,9 @@ ct_tensor *(ct_arange)(ct_scalar end, const ct_arange_opts *options)
         options = &defaults_arange;
     const char *was = ct__op_name;
     ct__op_name = "arange";
-    ct_tensor *result = run_arange(end, options->dtype, options->device, options->requires_grad);
+    ct_tensor *outcome = run_arange(end, options->dtype, options->device, options->requires_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_arange(const ct_value *a, ct_value *results);
@@ -312,9 +312,9 @@ ct_tensor *(ct_arange_start)(ct_scalar start, ct_scalar end, const ct_arange_sta
         options = &defaults_arange_start;
     const char *was = ct__op_name;
     ct__op_name = "arange";
-    ct_tensor *result = run_arange_start(start, end, options->step, options->dtype, options->device, options->requires_grad);
+    ct_tensor *outcome = run_arange_start(start, end, options->step, options->dtype, options->device, options->requires_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_arange_start(const ct_value *a, ct_value *results);
@@ -351,9 +351,9 @@ ct_tensor *(ct_range)(ct_scalar start, ct_scalar end, const ct_range_opts *optio
         options = &defaults_range;
     const char *was = ct__op_name;
     ct__op_name = "range";
-    ct_tensor *result = run_range(start, end, options->step, options->dtype, options->device, options->requires_grad);
+    ct_tensor *outcome = run_range(start, end, options->step, options->dtype, options->device, options->requires_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_range(const ct_value *a, ct_value *results);
@@ -390,9 +390,9 @@ ct_tensor *(ct_linspace)(ct_scalar start, ct_scalar end, int64_t steps, const ct
         options = &defaults_linspace;
     const char *was = ct__op_name;
     ct__op_name = "linspace";
-    ct_tensor *result = run_linspace(start, end, steps, options->dtype, options->device, options->requires_grad);
+    ct_tensor *outcome = run_linspace(start, end, steps, options->dtype, options->device, options->requires_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_linspace(const ct_value *a, ct_value *results);
@@ -428,9 +428,9 @@ ct_tensor *(ct_logspace)(ct_scalar start, ct_scalar end, int64_t steps, const ct
         options = &defaults_logspace;
     const char *was = ct__op_name;
     ct__op_name = "logspace";
-    ct_tensor *result = run_logspace(start, end, steps, options->base, options->dtype, options->device, options->requires_grad);
+    ct_tensor *outcome = run_logspace(start, end, steps, options->base, options->dtype, options->device, options->requires_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_logspace(const ct_value *a, ct_value *results);
@@ -467,9 +467,9 @@ ct_tensor *(ct_eye)(int64_t n, const ct_eye_opts *options)
         options = &defaults_eye;
     const char *was = ct__op_name;
     ct__op_name = "eye";
-    ct_tensor *result = run_eye(n, options->dtype, options->device, options->requires_grad);
+    ct_tensor *outcome = run_eye(n, options->dtype, options->device, options->requires_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_eye(const ct_value *a, ct_value *results);
@@ -505,9 +505,9 @@ ct_tensor *(ct_eye_m)(int64_t n, int64_t m, const ct_eye_m_opts *options)
         options = &defaults_eye_m;
     const char *was = ct__op_name;
     ct__op_name = "eye";
-    ct_tensor *result = run_eye_m(n, m, options->dtype, options->device, options->requires_grad);
+    ct_tensor *outcome = run_eye_m(n, m, options->dtype, options->device, options->requires_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_eye_m(const ct_value *a, ct_value *results);
@@ -545,9 +545,9 @@ ct_tensor *(ct_empty_like)(ct_tensor *self, const ct_empty_like_opts *options)
         options = &defaults_empty_like;
     const char *was = ct__op_name;
     ct__op_name = "empty_like";
-    ct_tensor *result = run_empty_like(self, options->dtype, options->device, options->requires_grad, options->memory_format);
+    ct_tensor *outcome = run_empty_like(self, options->dtype, options->device, options->requires_grad, options->memory_format);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_empty_like(const ct_value *a, ct_value *results);
@@ -586,9 +586,9 @@ ct_tensor *(ct_zeros_like)(ct_tensor *self, const ct_zeros_like_opts *options)
         options = &defaults_zeros_like;
     const char *was = ct__op_name;
     ct__op_name = "zeros_like";
-    ct_tensor *result = run_zeros_like(self, options->dtype, options->device, options->requires_grad, options->memory_format);
+    ct_tensor *outcome = run_zeros_like(self, options->dtype, options->device, options->requires_grad, options->memory_format);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_zeros_like(const ct_value *a, ct_value *results);
@@ -627,9 +627,9 @@ ct_tensor *(ct_ones_like)(ct_tensor *self, const ct_ones_like_opts *options)
         options = &defaults_ones_like;
     const char *was = ct__op_name;
     ct__op_name = "ones_like";
-    ct_tensor *result = run_ones_like(self, options->dtype, options->device, options->requires_grad, options->memory_format);
+    ct_tensor *outcome = run_ones_like(self, options->dtype, options->device, options->requires_grad, options->memory_format);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_ones_like(const ct_value *a, ct_value *results);
@@ -668,9 +668,9 @@ ct_tensor *(ct_full_like)(ct_tensor *self, ct_scalar fill_value, const ct_full_l
         options = &defaults_full_like;
     const char *was = ct__op_name;
     ct__op_name = "full_like";
-    ct_tensor *result = run_full_like(self, fill_value, options->dtype, options->device, options->requires_grad, options->memory_format);
+    ct_tensor *outcome = run_full_like(self, fill_value, options->dtype, options->device, options->requires_grad, options->memory_format);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_full_like(const ct_value *a, ct_value *results);
@@ -709,9 +709,9 @@ ct_tensor *(ct_new_empty)(ct_tensor *self, ct_ints size, const ct_new_empty_opts
         options = &defaults_new_empty;
     const char *was = ct__op_name;
     ct__op_name = "new_empty";
-    ct_tensor *result = run_new_empty(self, size, options->dtype, options->device, options->requires_grad);
+    ct_tensor *outcome = run_new_empty(self, size, options->dtype, options->device, options->requires_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_new_empty(const ct_value *a, ct_value *results);
@@ -749,9 +749,9 @@ ct_tensor *(ct_new_zeros)(ct_tensor *self, ct_ints size, const ct_new_zeros_opts
         options = &defaults_new_zeros;
     const char *was = ct__op_name;
     ct__op_name = "new_zeros";
-    ct_tensor *result = run_new_zeros(self, size, options->dtype, options->device, options->requires_grad);
+    ct_tensor *outcome = run_new_zeros(self, size, options->dtype, options->device, options->requires_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_new_zeros(const ct_value *a, ct_value *results);
@@ -789,9 +789,9 @@ ct_tensor *(ct_new_ones)(ct_tensor *self, ct_ints size, const ct_new_ones_opts *
         options = &defaults_new_ones;
     const char *was = ct__op_name;
     ct__op_name = "new_ones";
-    ct_tensor *result = run_new_ones(self, size, options->dtype, options->device, options->requires_grad);
+    ct_tensor *outcome = run_new_ones(self, size, options->dtype, options->device, options->requires_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_new_ones(const ct_value *a, ct_value *results);
@@ -829,9 +829,9 @@ ct_tensor *(ct_new_full)(ct_tensor *self, ct_ints size, ct_scalar fill_value, co
         options = &defaults_new_full;
     const char *was = ct__op_name;
     ct__op_name = "new_full";
-    ct_tensor *result = run_new_full(self, size, fill_value, options->dtype, options->device, options->requires_grad);
+    ct_tensor *outcome = run_new_full(self, size, fill_value, options->dtype, options->device, options->requires_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_new_full(const ct_value *a, ct_value *results);
@@ -867,9 +867,9 @@ ct_tensor *(ct_tril_indices)(int64_t row, int64_t col, const ct_tril_indices_opt
         options = &defaults_tril_indices;
     const char *was = ct__op_name;
     ct__op_name = "tril_indices";
-    ct_tensor *result = run_tril_indices(row, col, options->offset, options->dtype, options->device, options->requires_grad);
+    ct_tensor *outcome = run_tril_indices(row, col, options->offset, options->dtype, options->device, options->requires_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_tril_indices(const ct_value *a, ct_value *results);
@@ -906,9 +906,9 @@ ct_tensor *(ct_triu_indices)(int64_t row, int64_t col, const ct_triu_indices_opt
         options = &defaults_triu_indices;
     const char *was = ct__op_name;
     ct__op_name = "triu_indices";
-    ct_tensor *result = run_triu_indices(row, col, options->offset, options->dtype, options->device, options->requires_grad);
+    ct_tensor *outcome = run_triu_indices(row, col, options->offset, options->dtype, options->device, options->requires_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_triu_indices(const ct_value *a, ct_value *results);
@@ -961,9 +961,9 @@ ct_tensor *(ct_fill_)(ct_tensor *self, ct_scalar value)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "fill_";
-    ct_tensor *result = run_fill_(self, value);
+    ct_tensor *outcome = run_fill_(self, value);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_fill_(const ct_value *a, ct_value *results);
@@ -1016,9 +1016,9 @@ ct_tensor *(ct_fill__tensor)(ct_tensor *self, ct_tensor *value)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "fill_";
-    ct_tensor *result = run_fill__tensor(self, value);
+    ct_tensor *outcome = run_fill__tensor(self, value);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_fill__tensor(const ct_value *a, ct_value *results);
@@ -1066,9 +1066,9 @@ ct_tensor *(ct_zero_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "zero_";
-    ct_tensor *result = run_zero_(self);
+    ct_tensor *outcome = run_zero_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_zero_(const ct_value *a, ct_value *results);
@@ -1095,9 +1095,9 @@ ct_tensors (ct_meshgrid)(ct_tensors tensors, const ct_meshgrid_opts *options)
         options = &defaults_meshgrid;
     const char *was = ct__op_name;
     ct__op_name = "meshgrid";
-    ct_tensors result = run_meshgrid(tensors, options->indexing);
+    ct_tensors outcome = run_meshgrid(tensors, options->indexing);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_meshgrid(const ct_value *a, ct_value *results);

@@ -52,9 +52,9 @@ ct_tensor *(ct_gather)(ct_tensor *self, int64_t dim, ct_tensor *index, const ct_
         options = &defaults_gather;
     const char *was = ct__op_name;
     ct__op_name = "gather";
-    ct_tensor *result = run_gather(self, dim, index, options->sparse_grad);
+    ct_tensor *outcome = run_gather(self, dim, index, options->sparse_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_gather(const ct_value *a, ct_value *results);
@@ -89,9 +89,9 @@ ct_tensor *(ct_gather_out)(ct_tensor *out, ct_tensor *self, int64_t dim, ct_tens
         options = &defaults_gather;
     const char *was = ct__op_name;
     ct__op_name = "gather";
-    ct_tensor *result = run_gather_out(out, self, dim, index, options->sparse_grad);
+    ct_tensor *outcome = run_gather_out(out, self, dim, index, options->sparse_grad);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_gather_out(const ct_value *a, ct_value *results);
@@ -156,9 +156,9 @@ ct_tensor *(ct_scatter)(ct_tensor *self, int64_t dim, ct_tensor *index, ct_tenso
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "scatter";
-    ct_tensor *result = run_scatter(self, dim, index, src);
+    ct_tensor *outcome = run_scatter(self, dim, index, src);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_scatter(const ct_value *a, ct_value *results);
@@ -202,9 +202,9 @@ ct_tensor *(ct_scatter_)(ct_tensor *self, int64_t dim, ct_tensor *index, ct_tens
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "scatter_";
-    ct_tensor *result = run_scatter_(self, dim, index, src);
+    ct_tensor *outcome = run_scatter_(self, dim, index, src);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_scatter_(const ct_value *a, ct_value *results);
@@ -258,9 +258,9 @@ ct_tensor *(ct_scatter_value)(ct_tensor *self, int64_t dim, ct_tensor *index, ct
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "scatter";
-    ct_tensor *result = run_scatter_value(self, dim, index, value);
+    ct_tensor *outcome = run_scatter_value(self, dim, index, value);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_scatter_value(const ct_value *a, ct_value *results);
@@ -302,9 +302,9 @@ ct_tensor *(ct_scatter__value)(ct_tensor *self, int64_t dim, ct_tensor *index, c
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "scatter_";
-    ct_tensor *result = run_scatter__value(self, dim, index, value);
+    ct_tensor *outcome = run_scatter__value(self, dim, index, value);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_scatter__value(const ct_value *a, ct_value *results);
@@ -364,9 +364,9 @@ ct_tensor *(ct_scatter_add)(ct_tensor *self, int64_t dim, ct_tensor *index, ct_t
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "scatter_add";
-    ct_tensor *result = run_scatter_add(self, dim, index, src);
+    ct_tensor *outcome = run_scatter_add(self, dim, index, src);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_scatter_add(const ct_value *a, ct_value *results);
@@ -411,9 +411,9 @@ ct_tensor *(ct_scatter_add_)(ct_tensor *self, int64_t dim, ct_tensor *index, ct_
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "scatter_add_";
-    ct_tensor *result = run_scatter_add_(self, dim, index, src);
+    ct_tensor *outcome = run_scatter_add_(self, dim, index, src);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_scatter_add_(const ct_value *a, ct_value *results);
@@ -469,9 +469,9 @@ ct_tensor *(ct_index_select)(ct_tensor *self, int64_t dim, ct_tensor *index)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "index_select";
-    ct_tensor *result = run_index_select(self, dim, index);
+    ct_tensor *outcome = run_index_select(self, dim, index);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_index_select(const ct_value *a, ct_value *results);
@@ -502,9 +502,9 @@ ct_tensor *(ct_index_select_out)(ct_tensor *out, ct_tensor *self, int64_t dim, c
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "index_select";
-    ct_tensor *result = run_index_select_out(out, self, dim, index);
+    ct_tensor *outcome = run_index_select_out(out, self, dim, index);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_index_select_out(const ct_value *a, ct_value *results);
@@ -569,9 +569,9 @@ ct_tensor *(ct_index_add)(ct_tensor *self, int64_t dim, ct_tensor *index, ct_ten
         options = &defaults_index_add;
     const char *was = ct__op_name;
     ct__op_name = "index_add";
-    ct_tensor *result = run_index_add(self, dim, index, source, options->alpha);
+    ct_tensor *outcome = run_index_add(self, dim, index, source, options->alpha);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_index_add(const ct_value *a, ct_value *results);
@@ -621,9 +621,9 @@ ct_tensor *(ct_index_add_)(ct_tensor *self, int64_t dim, ct_tensor *index, ct_te
         options = &defaults_index_add;
     const char *was = ct__op_name;
     ct__op_name = "index_add_";
-    ct_tensor *result = run_index_add_(self, dim, index, source, options->alpha);
+    ct_tensor *outcome = run_index_add_(self, dim, index, source, options->alpha);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_index_add_(const ct_value *a, ct_value *results);
@@ -688,9 +688,9 @@ ct_tensor *(ct_index_copy)(ct_tensor *self, int64_t dim, ct_tensor *index, ct_te
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "index_copy";
-    ct_tensor *result = run_index_copy(self, dim, index, source);
+    ct_tensor *outcome = run_index_copy(self, dim, index, source);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_index_copy(const ct_value *a, ct_value *results);
@@ -734,9 +734,9 @@ ct_tensor *(ct_index_copy_)(ct_tensor *self, int64_t dim, ct_tensor *index, ct_t
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "index_copy_";
-    ct_tensor *result = run_index_copy_(self, dim, index, source);
+    ct_tensor *outcome = run_index_copy_(self, dim, index, source);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_index_copy_(const ct_value *a, ct_value *results);
@@ -790,9 +790,9 @@ ct_tensor *(ct_index_fill)(ct_tensor *self, int64_t dim, ct_tensor *index, ct_sc
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "index_fill";
-    ct_tensor *result = run_index_fill(self, dim, index, value);
+    ct_tensor *outcome = run_index_fill(self, dim, index, value);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_index_fill(const ct_value *a, ct_value *results);
@@ -834,9 +834,9 @@ ct_tensor *(ct_index_fill_)(ct_tensor *self, int64_t dim, ct_tensor *index, ct_s
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "index_fill_";
-    ct_tensor *result = run_index_fill_(self, dim, index, value);
+    ct_tensor *outcome = run_index_fill_(self, dim, index, value);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_index_fill_(const ct_value *a, ct_value *results);
@@ -890,9 +890,9 @@ ct_tensor *(ct_take_rows)(ct_tensor *self, ct_tensor *index, ct_ints shape)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "take_rows";
-    ct_tensor *result = run_take_rows(self, index, shape);
+    ct_tensor *outcome = run_take_rows(self, index, shape);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_take_rows(const ct_value *a, ct_value *results);
@@ -952,9 +952,9 @@ ct_tensor *(ct_put_rows_add)(ct_tensor *self, ct_tensor *index, ct_tensor *sourc
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "put_rows_add";
-    ct_tensor *result = run_put_rows_add(self, index, source);
+    ct_tensor *outcome = run_put_rows_add(self, index, source);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_put_rows_add(const ct_value *a, ct_value *results);
@@ -981,10 +981,10 @@ ct_tensor *(ct_take)(ct_tensor *self, ct_tensor *index)
     const char *was = ct__op_name;
     ct__op_name = "take";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_take(self, index));
+    ct_tensor *outcome = ct_retain(run_take(self, index));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_take(const ct_value *a, ct_value *results);
@@ -1014,10 +1014,10 @@ ct_tensor *(ct_take_along_dim)(ct_tensor *self, ct_tensor *indices, const ct_tak
     const char *was = ct__op_name;
     ct__op_name = "take_along_dim";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_take_along_dim(self, indices, options->dim));
+    ct_tensor *outcome = ct_retain(run_take_along_dim(self, indices, options->dim));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_take_along_dim(const ct_value *a, ct_value *results);
@@ -1079,9 +1079,9 @@ ct_tensor *(ct_masked_fill)(ct_tensor *self, ct_tensor *mask, ct_tensor *value)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "masked_fill";
-    ct_tensor *result = run_masked_fill(self, mask, value);
+    ct_tensor *outcome = run_masked_fill(self, mask, value);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_masked_fill(const ct_value *a, ct_value *results);
@@ -1124,9 +1124,9 @@ ct_tensor *(ct_masked_fill_)(ct_tensor *self, ct_tensor *mask, ct_tensor *value)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "masked_fill_";
-    ct_tensor *result = run_masked_fill_(self, mask, value);
+    ct_tensor *outcome = run_masked_fill_(self, mask, value);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_masked_fill_(const ct_value *a, ct_value *results);
@@ -1153,10 +1153,10 @@ ct_tensor *(ct_masked_select)(ct_tensor *self, ct_tensor *mask)
     const char *was = ct__op_name;
     ct__op_name = "masked_select";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_masked_select(self, mask));
+    ct_tensor *outcome = ct_retain(run_masked_select(self, mask));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_masked_select(const ct_value *a, ct_value *results);
@@ -1185,10 +1185,10 @@ ct_tensor *(ct_masked_scatter)(ct_tensor *self, ct_tensor *mask, ct_tensor *sour
     const char *was = ct__op_name;
     ct__op_name = "masked_scatter";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_masked_scatter(self, mask, source));
+    ct_tensor *outcome = ct_retain(run_masked_scatter(self, mask, source));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_masked_scatter(const ct_value *a, ct_value *results);
@@ -1216,9 +1216,9 @@ ct_tensor *(ct_masked_scatter_)(ct_tensor *self, ct_tensor *mask, ct_tensor *sou
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "masked_scatter_";
-    ct_tensor *result = run_masked_scatter_(self, mask, source);
+    ct_tensor *outcome = run_masked_scatter_(self, mask, source);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_masked_scatter_(const ct_value *a, ct_value *results);
@@ -1245,9 +1245,9 @@ ct_tensor *(ct_nonzero)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "nonzero";
-    ct_tensor *result = run_nonzero(self);
+    ct_tensor *outcome = run_nonzero(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_nonzero(const ct_value *a, ct_value *results);
@@ -1272,10 +1272,10 @@ ct_tensor *(ct_argwhere)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "argwhere";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_argwhere(self));
+    ct_tensor *outcome = ct_retain(run_argwhere(self));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_argwhere(const ct_value *a, ct_value *results);
@@ -1337,9 +1337,9 @@ ct_topk_result (ct_topk)(ct_tensor *self, int64_t k, const ct_topk_opts *options
         options = &defaults_topk;
     const char *was = ct__op_name;
     ct__op_name = "topk";
-    ct_topk_result result = run_topk(self, k, options->dim, options->largest, options->sorted);
+    ct_topk_result outcome = run_topk(self, k, options->dim, options->largest, options->sorted);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_topk(const ct_value *a, ct_value *results);
@@ -1383,9 +1383,9 @@ ct_topk_result (ct_topk_out)(ct_tensor *out_values, ct_tensor *out_indices, ct_t
         options = &defaults_topk;
     const char *was = ct__op_name;
     ct__op_name = "topk";
-    ct_topk_result result = run_topk_out(out_values, out_indices, self, k, options->dim, options->largest, options->sorted);
+    ct_topk_result outcome = run_topk_out(out_values, out_indices, self, k, options->dim, options->largest, options->sorted);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_topk_out(const ct_value *a, ct_value *results);
@@ -1453,9 +1453,9 @@ ct_sort_result (ct_sort)(ct_tensor *self, const ct_sort_opts *options)
         options = &defaults_sort;
     const char *was = ct__op_name;
     ct__op_name = "sort";
-    ct_sort_result result = run_sort(self, options->dim, options->descending);
+    ct_sort_result outcome = run_sort(self, options->dim, options->descending);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sort(const ct_value *a, ct_value *results);
@@ -1498,9 +1498,9 @@ ct_sort_result (ct_sort_out)(ct_tensor *out_values, ct_tensor *out_indices, ct_t
         options = &defaults_sort;
     const char *was = ct__op_name;
     ct__op_name = "sort";
-    ct_sort_result result = run_sort_out(out_values, out_indices, self, options->dim, options->descending);
+    ct_sort_result outcome = run_sort_out(out_values, out_indices, self, options->dim, options->descending);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sort_out(const ct_value *a, ct_value *results);
@@ -1535,9 +1535,9 @@ ct_sort_stable_result (ct_sort_stable)(ct_tensor *self, bool stable, const ct_so
         options = &defaults_sort_stable;
     const char *was = ct__op_name;
     ct__op_name = "sort";
-    ct_sort_stable_result result = run_sort_stable(self, stable, options->dim, options->descending);
+    ct_sort_stable_result outcome = run_sort_stable(self, stable, options->dim, options->descending);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sort_stable(const ct_value *a, ct_value *results);
@@ -1570,10 +1570,10 @@ ct_tensor *(ct_argsort)(ct_tensor *self, const ct_argsort_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "argsort";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_argsort(self, options->dim, options->descending, options->stable));
+    ct_tensor *outcome = ct_retain(run_argsort(self, options->dim, options->descending, options->stable));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_argsort(const ct_value *a, ct_value *results);
@@ -1602,10 +1602,10 @@ ct_tensor *(ct_msort)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "msort";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_msort(self));
+    ct_tensor *outcome = ct_retain(run_msort(self));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_msort(const ct_value *a, ct_value *results);
@@ -1635,9 +1635,9 @@ ct_kthvalue_result (ct_kthvalue)(ct_tensor *self, int64_t k, const ct_kthvalue_o
         options = &defaults_kthvalue;
     const char *was = ct__op_name;
     ct__op_name = "kthvalue";
-    ct_kthvalue_result result = run_kthvalue(self, k, options->dim, options->keepdim);
+    ct_kthvalue_result outcome = run_kthvalue(self, k, options->dim, options->keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_kthvalue(const ct_value *a, ct_value *results);
@@ -1667,10 +1667,10 @@ ct_tensor *(ct_median)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "median";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_median(self));
+    ct_tensor *outcome = ct_retain(run_median(self));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_median(const ct_value *a, ct_value *results);
@@ -1700,9 +1700,9 @@ ct_median_dim_result (ct_median_dim)(ct_tensor *self, int64_t dim, const ct_medi
         options = &defaults_median_dim;
     const char *was = ct__op_name;
     ct__op_name = "median";
-    ct_median_dim_result result = run_median_dim(self, dim, options->keepdim);
+    ct_median_dim_result outcome = run_median_dim(self, dim, options->keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_median_dim(const ct_value *a, ct_value *results);
@@ -1736,9 +1736,9 @@ ct_unique_all_result (ct_unique_all)(ct_tensor *self, bool sorted, bool return_i
         return (ct_unique_all_result){0};
     const char *was = ct__op_name;
     ct__op_name = "unique_all";
-    ct_unique_all_result result = run_unique_all(self, sorted, return_inverse, return_counts);
+    ct_unique_all_result outcome = run_unique_all(self, sorted, return_inverse, return_counts);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_unique_all(const ct_value *a, ct_value *results);
@@ -1771,9 +1771,9 @@ ct_tensor *(ct_bincount)(ct_tensor *self, const ct_bincount_opts *options)
         options = &defaults_bincount;
     const char *was = ct__op_name;
     ct__op_name = "bincount";
-    ct_tensor *result = run_bincount(self, options->weights, options->minlength);
+    ct_tensor *outcome = run_bincount(self, options->weights, options->minlength);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bincount(const ct_value *a, ct_value *results);
@@ -1808,9 +1808,9 @@ ct_tensor *(ct_searchsorted)(ct_tensor *sorted_sequence, ct_tensor *self, const 
         options = &defaults_searchsorted;
     const char *was = ct__op_name;
     ct__op_name = "searchsorted";
-    ct_tensor *result = run_searchsorted(sorted_sequence, self, options->right);
+    ct_tensor *outcome = run_searchsorted(sorted_sequence, self, options->right);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_searchsorted(const ct_value *a, ct_value *results);
@@ -1842,9 +1842,9 @@ ct_tensor *(ct_one_hot)(ct_tensor *self, const ct_one_hot_opts *options)
         options = &defaults_one_hot;
     const char *was = ct__op_name;
     ct__op_name = "one_hot";
-    ct_tensor *result = run_one_hot(self, options->num_classes);
+    ct_tensor *outcome = run_one_hot(self, options->num_classes);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_one_hot(const ct_value *a, ct_value *results);
@@ -1914,9 +1914,9 @@ ct_tensor *(ct_put_rows_)(ct_tensor *self, ct_tensor *index, ct_tensor *source, 
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "put_rows_";
-    ct_tensor *result = run_put_rows_(self, index, source, indexed, accumulate);
+    ct_tensor *outcome = run_put_rows_(self, index, source, indexed, accumulate);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_put_rows_(const ct_value *a, ct_value *results);

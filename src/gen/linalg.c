@@ -54,9 +54,9 @@ ct_tensor *(ct_mm)(ct_tensor *self, ct_tensor *mat2)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "mm";
-    ct_tensor *result = run_mm(self, mat2);
+    ct_tensor *outcome = run_mm(self, mat2);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_mm(const ct_value *a, ct_value *results);
@@ -87,9 +87,9 @@ ct_tensor *(ct_mm_out)(ct_tensor *out, ct_tensor *self, ct_tensor *mat2)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "mm";
-    ct_tensor *result = run_mm_out(out, self, mat2);
+    ct_tensor *outcome = run_mm_out(out, self, mat2);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_mm_out(const ct_value *a, ct_value *results);
@@ -163,9 +163,9 @@ ct_tensor *(ct_addmm)(ct_tensor *self, ct_tensor *mat1, ct_tensor *mat2, const c
         options = &defaults_addmm;
     const char *was = ct__op_name;
     ct__op_name = "addmm";
-    ct_tensor *result = run_addmm(self, mat1, mat2, options->beta, options->alpha);
+    ct_tensor *outcome = run_addmm(self, mat1, mat2, options->beta, options->alpha);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_addmm(const ct_value *a, ct_value *results);
@@ -218,9 +218,9 @@ ct_tensor *(ct_addmm_)(ct_tensor *self, ct_tensor *mat1, ct_tensor *mat2, const 
         options = &defaults_addmm;
     const char *was = ct__op_name;
     ct__op_name = "addmm_";
-    ct_tensor *result = run_addmm_(self, mat1, mat2, options->beta, options->alpha);
+    ct_tensor *outcome = run_addmm_(self, mat1, mat2, options->beta, options->alpha);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_addmm_(const ct_value *a, ct_value *results);
@@ -258,9 +258,9 @@ ct_tensor *(ct_addmm_out)(ct_tensor *out, ct_tensor *self, ct_tensor *mat1, ct_t
         options = &defaults_addmm;
     const char *was = ct__op_name;
     ct__op_name = "addmm";
-    ct_tensor *result = run_addmm_out(out, self, mat1, mat2, options->beta, options->alpha);
+    ct_tensor *outcome = run_addmm_out(out, self, mat1, mat2, options->beta, options->alpha);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_addmm_out(const ct_value *a, ct_value *results);
@@ -324,9 +324,9 @@ ct_tensor *(ct_mv)(ct_tensor *self, ct_tensor *vec)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "mv";
-    ct_tensor *result = run_mv(self, vec);
+    ct_tensor *outcome = run_mv(self, vec);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_mv(const ct_value *a, ct_value *results);
@@ -357,9 +357,9 @@ ct_tensor *(ct_mv_out)(ct_tensor *out, ct_tensor *self, ct_tensor *vec)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "mv";
-    ct_tensor *result = run_mv_out(out, self, vec);
+    ct_tensor *outcome = run_mv_out(out, self, vec);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_mv_out(const ct_value *a, ct_value *results);
@@ -420,9 +420,9 @@ ct_tensor *(ct_dot)(ct_tensor *self, ct_tensor *tensor)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "dot";
-    ct_tensor *result = run_dot(self, tensor);
+    ct_tensor *outcome = run_dot(self, tensor);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_dot(const ct_value *a, ct_value *results);
@@ -449,10 +449,10 @@ ct_tensor *(ct_outer)(ct_tensor *self, ct_tensor *vec2)
     const char *was = ct__op_name;
     ct__op_name = "outer";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_outer(self, vec2));
+    ct_tensor *outcome = ct_retain(run_outer(self, vec2));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_outer(const ct_value *a, ct_value *results);
@@ -513,9 +513,9 @@ ct_tensor *(ct_bmm)(ct_tensor *self, ct_tensor *mat2)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "bmm";
-    ct_tensor *result = run_bmm(self, mat2);
+    ct_tensor *outcome = run_bmm(self, mat2);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bmm(const ct_value *a, ct_value *results);
@@ -546,9 +546,9 @@ ct_tensor *(ct_bmm_out)(ct_tensor *out, ct_tensor *self, ct_tensor *mat2)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "bmm";
-    ct_tensor *result = run_bmm_out(out, self, mat2);
+    ct_tensor *outcome = run_bmm_out(out, self, mat2);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bmm_out(const ct_value *a, ct_value *results);
@@ -580,10 +580,10 @@ ct_tensor *(ct_baddbmm)(ct_tensor *self, ct_tensor *batch1, ct_tensor *batch2, c
     const char *was = ct__op_name;
     ct__op_name = "baddbmm";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_baddbmm(self, batch1, batch2, options->beta, options->alpha));
+    ct_tensor *outcome = ct_retain(run_baddbmm(self, batch1, batch2, options->beta, options->alpha));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_baddbmm(const ct_value *a, ct_value *results);
@@ -613,10 +613,10 @@ ct_tensor *(ct_matmul)(ct_tensor *self, ct_tensor *other)
     const char *was = ct__op_name;
     ct__op_name = "matmul";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_matmul(self, other));
+    ct_tensor *outcome = ct_retain(run_matmul(self, other));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_matmul(const ct_value *a, ct_value *results);
@@ -683,9 +683,9 @@ ct_tensor *(ct_linear)(ct_tensor *input, ct_tensor *weight, const ct_linear_opts
         options = &defaults_linear;
     const char *was = ct__op_name;
     ct__op_name = "linear";
-    ct_tensor *result = run_linear(input, weight, options->bias);
+    ct_tensor *outcome = run_linear(input, weight, options->bias);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_linear(const ct_value *a, ct_value *results);
@@ -714,10 +714,10 @@ ct_tensor *(ct_linear_weight_grad)(ct_tensor *grad, ct_tensor *input)
     const char *was = ct__op_name;
     ct__op_name = "linear_weight_grad";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_linear_weight_grad(grad, input));
+    ct_tensor *outcome = ct_retain(run_linear_weight_grad(grad, input));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_linear_weight_grad(const ct_value *a, ct_value *results);
@@ -742,10 +742,10 @@ ct_tensor *(ct_linear_bias_grad)(ct_tensor *grad)
     const char *was = ct__op_name;
     ct__op_name = "linear_bias_grad";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_linear_bias_grad(grad));
+    ct_tensor *outcome = ct_retain(run_linear_bias_grad(grad));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_linear_bias_grad(const ct_value *a, ct_value *results);

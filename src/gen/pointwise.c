@@ -49,9 +49,9 @@ ct_tensor *(ct_add)(ct_tensor *self, ct_tensor *other, const ct_add_opts *option
         options = &defaults_add;
     const char *was = ct__op_name;
     ct__op_name = "add";
-    ct_tensor *result = run_add(self, other, options->alpha);
+    ct_tensor *outcome = run_add(self, other, options->alpha);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_add(const ct_value *a, ct_value *results);
@@ -98,9 +98,9 @@ ct_tensor *(ct_add_)(ct_tensor *self, ct_tensor *other, const ct_add_opts *optio
         options = &defaults_add;
     const char *was = ct__op_name;
     ct__op_name = "add_";
-    ct_tensor *result = run_add_(self, other, options->alpha);
+    ct_tensor *outcome = run_add_(self, other, options->alpha);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_add_(const ct_value *a, ct_value *results);
@@ -136,9 +136,9 @@ ct_tensor *(ct_add_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other, const
         options = &defaults_add;
     const char *was = ct__op_name;
     ct__op_name = "add";
-    ct_tensor *result = run_add_out(out, self, other, options->alpha);
+    ct_tensor *outcome = run_add_out(out, self, other, options->alpha);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_add_out(const ct_value *a, ct_value *results);
@@ -196,9 +196,9 @@ ct_tensor *(ct_sub)(ct_tensor *self, ct_tensor *other, const ct_sub_opts *option
         options = &defaults_sub;
     const char *was = ct__op_name;
     ct__op_name = "sub";
-    ct_tensor *result = run_sub(self, other, options->alpha);
+    ct_tensor *outcome = run_sub(self, other, options->alpha);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sub(const ct_value *a, ct_value *results);
@@ -245,9 +245,9 @@ ct_tensor *(ct_sub_)(ct_tensor *self, ct_tensor *other, const ct_sub_opts *optio
         options = &defaults_sub;
     const char *was = ct__op_name;
     ct__op_name = "sub_";
-    ct_tensor *result = run_sub_(self, other, options->alpha);
+    ct_tensor *outcome = run_sub_(self, other, options->alpha);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sub_(const ct_value *a, ct_value *results);
@@ -283,9 +283,9 @@ ct_tensor *(ct_sub_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other, const
         options = &defaults_sub;
     const char *was = ct__op_name;
     ct__op_name = "sub";
-    ct_tensor *result = run_sub_out(out, self, other, options->alpha);
+    ct_tensor *outcome = run_sub_out(out, self, other, options->alpha);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sub_out(const ct_value *a, ct_value *results);
@@ -343,9 +343,9 @@ ct_tensor *(ct_rsub)(ct_tensor *self, ct_tensor *other, const ct_rsub_opts *opti
         options = &defaults_rsub;
     const char *was = ct__op_name;
     ct__op_name = "rsub";
-    ct_tensor *result = run_rsub(self, other, options->alpha);
+    ct_tensor *outcome = run_rsub(self, other, options->alpha);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_rsub(const ct_value *a, ct_value *results);
@@ -408,9 +408,9 @@ ct_tensor *(ct_mul)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "mul";
-    ct_tensor *result = run_mul(self, other);
+    ct_tensor *outcome = run_mul(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_mul(const ct_value *a, ct_value *results);
@@ -456,9 +456,9 @@ ct_tensor *(ct_mul_)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "mul_";
-    ct_tensor *result = run_mul_(self, other);
+    ct_tensor *outcome = run_mul_(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_mul_(const ct_value *a, ct_value *results);
@@ -490,9 +490,9 @@ ct_tensor *(ct_mul_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "mul";
-    ct_tensor *result = run_mul_out(out, self, other);
+    ct_tensor *outcome = run_mul_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_mul_out(const ct_value *a, ct_value *results);
@@ -553,9 +553,9 @@ ct_tensor *(ct_div)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "div";
-    ct_tensor *result = run_div(self, other);
+    ct_tensor *outcome = run_div(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_div(const ct_value *a, ct_value *results);
@@ -600,9 +600,9 @@ ct_tensor *(ct_div_)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "div_";
-    ct_tensor *result = run_div_(self, other);
+    ct_tensor *outcome = run_div_(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_div_(const ct_value *a, ct_value *results);
@@ -634,9 +634,9 @@ ct_tensor *(ct_div_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "div";
-    ct_tensor *result = run_div_out(out, self, other);
+    ct_tensor *outcome = run_div_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_div_out(const ct_value *a, ct_value *results);
@@ -687,9 +687,9 @@ ct_tensor *(ct_floor_divide)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "floor_divide";
-    ct_tensor *result = run_floor_divide(self, other);
+    ct_tensor *outcome = run_floor_divide(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_floor_divide(const ct_value *a, ct_value *results);
@@ -731,9 +731,9 @@ ct_tensor *(ct_floor_divide_)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "floor_divide_";
-    ct_tensor *result = run_floor_divide_(self, other);
+    ct_tensor *outcome = run_floor_divide_(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_floor_divide_(const ct_value *a, ct_value *results);
@@ -765,9 +765,9 @@ ct_tensor *(ct_floor_divide_out)(ct_tensor *out, ct_tensor *self, ct_tensor *oth
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "floor_divide";
-    ct_tensor *result = run_floor_divide_out(out, self, other);
+    ct_tensor *outcome = run_floor_divide_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_floor_divide_out(const ct_value *a, ct_value *results);
@@ -818,9 +818,9 @@ ct_tensor *(ct_trunc_divide)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "trunc_divide";
-    ct_tensor *result = run_trunc_divide(self, other);
+    ct_tensor *outcome = run_trunc_divide(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_trunc_divide(const ct_value *a, ct_value *results);
@@ -847,10 +847,10 @@ ct_tensor *(ct_div_mode)(ct_tensor *self, ct_tensor *other, const char *rounding
     const char *was = ct__op_name;
     ct__op_name = "div";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_div_mode(self, other, rounding_mode));
+    ct_tensor *outcome = ct_retain(run_div_mode(self, other, rounding_mode));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_div_mode(const ct_value *a, ct_value *results);
@@ -909,9 +909,9 @@ ct_tensor *(ct_remainder)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "remainder";
-    ct_tensor *result = run_remainder(self, other);
+    ct_tensor *outcome = run_remainder(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_remainder(const ct_value *a, ct_value *results);
@@ -957,9 +957,9 @@ ct_tensor *(ct_remainder_)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "remainder_";
-    ct_tensor *result = run_remainder_(self, other);
+    ct_tensor *outcome = run_remainder_(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_remainder_(const ct_value *a, ct_value *results);
@@ -991,9 +991,9 @@ ct_tensor *(ct_remainder_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "remainder";
-    ct_tensor *result = run_remainder_out(out, self, other);
+    ct_tensor *outcome = run_remainder_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_remainder_out(const ct_value *a, ct_value *results);
@@ -1052,9 +1052,9 @@ ct_tensor *(ct_fmod)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "fmod";
-    ct_tensor *result = run_fmod(self, other);
+    ct_tensor *outcome = run_fmod(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_fmod(const ct_value *a, ct_value *results);
@@ -1100,9 +1100,9 @@ ct_tensor *(ct_fmod_)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "fmod_";
-    ct_tensor *result = run_fmod_(self, other);
+    ct_tensor *outcome = run_fmod_(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_fmod_(const ct_value *a, ct_value *results);
@@ -1134,9 +1134,9 @@ ct_tensor *(ct_fmod_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "fmod";
-    ct_tensor *result = run_fmod_out(out, self, other);
+    ct_tensor *outcome = run_fmod_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_fmod_out(const ct_value *a, ct_value *results);
@@ -1201,9 +1201,9 @@ ct_tensor *(ct_pow)(ct_tensor *self, ct_tensor *exponent)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "pow";
-    ct_tensor *result = run_pow(self, exponent);
+    ct_tensor *outcome = run_pow(self, exponent);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_pow(const ct_value *a, ct_value *results);
@@ -1250,9 +1250,9 @@ ct_tensor *(ct_pow_)(ct_tensor *self, ct_tensor *exponent)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "pow_";
-    ct_tensor *result = run_pow_(self, exponent);
+    ct_tensor *outcome = run_pow_(self, exponent);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_pow_(const ct_value *a, ct_value *results);
@@ -1284,9 +1284,9 @@ ct_tensor *(ct_pow_out)(ct_tensor *out, ct_tensor *self, ct_tensor *exponent)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "pow";
-    ct_tensor *result = run_pow_out(out, self, exponent);
+    ct_tensor *outcome = run_pow_out(out, self, exponent);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_pow_out(const ct_value *a, ct_value *results);
@@ -1347,9 +1347,9 @@ ct_tensor *(ct_pow_slope)(ct_tensor *self, ct_tensor *exponent)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "pow_slope";
-    ct_tensor *result = run_pow_slope(self, exponent);
+    ct_tensor *outcome = run_pow_slope(self, exponent);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_pow_slope(const ct_value *a, ct_value *results);
@@ -1401,9 +1401,9 @@ ct_tensor *(ct_exp)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "exp";
-    ct_tensor *result = run_exp(self);
+    ct_tensor *outcome = run_exp(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_exp(const ct_value *a, ct_value *results);
@@ -1446,9 +1446,9 @@ ct_tensor *(ct_exp_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "exp_";
-    ct_tensor *result = run_exp_(self);
+    ct_tensor *outcome = run_exp_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_exp_(const ct_value *a, ct_value *results);
@@ -1478,9 +1478,9 @@ ct_tensor *(ct_exp_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "exp";
-    ct_tensor *result = run_exp_out(out, self);
+    ct_tensor *outcome = run_exp_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_exp_out(const ct_value *a, ct_value *results);
@@ -1532,9 +1532,9 @@ ct_tensor *(ct_expm1)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "expm1";
-    ct_tensor *result = run_expm1(self);
+    ct_tensor *outcome = run_expm1(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_expm1(const ct_value *a, ct_value *results);
@@ -1577,9 +1577,9 @@ ct_tensor *(ct_expm1_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "expm1_";
-    ct_tensor *result = run_expm1_(self);
+    ct_tensor *outcome = run_expm1_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_expm1_(const ct_value *a, ct_value *results);
@@ -1609,9 +1609,9 @@ ct_tensor *(ct_expm1_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "expm1";
-    ct_tensor *result = run_expm1_out(out, self);
+    ct_tensor *outcome = run_expm1_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_expm1_out(const ct_value *a, ct_value *results);
@@ -1663,9 +1663,9 @@ ct_tensor *(ct_exp2)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "exp2";
-    ct_tensor *result = run_exp2(self);
+    ct_tensor *outcome = run_exp2(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_exp2(const ct_value *a, ct_value *results);
@@ -1708,9 +1708,9 @@ ct_tensor *(ct_exp2_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "exp2_";
-    ct_tensor *result = run_exp2_(self);
+    ct_tensor *outcome = run_exp2_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_exp2_(const ct_value *a, ct_value *results);
@@ -1740,9 +1740,9 @@ ct_tensor *(ct_exp2_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "exp2";
-    ct_tensor *result = run_exp2_out(out, self);
+    ct_tensor *outcome = run_exp2_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_exp2_out(const ct_value *a, ct_value *results);
@@ -1792,9 +1792,9 @@ ct_tensor *(ct_log)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "log";
-    ct_tensor *result = run_log(self);
+    ct_tensor *outcome = run_log(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_log(const ct_value *a, ct_value *results);
@@ -1835,9 +1835,9 @@ ct_tensor *(ct_log_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "log_";
-    ct_tensor *result = run_log_(self);
+    ct_tensor *outcome = run_log_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_log_(const ct_value *a, ct_value *results);
@@ -1867,9 +1867,9 @@ ct_tensor *(ct_log_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "log";
-    ct_tensor *result = run_log_out(out, self);
+    ct_tensor *outcome = run_log_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_log_out(const ct_value *a, ct_value *results);
@@ -1919,9 +1919,9 @@ ct_tensor *(ct_log1p)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "log1p";
-    ct_tensor *result = run_log1p(self);
+    ct_tensor *outcome = run_log1p(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_log1p(const ct_value *a, ct_value *results);
@@ -1962,9 +1962,9 @@ ct_tensor *(ct_log1p_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "log1p_";
-    ct_tensor *result = run_log1p_(self);
+    ct_tensor *outcome = run_log1p_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_log1p_(const ct_value *a, ct_value *results);
@@ -1994,9 +1994,9 @@ ct_tensor *(ct_log1p_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "log1p";
-    ct_tensor *result = run_log1p_out(out, self);
+    ct_tensor *outcome = run_log1p_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_log1p_out(const ct_value *a, ct_value *results);
@@ -2046,9 +2046,9 @@ ct_tensor *(ct_log2)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "log2";
-    ct_tensor *result = run_log2(self);
+    ct_tensor *outcome = run_log2(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_log2(const ct_value *a, ct_value *results);
@@ -2089,9 +2089,9 @@ ct_tensor *(ct_log2_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "log2_";
-    ct_tensor *result = run_log2_(self);
+    ct_tensor *outcome = run_log2_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_log2_(const ct_value *a, ct_value *results);
@@ -2121,9 +2121,9 @@ ct_tensor *(ct_log2_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "log2";
-    ct_tensor *result = run_log2_out(out, self);
+    ct_tensor *outcome = run_log2_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_log2_out(const ct_value *a, ct_value *results);
@@ -2173,9 +2173,9 @@ ct_tensor *(ct_log10)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "log10";
-    ct_tensor *result = run_log10(self);
+    ct_tensor *outcome = run_log10(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_log10(const ct_value *a, ct_value *results);
@@ -2216,9 +2216,9 @@ ct_tensor *(ct_log10_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "log10_";
-    ct_tensor *result = run_log10_(self);
+    ct_tensor *outcome = run_log10_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_log10_(const ct_value *a, ct_value *results);
@@ -2248,9 +2248,9 @@ ct_tensor *(ct_log10_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "log10";
-    ct_tensor *result = run_log10_out(out, self);
+    ct_tensor *outcome = run_log10_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_log10_out(const ct_value *a, ct_value *results);
@@ -2302,9 +2302,9 @@ ct_tensor *(ct_sqrt)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "sqrt";
-    ct_tensor *result = run_sqrt(self);
+    ct_tensor *outcome = run_sqrt(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sqrt(const ct_value *a, ct_value *results);
@@ -2347,9 +2347,9 @@ ct_tensor *(ct_sqrt_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "sqrt_";
-    ct_tensor *result = run_sqrt_(self);
+    ct_tensor *outcome = run_sqrt_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sqrt_(const ct_value *a, ct_value *results);
@@ -2379,9 +2379,9 @@ ct_tensor *(ct_sqrt_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "sqrt";
-    ct_tensor *result = run_sqrt_out(out, self);
+    ct_tensor *outcome = run_sqrt_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sqrt_out(const ct_value *a, ct_value *results);
@@ -2433,9 +2433,9 @@ ct_tensor *(ct_rsqrt)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "rsqrt";
-    ct_tensor *result = run_rsqrt(self);
+    ct_tensor *outcome = run_rsqrt(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_rsqrt(const ct_value *a, ct_value *results);
@@ -2478,9 +2478,9 @@ ct_tensor *(ct_rsqrt_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "rsqrt_";
-    ct_tensor *result = run_rsqrt_(self);
+    ct_tensor *outcome = run_rsqrt_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_rsqrt_(const ct_value *a, ct_value *results);
@@ -2510,9 +2510,9 @@ ct_tensor *(ct_rsqrt_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "rsqrt";
-    ct_tensor *result = run_rsqrt_out(out, self);
+    ct_tensor *outcome = run_rsqrt_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_rsqrt_out(const ct_value *a, ct_value *results);
@@ -2564,9 +2564,9 @@ ct_tensor *(ct_reciprocal)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "reciprocal";
-    ct_tensor *result = run_reciprocal(self);
+    ct_tensor *outcome = run_reciprocal(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_reciprocal(const ct_value *a, ct_value *results);
@@ -2609,9 +2609,9 @@ ct_tensor *(ct_reciprocal_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "reciprocal_";
-    ct_tensor *result = run_reciprocal_(self);
+    ct_tensor *outcome = run_reciprocal_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_reciprocal_(const ct_value *a, ct_value *results);
@@ -2641,9 +2641,9 @@ ct_tensor *(ct_reciprocal_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "reciprocal";
-    ct_tensor *result = run_reciprocal_out(out, self);
+    ct_tensor *outcome = run_reciprocal_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_reciprocal_out(const ct_value *a, ct_value *results);
@@ -2693,9 +2693,9 @@ ct_tensor *(ct_square)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "square";
-    ct_tensor *result = run_square(self);
+    ct_tensor *outcome = run_square(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_square(const ct_value *a, ct_value *results);
@@ -2736,9 +2736,9 @@ ct_tensor *(ct_square_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "square_";
-    ct_tensor *result = run_square_(self);
+    ct_tensor *outcome = run_square_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_square_(const ct_value *a, ct_value *results);
@@ -2768,9 +2768,9 @@ ct_tensor *(ct_square_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "square";
-    ct_tensor *result = run_square_out(out, self);
+    ct_tensor *outcome = run_square_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_square_out(const ct_value *a, ct_value *results);
@@ -2820,9 +2820,9 @@ ct_tensor *(ct_sin)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "sin";
-    ct_tensor *result = run_sin(self);
+    ct_tensor *outcome = run_sin(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sin(const ct_value *a, ct_value *results);
@@ -2863,9 +2863,9 @@ ct_tensor *(ct_sin_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "sin_";
-    ct_tensor *result = run_sin_(self);
+    ct_tensor *outcome = run_sin_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sin_(const ct_value *a, ct_value *results);
@@ -2895,9 +2895,9 @@ ct_tensor *(ct_sin_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "sin";
-    ct_tensor *result = run_sin_out(out, self);
+    ct_tensor *outcome = run_sin_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sin_out(const ct_value *a, ct_value *results);
@@ -2947,9 +2947,9 @@ ct_tensor *(ct_cos)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "cos";
-    ct_tensor *result = run_cos(self);
+    ct_tensor *outcome = run_cos(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_cos(const ct_value *a, ct_value *results);
@@ -2990,9 +2990,9 @@ ct_tensor *(ct_cos_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "cos_";
-    ct_tensor *result = run_cos_(self);
+    ct_tensor *outcome = run_cos_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_cos_(const ct_value *a, ct_value *results);
@@ -3022,9 +3022,9 @@ ct_tensor *(ct_cos_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "cos";
-    ct_tensor *result = run_cos_out(out, self);
+    ct_tensor *outcome = run_cos_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_cos_out(const ct_value *a, ct_value *results);
@@ -3076,9 +3076,9 @@ ct_tensor *(ct_tan)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "tan";
-    ct_tensor *result = run_tan(self);
+    ct_tensor *outcome = run_tan(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_tan(const ct_value *a, ct_value *results);
@@ -3121,9 +3121,9 @@ ct_tensor *(ct_tan_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "tan_";
-    ct_tensor *result = run_tan_(self);
+    ct_tensor *outcome = run_tan_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_tan_(const ct_value *a, ct_value *results);
@@ -3153,9 +3153,9 @@ ct_tensor *(ct_tan_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "tan";
-    ct_tensor *result = run_tan_out(out, self);
+    ct_tensor *outcome = run_tan_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_tan_out(const ct_value *a, ct_value *results);
@@ -3205,9 +3205,9 @@ ct_tensor *(ct_asin)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "asin";
-    ct_tensor *result = run_asin(self);
+    ct_tensor *outcome = run_asin(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_asin(const ct_value *a, ct_value *results);
@@ -3248,9 +3248,9 @@ ct_tensor *(ct_asin_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "asin_";
-    ct_tensor *result = run_asin_(self);
+    ct_tensor *outcome = run_asin_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_asin_(const ct_value *a, ct_value *results);
@@ -3280,9 +3280,9 @@ ct_tensor *(ct_asin_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "asin";
-    ct_tensor *result = run_asin_out(out, self);
+    ct_tensor *outcome = run_asin_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_asin_out(const ct_value *a, ct_value *results);
@@ -3332,9 +3332,9 @@ ct_tensor *(ct_acos)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "acos";
-    ct_tensor *result = run_acos(self);
+    ct_tensor *outcome = run_acos(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_acos(const ct_value *a, ct_value *results);
@@ -3375,9 +3375,9 @@ ct_tensor *(ct_acos_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "acos_";
-    ct_tensor *result = run_acos_(self);
+    ct_tensor *outcome = run_acos_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_acos_(const ct_value *a, ct_value *results);
@@ -3407,9 +3407,9 @@ ct_tensor *(ct_acos_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "acos";
-    ct_tensor *result = run_acos_out(out, self);
+    ct_tensor *outcome = run_acos_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_acos_out(const ct_value *a, ct_value *results);
@@ -3459,9 +3459,9 @@ ct_tensor *(ct_atan)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "atan";
-    ct_tensor *result = run_atan(self);
+    ct_tensor *outcome = run_atan(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_atan(const ct_value *a, ct_value *results);
@@ -3502,9 +3502,9 @@ ct_tensor *(ct_atan_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "atan_";
-    ct_tensor *result = run_atan_(self);
+    ct_tensor *outcome = run_atan_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_atan_(const ct_value *a, ct_value *results);
@@ -3534,9 +3534,9 @@ ct_tensor *(ct_atan_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "atan";
-    ct_tensor *result = run_atan_out(out, self);
+    ct_tensor *outcome = run_atan_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_atan_out(const ct_value *a, ct_value *results);
@@ -3586,9 +3586,9 @@ ct_tensor *(ct_sinh)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "sinh";
-    ct_tensor *result = run_sinh(self);
+    ct_tensor *outcome = run_sinh(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sinh(const ct_value *a, ct_value *results);
@@ -3629,9 +3629,9 @@ ct_tensor *(ct_sinh_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "sinh_";
-    ct_tensor *result = run_sinh_(self);
+    ct_tensor *outcome = run_sinh_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sinh_(const ct_value *a, ct_value *results);
@@ -3661,9 +3661,9 @@ ct_tensor *(ct_sinh_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "sinh";
-    ct_tensor *result = run_sinh_out(out, self);
+    ct_tensor *outcome = run_sinh_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sinh_out(const ct_value *a, ct_value *results);
@@ -3713,9 +3713,9 @@ ct_tensor *(ct_cosh)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "cosh";
-    ct_tensor *result = run_cosh(self);
+    ct_tensor *outcome = run_cosh(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_cosh(const ct_value *a, ct_value *results);
@@ -3756,9 +3756,9 @@ ct_tensor *(ct_cosh_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "cosh_";
-    ct_tensor *result = run_cosh_(self);
+    ct_tensor *outcome = run_cosh_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_cosh_(const ct_value *a, ct_value *results);
@@ -3788,9 +3788,9 @@ ct_tensor *(ct_cosh_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "cosh";
-    ct_tensor *result = run_cosh_out(out, self);
+    ct_tensor *outcome = run_cosh_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_cosh_out(const ct_value *a, ct_value *results);
@@ -3840,9 +3840,9 @@ ct_tensor *(ct_asinh)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "asinh";
-    ct_tensor *result = run_asinh(self);
+    ct_tensor *outcome = run_asinh(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_asinh(const ct_value *a, ct_value *results);
@@ -3883,9 +3883,9 @@ ct_tensor *(ct_asinh_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "asinh_";
-    ct_tensor *result = run_asinh_(self);
+    ct_tensor *outcome = run_asinh_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_asinh_(const ct_value *a, ct_value *results);
@@ -3915,9 +3915,9 @@ ct_tensor *(ct_asinh_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "asinh";
-    ct_tensor *result = run_asinh_out(out, self);
+    ct_tensor *outcome = run_asinh_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_asinh_out(const ct_value *a, ct_value *results);
@@ -3967,9 +3967,9 @@ ct_tensor *(ct_acosh)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "acosh";
-    ct_tensor *result = run_acosh(self);
+    ct_tensor *outcome = run_acosh(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_acosh(const ct_value *a, ct_value *results);
@@ -4010,9 +4010,9 @@ ct_tensor *(ct_acosh_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "acosh_";
-    ct_tensor *result = run_acosh_(self);
+    ct_tensor *outcome = run_acosh_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_acosh_(const ct_value *a, ct_value *results);
@@ -4042,9 +4042,9 @@ ct_tensor *(ct_acosh_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "acosh";
-    ct_tensor *result = run_acosh_out(out, self);
+    ct_tensor *outcome = run_acosh_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_acosh_out(const ct_value *a, ct_value *results);
@@ -4094,9 +4094,9 @@ ct_tensor *(ct_atanh)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "atanh";
-    ct_tensor *result = run_atanh(self);
+    ct_tensor *outcome = run_atanh(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_atanh(const ct_value *a, ct_value *results);
@@ -4137,9 +4137,9 @@ ct_tensor *(ct_atanh_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "atanh_";
-    ct_tensor *result = run_atanh_(self);
+    ct_tensor *outcome = run_atanh_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_atanh_(const ct_value *a, ct_value *results);
@@ -4169,9 +4169,9 @@ ct_tensor *(ct_atanh_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "atanh";
-    ct_tensor *result = run_atanh_out(out, self);
+    ct_tensor *outcome = run_atanh_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_atanh_out(const ct_value *a, ct_value *results);
@@ -4232,9 +4232,9 @@ ct_tensor *(ct_atan2)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "atan2";
-    ct_tensor *result = run_atan2(self, other);
+    ct_tensor *outcome = run_atan2(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_atan2(const ct_value *a, ct_value *results);
@@ -4278,9 +4278,9 @@ ct_tensor *(ct_atan2_)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "atan2_";
-    ct_tensor *result = run_atan2_(self, other);
+    ct_tensor *outcome = run_atan2_(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_atan2_(const ct_value *a, ct_value *results);
@@ -4312,9 +4312,9 @@ ct_tensor *(ct_atan2_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "atan2";
-    ct_tensor *result = run_atan2_out(out, self, other);
+    ct_tensor *outcome = run_atan2_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_atan2_out(const ct_value *a, ct_value *results);
@@ -4366,9 +4366,9 @@ ct_tensor *(ct_tanh)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "tanh";
-    ct_tensor *result = run_tanh(self);
+    ct_tensor *outcome = run_tanh(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_tanh(const ct_value *a, ct_value *results);
@@ -4411,9 +4411,9 @@ ct_tensor *(ct_tanh_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "tanh_";
-    ct_tensor *result = run_tanh_(self);
+    ct_tensor *outcome = run_tanh_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_tanh_(const ct_value *a, ct_value *results);
@@ -4443,9 +4443,9 @@ ct_tensor *(ct_tanh_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "tanh";
-    ct_tensor *result = run_tanh_out(out, self);
+    ct_tensor *outcome = run_tanh_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_tanh_out(const ct_value *a, ct_value *results);
@@ -4506,9 +4506,9 @@ ct_tensor *(ct_tanh_backward)(ct_tensor *gy, ct_tensor *output)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "tanh_backward";
-    ct_tensor *result = run_tanh_backward(gy, output);
+    ct_tensor *outcome = run_tanh_backward(gy, output);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_tanh_backward(const ct_value *a, ct_value *results);
@@ -4560,9 +4560,9 @@ ct_tensor *(ct_sigmoid)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "sigmoid";
-    ct_tensor *result = run_sigmoid(self);
+    ct_tensor *outcome = run_sigmoid(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sigmoid(const ct_value *a, ct_value *results);
@@ -4605,9 +4605,9 @@ ct_tensor *(ct_sigmoid_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "sigmoid_";
-    ct_tensor *result = run_sigmoid_(self);
+    ct_tensor *outcome = run_sigmoid_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sigmoid_(const ct_value *a, ct_value *results);
@@ -4637,9 +4637,9 @@ ct_tensor *(ct_sigmoid_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "sigmoid";
-    ct_tensor *result = run_sigmoid_out(out, self);
+    ct_tensor *outcome = run_sigmoid_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sigmoid_out(const ct_value *a, ct_value *results);
@@ -4700,9 +4700,9 @@ ct_tensor *(ct_sigmoid_backward)(ct_tensor *gy, ct_tensor *output)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "sigmoid_backward";
-    ct_tensor *result = run_sigmoid_backward(gy, output);
+    ct_tensor *outcome = run_sigmoid_backward(gy, output);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sigmoid_backward(const ct_value *a, ct_value *results);
@@ -4752,9 +4752,9 @@ ct_tensor *(ct_erf)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "erf";
-    ct_tensor *result = run_erf(self);
+    ct_tensor *outcome = run_erf(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_erf(const ct_value *a, ct_value *results);
@@ -4795,9 +4795,9 @@ ct_tensor *(ct_erf_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "erf_";
-    ct_tensor *result = run_erf_(self);
+    ct_tensor *outcome = run_erf_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_erf_(const ct_value *a, ct_value *results);
@@ -4827,9 +4827,9 @@ ct_tensor *(ct_erf_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "erf";
-    ct_tensor *result = run_erf_out(out, self);
+    ct_tensor *outcome = run_erf_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_erf_out(const ct_value *a, ct_value *results);
@@ -4879,9 +4879,9 @@ ct_tensor *(ct_erfc)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "erfc";
-    ct_tensor *result = run_erfc(self);
+    ct_tensor *outcome = run_erfc(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_erfc(const ct_value *a, ct_value *results);
@@ -4922,9 +4922,9 @@ ct_tensor *(ct_erfc_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "erfc_";
-    ct_tensor *result = run_erfc_(self);
+    ct_tensor *outcome = run_erfc_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_erfc_(const ct_value *a, ct_value *results);
@@ -4954,9 +4954,9 @@ ct_tensor *(ct_erfc_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "erfc";
-    ct_tensor *result = run_erfc_out(out, self);
+    ct_tensor *outcome = run_erfc_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_erfc_out(const ct_value *a, ct_value *results);
@@ -5002,9 +5002,9 @@ ct_tensor *(ct_neg)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "neg";
-    ct_tensor *result = run_neg(self);
+    ct_tensor *outcome = run_neg(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_neg(const ct_value *a, ct_value *results);
@@ -5044,9 +5044,9 @@ ct_tensor *(ct_neg_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "neg_";
-    ct_tensor *result = run_neg_(self);
+    ct_tensor *outcome = run_neg_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_neg_(const ct_value *a, ct_value *results);
@@ -5076,9 +5076,9 @@ ct_tensor *(ct_neg_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "neg";
-    ct_tensor *result = run_neg_out(out, self);
+    ct_tensor *outcome = run_neg_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_neg_out(const ct_value *a, ct_value *results);
@@ -5128,9 +5128,9 @@ ct_tensor *(ct_abs)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "abs";
-    ct_tensor *result = run_abs(self);
+    ct_tensor *outcome = run_abs(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_abs(const ct_value *a, ct_value *results);
@@ -5171,9 +5171,9 @@ ct_tensor *(ct_abs_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "abs_";
-    ct_tensor *result = run_abs_(self);
+    ct_tensor *outcome = run_abs_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_abs_(const ct_value *a, ct_value *results);
@@ -5203,9 +5203,9 @@ ct_tensor *(ct_abs_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "abs";
-    ct_tensor *result = run_abs_out(out, self);
+    ct_tensor *outcome = run_abs_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_abs_out(const ct_value *a, ct_value *results);
@@ -5251,9 +5251,9 @@ ct_tensor *(ct_sign)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "sign";
-    ct_tensor *result = run_sign(self);
+    ct_tensor *outcome = run_sign(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sign(const ct_value *a, ct_value *results);
@@ -5293,9 +5293,9 @@ ct_tensor *(ct_sign_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "sign_";
-    ct_tensor *result = run_sign_(self);
+    ct_tensor *outcome = run_sign_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sign_(const ct_value *a, ct_value *results);
@@ -5325,9 +5325,9 @@ ct_tensor *(ct_sign_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "sign";
-    ct_tensor *result = run_sign_out(out, self);
+    ct_tensor *outcome = run_sign_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sign_out(const ct_value *a, ct_value *results);
@@ -5373,9 +5373,9 @@ ct_tensor *(ct_floor)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "floor";
-    ct_tensor *result = run_floor(self);
+    ct_tensor *outcome = run_floor(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_floor(const ct_value *a, ct_value *results);
@@ -5415,9 +5415,9 @@ ct_tensor *(ct_floor_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "floor_";
-    ct_tensor *result = run_floor_(self);
+    ct_tensor *outcome = run_floor_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_floor_(const ct_value *a, ct_value *results);
@@ -5447,9 +5447,9 @@ ct_tensor *(ct_floor_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "floor";
-    ct_tensor *result = run_floor_out(out, self);
+    ct_tensor *outcome = run_floor_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_floor_out(const ct_value *a, ct_value *results);
@@ -5495,9 +5495,9 @@ ct_tensor *(ct_ceil)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "ceil";
-    ct_tensor *result = run_ceil(self);
+    ct_tensor *outcome = run_ceil(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_ceil(const ct_value *a, ct_value *results);
@@ -5537,9 +5537,9 @@ ct_tensor *(ct_ceil_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "ceil_";
-    ct_tensor *result = run_ceil_(self);
+    ct_tensor *outcome = run_ceil_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_ceil_(const ct_value *a, ct_value *results);
@@ -5569,9 +5569,9 @@ ct_tensor *(ct_ceil_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "ceil";
-    ct_tensor *result = run_ceil_out(out, self);
+    ct_tensor *outcome = run_ceil_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_ceil_out(const ct_value *a, ct_value *results);
@@ -5617,9 +5617,9 @@ ct_tensor *(ct_trunc)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "trunc";
-    ct_tensor *result = run_trunc(self);
+    ct_tensor *outcome = run_trunc(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_trunc(const ct_value *a, ct_value *results);
@@ -5659,9 +5659,9 @@ ct_tensor *(ct_trunc_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "trunc_";
-    ct_tensor *result = run_trunc_(self);
+    ct_tensor *outcome = run_trunc_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_trunc_(const ct_value *a, ct_value *results);
@@ -5691,9 +5691,9 @@ ct_tensor *(ct_trunc_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "trunc";
-    ct_tensor *result = run_trunc_out(out, self);
+    ct_tensor *outcome = run_trunc_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_trunc_out(const ct_value *a, ct_value *results);
@@ -5739,9 +5739,9 @@ ct_tensor *(ct_round)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "round";
-    ct_tensor *result = run_round(self);
+    ct_tensor *outcome = run_round(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_round(const ct_value *a, ct_value *results);
@@ -5781,9 +5781,9 @@ ct_tensor *(ct_round_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "round_";
-    ct_tensor *result = run_round_(self);
+    ct_tensor *outcome = run_round_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_round_(const ct_value *a, ct_value *results);
@@ -5813,9 +5813,9 @@ ct_tensor *(ct_round_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "round";
-    ct_tensor *result = run_round_out(out, self);
+    ct_tensor *outcome = run_round_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_round_out(const ct_value *a, ct_value *results);
@@ -5861,9 +5861,9 @@ ct_tensor *(ct_frac)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "frac";
-    ct_tensor *result = run_frac(self);
+    ct_tensor *outcome = run_frac(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_frac(const ct_value *a, ct_value *results);
@@ -5903,9 +5903,9 @@ ct_tensor *(ct_frac_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "frac_";
-    ct_tensor *result = run_frac_(self);
+    ct_tensor *outcome = run_frac_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_frac_(const ct_value *a, ct_value *results);
@@ -5935,9 +5935,9 @@ ct_tensor *(ct_frac_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "frac";
-    ct_tensor *result = run_frac_out(out, self);
+    ct_tensor *outcome = run_frac_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_frac_out(const ct_value *a, ct_value *results);
@@ -5998,9 +5998,9 @@ ct_tensor *(ct_maximum)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "maximum";
-    ct_tensor *result = run_maximum(self, other);
+    ct_tensor *outcome = run_maximum(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_maximum(const ct_value *a, ct_value *results);
@@ -6032,9 +6032,9 @@ ct_tensor *(ct_maximum_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "maximum";
-    ct_tensor *result = run_maximum_out(out, self, other);
+    ct_tensor *outcome = run_maximum_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_maximum_out(const ct_value *a, ct_value *results);
@@ -6095,9 +6095,9 @@ ct_tensor *(ct_minimum)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "minimum";
-    ct_tensor *result = run_minimum(self, other);
+    ct_tensor *outcome = run_minimum(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_minimum(const ct_value *a, ct_value *results);
@@ -6129,9 +6129,9 @@ ct_tensor *(ct_minimum_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "minimum";
-    ct_tensor *result = run_minimum_out(out, self, other);
+    ct_tensor *outcome = run_minimum_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_minimum_out(const ct_value *a, ct_value *results);
@@ -6189,9 +6189,9 @@ ct_tensor *(ct_extremum_grad)(ct_tensor *gy, ct_tensor *self, ct_tensor *other, 
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "extremum_grad";
-    ct_tensor *result = run_extremum_grad(gy, self, other, sign);
+    ct_tensor *outcome = run_extremum_grad(gy, self, other, sign);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_extremum_grad(const ct_value *a, ct_value *results);
@@ -6243,9 +6243,9 @@ ct_tensor *(ct_relu)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "relu";
-    ct_tensor *result = run_relu(self);
+    ct_tensor *outcome = run_relu(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_relu(const ct_value *a, ct_value *results);
@@ -6288,9 +6288,9 @@ ct_tensor *(ct_relu_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "relu_";
-    ct_tensor *result = run_relu_(self);
+    ct_tensor *outcome = run_relu_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_relu_(const ct_value *a, ct_value *results);
@@ -6320,9 +6320,9 @@ ct_tensor *(ct_relu_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "relu";
-    ct_tensor *result = run_relu_out(out, self);
+    ct_tensor *outcome = run_relu_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_relu_out(const ct_value *a, ct_value *results);
@@ -6380,9 +6380,9 @@ ct_tensor *(ct_threshold_backward)(ct_tensor *gy, ct_tensor *self, ct_scalar thr
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "threshold_backward";
-    ct_tensor *result = run_threshold_backward(gy, self, threshold);
+    ct_tensor *outcome = run_threshold_backward(gy, self, threshold);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_threshold_backward(const ct_value *a, ct_value *results);
@@ -6432,9 +6432,9 @@ ct_tensor *(ct_relu6)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "relu6";
-    ct_tensor *result = run_relu6(self);
+    ct_tensor *outcome = run_relu6(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_relu6(const ct_value *a, ct_value *results);
@@ -6491,9 +6491,9 @@ ct_tensor *(ct_hardtanh)(ct_tensor *self, const ct_hardtanh_opts *options)
         options = &defaults_hardtanh;
     const char *was = ct__op_name;
     ct__op_name = "hardtanh";
-    ct_tensor *result = run_hardtanh(self, options->min_val, options->max_val);
+    ct_tensor *outcome = run_hardtanh(self, options->min_val, options->max_val);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_hardtanh(const ct_value *a, ct_value *results);
@@ -6551,9 +6551,9 @@ ct_tensor *(ct_leaky_relu)(ct_tensor *self, const ct_leaky_relu_opts *options)
         options = &defaults_leaky_relu;
     const char *was = ct__op_name;
     ct__op_name = "leaky_relu";
-    ct_tensor *result = run_leaky_relu(self, options->negative_slope);
+    ct_tensor *outcome = run_leaky_relu(self, options->negative_slope);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_leaky_relu(const ct_value *a, ct_value *results);
@@ -6613,9 +6613,9 @@ ct_tensor *(ct_leaky_relu_backward)(ct_tensor *gy, ct_tensor *self, ct_scalar ne
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "leaky_relu_backward";
-    ct_tensor *result = run_leaky_relu_backward(gy, self, negative_slope);
+    ct_tensor *outcome = run_leaky_relu_backward(gy, self, negative_slope);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_leaky_relu_backward(const ct_value *a, ct_value *results);
@@ -6674,9 +6674,9 @@ ct_tensor *(ct_elu)(ct_tensor *self, const ct_elu_opts *options)
         options = &defaults_elu;
     const char *was = ct__op_name;
     ct__op_name = "elu";
-    ct_tensor *result = run_elu(self, options->alpha);
+    ct_tensor *outcome = run_elu(self, options->alpha);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_elu(const ct_value *a, ct_value *results);
@@ -6732,9 +6732,9 @@ ct_tensor *(ct_selu)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "selu";
-    ct_tensor *result = run_selu(self);
+    ct_tensor *outcome = run_selu(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_selu(const ct_value *a, ct_value *results);
@@ -6784,9 +6784,9 @@ ct_tensor *(ct_gelu_erf)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "gelu_erf";
-    ct_tensor *result = run_gelu_erf(self);
+    ct_tensor *outcome = run_gelu_erf(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_gelu_erf(const ct_value *a, ct_value *results);
@@ -6847,9 +6847,9 @@ ct_tensor *(ct_gelu_erf_backward)(ct_tensor *gy, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "gelu_erf_backward";
-    ct_tensor *result = run_gelu_erf_backward(gy, self);
+    ct_tensor *outcome = run_gelu_erf_backward(gy, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_gelu_erf_backward(const ct_value *a, ct_value *results);
@@ -6899,9 +6899,9 @@ ct_tensor *(ct_gelu_tanh)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "gelu_tanh";
-    ct_tensor *result = run_gelu_tanh(self);
+    ct_tensor *outcome = run_gelu_tanh(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_gelu_tanh(const ct_value *a, ct_value *results);
@@ -6928,10 +6928,10 @@ ct_tensor *(ct_gelu_tanh_backward)(ct_tensor *gy, ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "gelu_tanh_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_gelu_tanh_backward(gy, self));
+    ct_tensor *outcome = ct_retain(run_gelu_tanh_backward(gy, self));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_gelu_tanh_backward(const ct_value *a, ct_value *results);
@@ -6959,10 +6959,10 @@ ct_tensor *(ct_gelu)(ct_tensor *self, const ct_gelu_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "gelu";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_gelu(self, options->approximate));
+    ct_tensor *outcome = ct_retain(run_gelu(self, options->approximate));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_gelu(const ct_value *a, ct_value *results);
@@ -7014,9 +7014,9 @@ ct_tensor *(ct_silu)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "silu";
-    ct_tensor *result = run_silu(self);
+    ct_tensor *outcome = run_silu(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_silu(const ct_value *a, ct_value *results);
@@ -7043,10 +7043,10 @@ ct_tensor *(ct_silu_backward)(ct_tensor *gy, ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "silu_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_silu_backward(gy, self));
+    ct_tensor *outcome = ct_retain(run_silu_backward(gy, self));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_silu_backward(const ct_value *a, ct_value *results);
@@ -7103,9 +7103,9 @@ ct_tensor *(ct_softplus)(ct_tensor *self, const ct_softplus_opts *options)
         options = &defaults_softplus;
     const char *was = ct__op_name;
     ct__op_name = "softplus";
-    ct_tensor *result = run_softplus(self, options->beta, options->threshold);
+    ct_tensor *outcome = run_softplus(self, options->beta, options->threshold);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_softplus(const ct_value *a, ct_value *results);
@@ -7158,9 +7158,9 @@ ct_tensor *(ct_log_sigmoid)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "log_sigmoid";
-    ct_tensor *result = run_log_sigmoid(self);
+    ct_tensor *outcome = run_log_sigmoid(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_log_sigmoid(const ct_value *a, ct_value *results);
@@ -7185,10 +7185,10 @@ ct_tensor *(ct_logsigmoid)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "logsigmoid";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_logsigmoid(self));
+    ct_tensor *outcome = ct_retain(run_logsigmoid(self));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_logsigmoid(const ct_value *a, ct_value *results);
@@ -7217,9 +7217,9 @@ ct_tensor *(ct_eq)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "eq";
-    ct_tensor *result = run_eq(self, other);
+    ct_tensor *outcome = run_eq(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_eq(const ct_value *a, ct_value *results);
@@ -7251,9 +7251,9 @@ ct_tensor *(ct_eq_)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "eq_";
-    ct_tensor *result = run_eq_(self, other);
+    ct_tensor *outcome = run_eq_(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_eq_(const ct_value *a, ct_value *results);
@@ -7285,9 +7285,9 @@ ct_tensor *(ct_eq_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "eq";
-    ct_tensor *result = run_eq_out(out, self, other);
+    ct_tensor *outcome = run_eq_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_eq_out(const ct_value *a, ct_value *results);
@@ -7316,9 +7316,9 @@ ct_tensor *(ct_ne)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "ne";
-    ct_tensor *result = run_ne(self, other);
+    ct_tensor *outcome = run_ne(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_ne(const ct_value *a, ct_value *results);
@@ -7350,9 +7350,9 @@ ct_tensor *(ct_ne_)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "ne_";
-    ct_tensor *result = run_ne_(self, other);
+    ct_tensor *outcome = run_ne_(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_ne_(const ct_value *a, ct_value *results);
@@ -7384,9 +7384,9 @@ ct_tensor *(ct_ne_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "ne";
-    ct_tensor *result = run_ne_out(out, self, other);
+    ct_tensor *outcome = run_ne_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_ne_out(const ct_value *a, ct_value *results);
@@ -7415,9 +7415,9 @@ ct_tensor *(ct_lt)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "lt";
-    ct_tensor *result = run_lt(self, other);
+    ct_tensor *outcome = run_lt(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_lt(const ct_value *a, ct_value *results);
@@ -7449,9 +7449,9 @@ ct_tensor *(ct_lt_)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "lt_";
-    ct_tensor *result = run_lt_(self, other);
+    ct_tensor *outcome = run_lt_(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_lt_(const ct_value *a, ct_value *results);
@@ -7483,9 +7483,9 @@ ct_tensor *(ct_lt_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "lt";
-    ct_tensor *result = run_lt_out(out, self, other);
+    ct_tensor *outcome = run_lt_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_lt_out(const ct_value *a, ct_value *results);
@@ -7514,9 +7514,9 @@ ct_tensor *(ct_le)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "le";
-    ct_tensor *result = run_le(self, other);
+    ct_tensor *outcome = run_le(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_le(const ct_value *a, ct_value *results);
@@ -7548,9 +7548,9 @@ ct_tensor *(ct_le_)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "le_";
-    ct_tensor *result = run_le_(self, other);
+    ct_tensor *outcome = run_le_(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_le_(const ct_value *a, ct_value *results);
@@ -7582,9 +7582,9 @@ ct_tensor *(ct_le_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "le";
-    ct_tensor *result = run_le_out(out, self, other);
+    ct_tensor *outcome = run_le_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_le_out(const ct_value *a, ct_value *results);
@@ -7613,9 +7613,9 @@ ct_tensor *(ct_gt)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "gt";
-    ct_tensor *result = run_gt(self, other);
+    ct_tensor *outcome = run_gt(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_gt(const ct_value *a, ct_value *results);
@@ -7647,9 +7647,9 @@ ct_tensor *(ct_gt_)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "gt_";
-    ct_tensor *result = run_gt_(self, other);
+    ct_tensor *outcome = run_gt_(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_gt_(const ct_value *a, ct_value *results);
@@ -7681,9 +7681,9 @@ ct_tensor *(ct_gt_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "gt";
-    ct_tensor *result = run_gt_out(out, self, other);
+    ct_tensor *outcome = run_gt_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_gt_out(const ct_value *a, ct_value *results);
@@ -7712,9 +7712,9 @@ ct_tensor *(ct_ge)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "ge";
-    ct_tensor *result = run_ge(self, other);
+    ct_tensor *outcome = run_ge(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_ge(const ct_value *a, ct_value *results);
@@ -7746,9 +7746,9 @@ ct_tensor *(ct_ge_)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "ge_";
-    ct_tensor *result = run_ge_(self, other);
+    ct_tensor *outcome = run_ge_(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_ge_(const ct_value *a, ct_value *results);
@@ -7780,9 +7780,9 @@ ct_tensor *(ct_ge_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "ge";
-    ct_tensor *result = run_ge_out(out, self, other);
+    ct_tensor *outcome = run_ge_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_ge_out(const ct_value *a, ct_value *results);
@@ -7811,9 +7811,9 @@ ct_tensor *(ct_logical_and)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "logical_and";
-    ct_tensor *result = run_logical_and(self, other);
+    ct_tensor *outcome = run_logical_and(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_logical_and(const ct_value *a, ct_value *results);
@@ -7845,9 +7845,9 @@ ct_tensor *(ct_logical_and_)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "logical_and_";
-    ct_tensor *result = run_logical_and_(self, other);
+    ct_tensor *outcome = run_logical_and_(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_logical_and_(const ct_value *a, ct_value *results);
@@ -7879,9 +7879,9 @@ ct_tensor *(ct_logical_and_out)(ct_tensor *out, ct_tensor *self, ct_tensor *othe
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "logical_and";
-    ct_tensor *result = run_logical_and_out(out, self, other);
+    ct_tensor *outcome = run_logical_and_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_logical_and_out(const ct_value *a, ct_value *results);
@@ -7910,9 +7910,9 @@ ct_tensor *(ct_logical_or)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "logical_or";
-    ct_tensor *result = run_logical_or(self, other);
+    ct_tensor *outcome = run_logical_or(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_logical_or(const ct_value *a, ct_value *results);
@@ -7944,9 +7944,9 @@ ct_tensor *(ct_logical_or_)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "logical_or_";
-    ct_tensor *result = run_logical_or_(self, other);
+    ct_tensor *outcome = run_logical_or_(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_logical_or_(const ct_value *a, ct_value *results);
@@ -7978,9 +7978,9 @@ ct_tensor *(ct_logical_or_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "logical_or";
-    ct_tensor *result = run_logical_or_out(out, self, other);
+    ct_tensor *outcome = run_logical_or_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_logical_or_out(const ct_value *a, ct_value *results);
@@ -8009,9 +8009,9 @@ ct_tensor *(ct_logical_xor)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "logical_xor";
-    ct_tensor *result = run_logical_xor(self, other);
+    ct_tensor *outcome = run_logical_xor(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_logical_xor(const ct_value *a, ct_value *results);
@@ -8043,9 +8043,9 @@ ct_tensor *(ct_logical_xor_)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "logical_xor_";
-    ct_tensor *result = run_logical_xor_(self, other);
+    ct_tensor *outcome = run_logical_xor_(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_logical_xor_(const ct_value *a, ct_value *results);
@@ -8077,9 +8077,9 @@ ct_tensor *(ct_logical_xor_out)(ct_tensor *out, ct_tensor *self, ct_tensor *othe
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "logical_xor";
-    ct_tensor *result = run_logical_xor_out(out, self, other);
+    ct_tensor *outcome = run_logical_xor_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_logical_xor_out(const ct_value *a, ct_value *results);
@@ -8106,9 +8106,9 @@ ct_tensor *(ct_logical_not)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "logical_not";
-    ct_tensor *result = run_logical_not(self);
+    ct_tensor *outcome = run_logical_not(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_logical_not(const ct_value *a, ct_value *results);
@@ -8138,9 +8138,9 @@ ct_tensor *(ct_logical_not_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "logical_not_";
-    ct_tensor *result = run_logical_not_(self);
+    ct_tensor *outcome = run_logical_not_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_logical_not_(const ct_value *a, ct_value *results);
@@ -8170,9 +8170,9 @@ ct_tensor *(ct_logical_not_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "logical_not";
-    ct_tensor *result = run_logical_not_out(out, self);
+    ct_tensor *outcome = run_logical_not_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_logical_not_out(const ct_value *a, ct_value *results);
@@ -8201,9 +8201,9 @@ ct_tensor *(ct_bitwise_and)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "bitwise_and";
-    ct_tensor *result = run_bitwise_and(self, other);
+    ct_tensor *outcome = run_bitwise_and(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bitwise_and(const ct_value *a, ct_value *results);
@@ -8235,9 +8235,9 @@ ct_tensor *(ct_bitwise_and_)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "bitwise_and_";
-    ct_tensor *result = run_bitwise_and_(self, other);
+    ct_tensor *outcome = run_bitwise_and_(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bitwise_and_(const ct_value *a, ct_value *results);
@@ -8269,9 +8269,9 @@ ct_tensor *(ct_bitwise_and_out)(ct_tensor *out, ct_tensor *self, ct_tensor *othe
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "bitwise_and";
-    ct_tensor *result = run_bitwise_and_out(out, self, other);
+    ct_tensor *outcome = run_bitwise_and_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bitwise_and_out(const ct_value *a, ct_value *results);
@@ -8300,9 +8300,9 @@ ct_tensor *(ct_bitwise_or)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "bitwise_or";
-    ct_tensor *result = run_bitwise_or(self, other);
+    ct_tensor *outcome = run_bitwise_or(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bitwise_or(const ct_value *a, ct_value *results);
@@ -8334,9 +8334,9 @@ ct_tensor *(ct_bitwise_or_)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "bitwise_or_";
-    ct_tensor *result = run_bitwise_or_(self, other);
+    ct_tensor *outcome = run_bitwise_or_(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bitwise_or_(const ct_value *a, ct_value *results);
@@ -8368,9 +8368,9 @@ ct_tensor *(ct_bitwise_or_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "bitwise_or";
-    ct_tensor *result = run_bitwise_or_out(out, self, other);
+    ct_tensor *outcome = run_bitwise_or_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bitwise_or_out(const ct_value *a, ct_value *results);
@@ -8399,9 +8399,9 @@ ct_tensor *(ct_bitwise_xor)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "bitwise_xor";
-    ct_tensor *result = run_bitwise_xor(self, other);
+    ct_tensor *outcome = run_bitwise_xor(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bitwise_xor(const ct_value *a, ct_value *results);
@@ -8433,9 +8433,9 @@ ct_tensor *(ct_bitwise_xor_)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "bitwise_xor_";
-    ct_tensor *result = run_bitwise_xor_(self, other);
+    ct_tensor *outcome = run_bitwise_xor_(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bitwise_xor_(const ct_value *a, ct_value *results);
@@ -8467,9 +8467,9 @@ ct_tensor *(ct_bitwise_xor_out)(ct_tensor *out, ct_tensor *self, ct_tensor *othe
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "bitwise_xor";
-    ct_tensor *result = run_bitwise_xor_out(out, self, other);
+    ct_tensor *outcome = run_bitwise_xor_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bitwise_xor_out(const ct_value *a, ct_value *results);
@@ -8498,9 +8498,9 @@ ct_tensor *(ct_bitwise_left_shift)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "bitwise_left_shift";
-    ct_tensor *result = run_bitwise_left_shift(self, other);
+    ct_tensor *outcome = run_bitwise_left_shift(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bitwise_left_shift(const ct_value *a, ct_value *results);
@@ -8532,9 +8532,9 @@ ct_tensor *(ct_bitwise_left_shift_)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "bitwise_left_shift_";
-    ct_tensor *result = run_bitwise_left_shift_(self, other);
+    ct_tensor *outcome = run_bitwise_left_shift_(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bitwise_left_shift_(const ct_value *a, ct_value *results);
@@ -8566,9 +8566,9 @@ ct_tensor *(ct_bitwise_left_shift_out)(ct_tensor *out, ct_tensor *self, ct_tenso
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "bitwise_left_shift";
-    ct_tensor *result = run_bitwise_left_shift_out(out, self, other);
+    ct_tensor *outcome = run_bitwise_left_shift_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bitwise_left_shift_out(const ct_value *a, ct_value *results);
@@ -8597,9 +8597,9 @@ ct_tensor *(ct_bitwise_right_shift)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "bitwise_right_shift";
-    ct_tensor *result = run_bitwise_right_shift(self, other);
+    ct_tensor *outcome = run_bitwise_right_shift(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bitwise_right_shift(const ct_value *a, ct_value *results);
@@ -8631,9 +8631,9 @@ ct_tensor *(ct_bitwise_right_shift_)(ct_tensor *self, ct_tensor *other)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "bitwise_right_shift_";
-    ct_tensor *result = run_bitwise_right_shift_(self, other);
+    ct_tensor *outcome = run_bitwise_right_shift_(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bitwise_right_shift_(const ct_value *a, ct_value *results);
@@ -8665,9 +8665,9 @@ ct_tensor *(ct_bitwise_right_shift_out)(ct_tensor *out, ct_tensor *self, ct_tens
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "bitwise_right_shift";
-    ct_tensor *result = run_bitwise_right_shift_out(out, self, other);
+    ct_tensor *outcome = run_bitwise_right_shift_out(out, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bitwise_right_shift_out(const ct_value *a, ct_value *results);
@@ -8694,9 +8694,9 @@ ct_tensor *(ct_bitwise_not)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "bitwise_not";
-    ct_tensor *result = run_bitwise_not(self);
+    ct_tensor *outcome = run_bitwise_not(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bitwise_not(const ct_value *a, ct_value *results);
@@ -8726,9 +8726,9 @@ ct_tensor *(ct_bitwise_not_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "bitwise_not_";
-    ct_tensor *result = run_bitwise_not_(self);
+    ct_tensor *outcome = run_bitwise_not_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bitwise_not_(const ct_value *a, ct_value *results);
@@ -8758,9 +8758,9 @@ ct_tensor *(ct_bitwise_not_out)(ct_tensor *out, ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "bitwise_not";
-    ct_tensor *result = run_bitwise_not_out(out, self);
+    ct_tensor *outcome = run_bitwise_not_out(out, self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_bitwise_not_out(const ct_value *a, ct_value *results);
@@ -8787,9 +8787,9 @@ ct_tensor *(ct_isnan)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "isnan";
-    ct_tensor *result = run_isnan(self);
+    ct_tensor *outcome = run_isnan(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_isnan(const ct_value *a, ct_value *results);
@@ -8816,9 +8816,9 @@ ct_tensor *(ct_isinf)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "isinf";
-    ct_tensor *result = run_isinf(self);
+    ct_tensor *outcome = run_isinf(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_isinf(const ct_value *a, ct_value *results);
@@ -8845,9 +8845,9 @@ ct_tensor *(ct_isfinite)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "isfinite";
-    ct_tensor *result = run_isfinite(self);
+    ct_tensor *outcome = run_isfinite(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_isfinite(const ct_value *a, ct_value *results);
@@ -8907,9 +8907,9 @@ ct_tensor *(ct_where_self)(ct_tensor *condition, ct_tensor *self, ct_tensor *oth
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "where_self";
-    ct_tensor *result = run_where_self(condition, self, other);
+    ct_tensor *outcome = run_where_self(condition, self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_where_self(const ct_value *a, ct_value *results);
@@ -8938,10 +8938,10 @@ ct_tensor *(ct_where)(ct_tensor *condition, ct_tensor *self, ct_tensor *other)
     const char *was = ct__op_name;
     ct__op_name = "where";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_where(condition, self, other));
+    ct_tensor *outcome = ct_retain(run_where(condition, self, other));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_where(const ct_value *a, ct_value *results);
@@ -8965,9 +8965,9 @@ ct_tensors (ct_where_nonzero)(ct_tensor *condition)
         return (ct_tensors){0, NULL};
     const char *was = ct__op_name;
     ct__op_name = "where";
-    ct_tensors result = run_where_nonzero(condition);
+    ct_tensors outcome = run_where_nonzero(condition);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_where_nonzero(const ct_value *a, ct_value *results);
@@ -9039,9 +9039,9 @@ ct_tensor *(ct_addcmul)(ct_tensor *self, ct_tensor *tensor1, ct_tensor *tensor2,
         options = &defaults_addcmul;
     const char *was = ct__op_name;
     ct__op_name = "addcmul";
-    ct_tensor *result = run_addcmul(self, tensor1, tensor2, options->value);
+    ct_tensor *outcome = run_addcmul(self, tensor1, tensor2, options->value);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_addcmul(const ct_value *a, ct_value *results);
@@ -9094,9 +9094,9 @@ ct_tensor *(ct_addcmul_)(ct_tensor *self, ct_tensor *tensor1, ct_tensor *tensor2
         options = &defaults_addcmul;
     const char *was = ct__op_name;
     ct__op_name = "addcmul_";
-    ct_tensor *result = run_addcmul_(self, tensor1, tensor2, options->value);
+    ct_tensor *outcome = run_addcmul_(self, tensor1, tensor2, options->value);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_addcmul_(const ct_value *a, ct_value *results);
@@ -9134,9 +9134,9 @@ ct_tensor *(ct_addcmul_out)(ct_tensor *out, ct_tensor *self, ct_tensor *tensor1,
         options = &defaults_addcmul;
     const char *was = ct__op_name;
     ct__op_name = "addcmul";
-    ct_tensor *result = run_addcmul_out(out, self, tensor1, tensor2, options->value);
+    ct_tensor *outcome = run_addcmul_out(out, self, tensor1, tensor2, options->value);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_addcmul_out(const ct_value *a, ct_value *results);
@@ -9211,9 +9211,9 @@ ct_tensor *(ct_addcdiv)(ct_tensor *self, ct_tensor *tensor1, ct_tensor *tensor2,
         options = &defaults_addcdiv;
     const char *was = ct__op_name;
     ct__op_name = "addcdiv";
-    ct_tensor *result = run_addcdiv(self, tensor1, tensor2, options->value);
+    ct_tensor *outcome = run_addcdiv(self, tensor1, tensor2, options->value);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_addcdiv(const ct_value *a, ct_value *results);
@@ -9266,9 +9266,9 @@ ct_tensor *(ct_addcdiv_)(ct_tensor *self, ct_tensor *tensor1, ct_tensor *tensor2
         options = &defaults_addcdiv;
     const char *was = ct__op_name;
     ct__op_name = "addcdiv_";
-    ct_tensor *result = run_addcdiv_(self, tensor1, tensor2, options->value);
+    ct_tensor *outcome = run_addcdiv_(self, tensor1, tensor2, options->value);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_addcdiv_(const ct_value *a, ct_value *results);
@@ -9306,9 +9306,9 @@ ct_tensor *(ct_addcdiv_out)(ct_tensor *out, ct_tensor *self, ct_tensor *tensor1,
         options = &defaults_addcdiv;
     const char *was = ct__op_name;
     ct__op_name = "addcdiv";
-    ct_tensor *result = run_addcdiv_out(out, self, tensor1, tensor2, options->value);
+    ct_tensor *outcome = run_addcdiv_out(out, self, tensor1, tensor2, options->value);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_addcdiv_out(const ct_value *a, ct_value *results);
@@ -9382,9 +9382,9 @@ ct_tensor *(ct_lerp)(ct_tensor *self, ct_tensor *end, ct_tensor *weight)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "lerp";
-    ct_tensor *result = run_lerp(self, end, weight);
+    ct_tensor *outcome = run_lerp(self, end, weight);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_lerp(const ct_value *a, ct_value *results);
@@ -9434,9 +9434,9 @@ ct_tensor *(ct_lerp_)(ct_tensor *self, ct_tensor *end, ct_tensor *weight)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "lerp_";
-    ct_tensor *result = run_lerp_(self, end, weight);
+    ct_tensor *outcome = run_lerp_(self, end, weight);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_lerp_(const ct_value *a, ct_value *results);
@@ -9470,9 +9470,9 @@ ct_tensor *(ct_lerp_out)(ct_tensor *out, ct_tensor *self, ct_tensor *end, ct_ten
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "lerp";
-    ct_tensor *result = run_lerp_out(out, self, end, weight);
+    ct_tensor *outcome = run_lerp_out(out, self, end, weight);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_lerp_out(const ct_value *a, ct_value *results);
@@ -9526,9 +9526,9 @@ ct_tensor *(ct_clamp_both)(ct_tensor *self, ct_scalar min, ct_scalar max)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "clamp_both";
-    ct_tensor *result = run_clamp_both(self, min, max);
+    ct_tensor *outcome = run_clamp_both(self, min, max);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_clamp_both(const ct_value *a, ct_value *results);
@@ -9556,10 +9556,10 @@ ct_tensor *(ct_clamp)(ct_tensor *self, const ct_clamp_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "clamp";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_clamp(self, options->min, options->max));
+    ct_tensor *outcome = ct_retain(run_clamp(self, options->min, options->max));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_clamp(const ct_value *a, ct_value *results);
@@ -9588,9 +9588,9 @@ ct_tensor *(ct_clamp_)(ct_tensor *self, const ct_clamp_opts *options)
         options = &defaults_clamp;
     const char *was = ct__op_name;
     ct__op_name = "clamp_";
-    ct_tensor *result = run_clamp_(self, options->min, options->max);
+    ct_tensor *outcome = run_clamp_(self, options->min, options->max);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_clamp_(const ct_value *a, ct_value *results);
@@ -9619,9 +9619,9 @@ ct_tensor *(ct_clamp_out)(ct_tensor *out, ct_tensor *self, const ct_clamp_opts *
         options = &defaults_clamp;
     const char *was = ct__op_name;
     ct__op_name = "clamp";
-    ct_tensor *result = run_clamp_out(out, self, options->min, options->max);
+    ct_tensor *outcome = run_clamp_out(out, self, options->min, options->max);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_clamp_out(const ct_value *a, ct_value *results);
@@ -9652,10 +9652,10 @@ ct_tensor *(ct_clamp_Tensor)(ct_tensor *self, const ct_clamp_Tensor_opts *option
     const char *was = ct__op_name;
     ct__op_name = "clamp";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_clamp_Tensor(self, options->min, options->max));
+    ct_tensor *outcome = ct_retain(run_clamp_Tensor(self, options->min, options->max));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_clamp_Tensor(const ct_value *a, ct_value *results);
@@ -9683,10 +9683,10 @@ ct_tensor *(ct_clamp_min)(ct_tensor *self, ct_scalar min)
     const char *was = ct__op_name;
     ct__op_name = "clamp_min";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_clamp_min(self, min));
+    ct_tensor *outcome = ct_retain(run_clamp_min(self, min));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_clamp_min(const ct_value *a, ct_value *results);
@@ -9710,9 +9710,9 @@ ct_tensor *(ct_clamp_min_)(ct_tensor *self, ct_scalar min)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "clamp_min_";
-    ct_tensor *result = run_clamp_min_(self, min);
+    ct_tensor *outcome = run_clamp_min_(self, min);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_clamp_min_(const ct_value *a, ct_value *results);
@@ -9737,10 +9737,10 @@ ct_tensor *(ct_clamp_max)(ct_tensor *self, ct_scalar max)
     const char *was = ct__op_name;
     ct__op_name = "clamp_max";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_clamp_max(self, max));
+    ct_tensor *outcome = ct_retain(run_clamp_max(self, max));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_clamp_max(const ct_value *a, ct_value *results);
@@ -9764,9 +9764,9 @@ ct_tensor *(ct_clamp_max_)(ct_tensor *self, ct_scalar max)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "clamp_max_";
-    ct_tensor *result = run_clamp_max_(self, max);
+    ct_tensor *outcome = run_clamp_max_(self, max);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_clamp_max_(const ct_value *a, ct_value *results);
@@ -9794,10 +9794,10 @@ ct_tensor *(ct_nan_to_num)(ct_tensor *self, const ct_nan_to_num_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "nan_to_num";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_nan_to_num(self, options->nan, options->posinf, options->neginf));
+    ct_tensor *outcome = ct_retain(run_nan_to_num(self, options->nan, options->posinf, options->neginf));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_nan_to_num(const ct_value *a, ct_value *results);
@@ -9826,10 +9826,10 @@ ct_tensor *(ct_pow_Scalar)(ct_scalar self, ct_tensor *exponent)
     const char *was = ct__op_name;
     ct__op_name = "pow";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_pow_Scalar(self, exponent));
+    ct_tensor *outcome = ct_retain(run_pow_Scalar(self, exponent));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_pow_Scalar(const ct_value *a, ct_value *results);
@@ -9859,10 +9859,10 @@ ct_tensor *(ct_isclose)(ct_tensor *self, ct_tensor *other, const ct_isclose_opts
     const char *was = ct__op_name;
     ct__op_name = "isclose";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_isclose(self, other, options->rtol, options->atol, options->equal_nan));
+    ct_tensor *outcome = ct_retain(run_isclose(self, other, options->rtol, options->atol, options->equal_nan));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_isclose(const ct_value *a, ct_value *results);
@@ -9895,9 +9895,9 @@ bool (ct_allclose)(ct_tensor *self, ct_tensor *other, const ct_allclose_opts *op
         options = &defaults_allclose;
     const char *was = ct__op_name;
     ct__op_name = "allclose";
-    bool result = run_allclose(self, other, options->rtol, options->atol, options->equal_nan);
+    bool outcome = run_allclose(self, other, options->rtol, options->atol, options->equal_nan);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_allclose(const ct_value *a, ct_value *results);
@@ -9927,9 +9927,9 @@ bool (ct_equal)(ct_tensor *self, ct_tensor *other)
         return false;
     const char *was = ct__op_name;
     ct__op_name = "equal";
-    bool result = run_equal(self, other);
+    bool outcome = run_equal(self, other);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_equal(const ct_value *a, ct_value *results);

@@ -52,9 +52,9 @@ ct_tensor *(ct_sum)(ct_tensor *self, const ct_sum_opts *options)
         options = &defaults_sum;
     const char *was = ct__op_name;
     ct__op_name = "sum";
-    ct_tensor *result = run_sum(self, options->dim, options->keepdim, options->dtype);
+    ct_tensor *outcome = run_sum(self, options->dim, options->keepdim, options->dtype);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sum(const ct_value *a, ct_value *results);
@@ -89,9 +89,9 @@ ct_tensor *(ct_sum_out)(ct_tensor *out, ct_tensor *self, const ct_sum_opts *opti
         options = &defaults_sum;
     const char *was = ct__op_name;
     ct__op_name = "sum";
-    ct_tensor *result = run_sum_out(out, self, options->dim, options->keepdim, options->dtype);
+    ct_tensor *outcome = run_sum_out(out, self, options->dim, options->keepdim, options->dtype);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_sum_out(const ct_value *a, ct_value *results);
@@ -123,10 +123,10 @@ ct_tensor *(ct_nansum)(ct_tensor *self, const ct_nansum_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "nansum";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_nansum(self, options->dim, options->keepdim, options->dtype));
+    ct_tensor *outcome = ct_retain(run_nansum(self, options->dim, options->keepdim, options->dtype));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_nansum(const ct_value *a, ct_value *results);
@@ -191,9 +191,9 @@ ct_tensor *(ct_mean)(ct_tensor *self, const ct_mean_opts *options)
         options = &defaults_mean;
     const char *was = ct__op_name;
     ct__op_name = "mean";
-    ct_tensor *result = run_mean(self, options->dim, options->keepdim, options->dtype);
+    ct_tensor *outcome = run_mean(self, options->dim, options->keepdim, options->dtype);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_mean(const ct_value *a, ct_value *results);
@@ -228,9 +228,9 @@ ct_tensor *(ct_mean_out)(ct_tensor *out, ct_tensor *self, const ct_mean_opts *op
         options = &defaults_mean;
     const char *was = ct__op_name;
     ct__op_name = "mean";
-    ct_tensor *result = run_mean_out(out, self, options->dim, options->keepdim, options->dtype);
+    ct_tensor *outcome = run_mean_out(out, self, options->dim, options->keepdim, options->dtype);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_mean_out(const ct_value *a, ct_value *results);
@@ -287,9 +287,9 @@ ct_tensor *(ct_prod)(ct_tensor *self, const ct_prod_opts *options)
         options = &defaults_prod;
     const char *was = ct__op_name;
     ct__op_name = "prod";
-    ct_tensor *result = run_prod(self, options->dtype);
+    ct_tensor *outcome = run_prod(self, options->dtype);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_prod(const ct_value *a, ct_value *results);
@@ -348,9 +348,9 @@ ct_tensor *(ct_prod_dim)(ct_tensor *self, int64_t dim, const ct_prod_dim_opts *o
         options = &defaults_prod_dim;
     const char *was = ct__op_name;
     ct__op_name = "prod";
-    ct_tensor *result = run_prod_dim(self, dim, options->keepdim, options->dtype);
+    ct_tensor *outcome = run_prod_dim(self, dim, options->keepdim, options->dtype);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_prod_dim(const ct_value *a, ct_value *results);
@@ -380,10 +380,10 @@ ct_tensor *(ct_prod_backward)(ct_tensor *gy, ct_tensor *self, int64_t dim, bool 
     const char *was = ct__op_name;
     ct__op_name = "prod_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_prod_backward(gy, self, dim, keepdim));
+    ct_tensor *outcome = ct_retain(run_prod_backward(gy, self, dim, keepdim));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_prod_backward(const ct_value *a, ct_value *results);
@@ -394,7 +394,7 @@ bool ct__call_prod_backward(const ct_value *a, ct_value *results)
 }
 
 /* amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor */
-static const ct_amax_opts defaults_amax = {.dim = {0, (const int64_t[]){0}}, .keepdim = false};
+static const ct_amax_opts defaults_amax = {.dim = {0, ct__list_zeros}, .keepdim = false};
 static void backward_amax(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
     if (ct__node_needs(n, 0)) {
@@ -444,9 +444,9 @@ ct_tensor *(ct_amax)(ct_tensor *self, const ct_amax_opts *options)
         options = &defaults_amax;
     const char *was = ct__op_name;
     ct__op_name = "amax";
-    ct_tensor *result = run_amax(self, options->dim, options->keepdim);
+    ct_tensor *outcome = run_amax(self, options->dim, options->keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_amax(const ct_value *a, ct_value *results);
@@ -480,9 +480,9 @@ ct_tensor *(ct_amax_out)(ct_tensor *out, ct_tensor *self, const ct_amax_opts *op
         options = &defaults_amax;
     const char *was = ct__op_name;
     ct__op_name = "amax";
-    ct_tensor *result = run_amax_out(out, self, options->dim, options->keepdim);
+    ct_tensor *outcome = run_amax_out(out, self, options->dim, options->keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_amax_out(const ct_value *a, ct_value *results);
@@ -496,7 +496,7 @@ bool ct__call_amax_out(const ct_value *a, ct_value *results)
 }
 
 /* amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor */
-static const ct_amin_opts defaults_amin = {.dim = {0, (const int64_t[]){0}}, .keepdim = false};
+static const ct_amin_opts defaults_amin = {.dim = {0, ct__list_zeros}, .keepdim = false};
 static void backward_amin(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
     if (ct__node_needs(n, 0)) {
@@ -546,9 +546,9 @@ ct_tensor *(ct_amin)(ct_tensor *self, const ct_amin_opts *options)
         options = &defaults_amin;
     const char *was = ct__op_name;
     ct__op_name = "amin";
-    ct_tensor *result = run_amin(self, options->dim, options->keepdim);
+    ct_tensor *outcome = run_amin(self, options->dim, options->keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_amin(const ct_value *a, ct_value *results);
@@ -582,9 +582,9 @@ ct_tensor *(ct_amin_out)(ct_tensor *out, ct_tensor *self, const ct_amin_opts *op
         options = &defaults_amin;
     const char *was = ct__op_name;
     ct__op_name = "amin";
-    ct_tensor *result = run_amin_out(out, self, options->dim, options->keepdim);
+    ct_tensor *outcome = run_amin_out(out, self, options->dim, options->keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_amin_out(const ct_value *a, ct_value *results);
@@ -616,10 +616,10 @@ ct_tensor *(ct_extremes_backward)(ct_tensor *gy, ct_tensor *self, ct_tensor *res
     const char *was = ct__op_name;
     ct__op_name = "extremes_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_extremes_backward(gy, self, result, dim, keepdim));
+    ct_tensor *outcome = ct_retain(run_extremes_backward(gy, self, result, dim, keepdim));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_extremes_backward(const ct_value *a, ct_value *results);
@@ -673,9 +673,9 @@ ct_tensor *(ct_max)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "max";
-    ct_tensor *result = run_max(self);
+    ct_tensor *outcome = run_max(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_max(const ct_value *a, ct_value *results);
@@ -739,9 +739,9 @@ ct_max_dim_result (ct_max_dim)(ct_tensor *self, int64_t dim, const ct_max_dim_op
         options = &defaults_max_dim;
     const char *was = ct__op_name;
     ct__op_name = "max";
-    ct_max_dim_result result = run_max_dim(self, dim, options->keepdim);
+    ct_max_dim_result outcome = run_max_dim(self, dim, options->keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_max_dim(const ct_value *a, ct_value *results);
@@ -783,9 +783,9 @@ ct_max_dim_result (ct_max_dim_out)(ct_tensor *out_values, ct_tensor *out_indices
         options = &defaults_max_dim;
     const char *was = ct__op_name;
     ct__op_name = "max";
-    ct_max_dim_result result = run_max_dim_out(out_values, out_indices, self, dim, options->keepdim);
+    ct_max_dim_result outcome = run_max_dim_out(out_values, out_indices, self, dim, options->keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_max_dim_out(const ct_value *a, ct_value *results);
@@ -816,10 +816,10 @@ ct_tensor *(ct_max_other)(ct_tensor *self, ct_tensor *other)
     const char *was = ct__op_name;
     ct__op_name = "max";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_max_other(self, other));
+    ct_tensor *outcome = ct_retain(run_max_other(self, other));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_max_other(const ct_value *a, ct_value *results);
@@ -873,9 +873,9 @@ ct_tensor *(ct_min)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "min";
-    ct_tensor *result = run_min(self);
+    ct_tensor *outcome = run_min(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_min(const ct_value *a, ct_value *results);
@@ -939,9 +939,9 @@ ct_min_dim_result (ct_min_dim)(ct_tensor *self, int64_t dim, const ct_min_dim_op
         options = &defaults_min_dim;
     const char *was = ct__op_name;
     ct__op_name = "min";
-    ct_min_dim_result result = run_min_dim(self, dim, options->keepdim);
+    ct_min_dim_result outcome = run_min_dim(self, dim, options->keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_min_dim(const ct_value *a, ct_value *results);
@@ -983,9 +983,9 @@ ct_min_dim_result (ct_min_dim_out)(ct_tensor *out_values, ct_tensor *out_indices
         options = &defaults_min_dim;
     const char *was = ct__op_name;
     ct__op_name = "min";
-    ct_min_dim_result result = run_min_dim_out(out_values, out_indices, self, dim, options->keepdim);
+    ct_min_dim_result outcome = run_min_dim_out(out_values, out_indices, self, dim, options->keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_min_dim_out(const ct_value *a, ct_value *results);
@@ -1016,10 +1016,10 @@ ct_tensor *(ct_min_other)(ct_tensor *self, ct_tensor *other)
     const char *was = ct__op_name;
     ct__op_name = "min";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_min_other(self, other));
+    ct_tensor *outcome = ct_retain(run_min_other(self, other));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_min_other(const ct_value *a, ct_value *results);
@@ -1046,10 +1046,10 @@ ct_tensor *(ct_index_backward)(ct_tensor *gy, ct_tensor *indices, ct_ints size, 
     const char *was = ct__op_name;
     ct__op_name = "index_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_index_backward(gy, indices, size, dim, keepdim));
+    ct_tensor *outcome = ct_retain(run_index_backward(gy, indices, size, dim, keepdim));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_index_backward(const ct_value *a, ct_value *results);
@@ -1079,9 +1079,9 @@ ct_aminmax_result (ct_aminmax)(ct_tensor *self, const ct_aminmax_opts *options)
         options = &defaults_aminmax;
     const char *was = ct__op_name;
     ct__op_name = "aminmax";
-    ct_aminmax_result result = run_aminmax(self, options->dim, options->keepdim);
+    ct_aminmax_result outcome = run_aminmax(self, options->dim, options->keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_aminmax(const ct_value *a, ct_value *results);
@@ -1116,9 +1116,9 @@ ct_tensor *(ct_argmax)(ct_tensor *self, const ct_argmax_opts *options)
         options = &defaults_argmax;
     const char *was = ct__op_name;
     ct__op_name = "argmax";
-    ct_tensor *result = run_argmax(self, options->dim, options->keepdim);
+    ct_tensor *outcome = run_argmax(self, options->dim, options->keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_argmax(const ct_value *a, ct_value *results);
@@ -1151,9 +1151,9 @@ ct_tensor *(ct_argmin)(ct_tensor *self, const ct_argmin_opts *options)
         options = &defaults_argmin;
     const char *was = ct__op_name;
     ct__op_name = "argmin";
-    ct_tensor *result = run_argmin(self, options->dim, options->keepdim);
+    ct_tensor *outcome = run_argmin(self, options->dim, options->keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_argmin(const ct_value *a, ct_value *results);
@@ -1186,9 +1186,9 @@ ct_tensor *(ct_any)(ct_tensor *self, const ct_any_opts *options)
         options = &defaults_any;
     const char *was = ct__op_name;
     ct__op_name = "any";
-    ct_tensor *result = run_any(self, options->dim, options->keepdim);
+    ct_tensor *outcome = run_any(self, options->dim, options->keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_any(const ct_value *a, ct_value *results);
@@ -1221,9 +1221,9 @@ ct_tensor *(ct_all)(ct_tensor *self, const ct_all_opts *options)
         options = &defaults_all;
     const char *was = ct__op_name;
     ct__op_name = "all";
-    ct_tensor *result = run_all(self, options->dim, options->keepdim);
+    ct_tensor *outcome = run_all(self, options->dim, options->keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_all(const ct_value *a, ct_value *results);
@@ -1254,10 +1254,10 @@ ct_tensor *(ct_count_nonzero)(ct_tensor *self, const ct_count_nonzero_opts *opti
     const char *was = ct__op_name;
     ct__op_name = "count_nonzero";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_count_nonzero(self, options->dim));
+    ct_tensor *outcome = ct_retain(run_count_nonzero(self, options->dim));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_count_nonzero(const ct_value *a, ct_value *results);
@@ -1287,10 +1287,10 @@ ct_tensor *(ct_norm)(ct_tensor *self, const ct_norm_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "norm";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_norm(self, options->p, options->dim, options->keepdim, options->dtype));
+    ct_tensor *outcome = ct_retain(run_norm(self, options->p, options->dim, options->keepdim, options->dtype));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_norm(const ct_value *a, ct_value *results);
@@ -1353,9 +1353,9 @@ ct_tensor *(ct_norm2)(ct_tensor *self, ct_ints dim, bool keepdim)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "norm2";
-    ct_tensor *result = run_norm2(self, dim, keepdim);
+    ct_tensor *outcome = run_norm2(self, dim, keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_norm2(const ct_value *a, ct_value *results);
@@ -1384,10 +1384,10 @@ ct_tensor *(ct_norm2_backward)(ct_tensor *gy, ct_tensor *self, ct_tensor *result
     const char *was = ct__op_name;
     ct__op_name = "norm2_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_norm2_backward(gy, self, result, dim, keepdim));
+    ct_tensor *outcome = ct_retain(run_norm2_backward(gy, self, result, dim, keepdim));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_norm2_backward(const ct_value *a, ct_value *results);
@@ -1417,10 +1417,10 @@ ct_tensor *(ct_dist)(ct_tensor *self, ct_tensor *other, const ct_dist_opts *opti
     const char *was = ct__op_name;
     ct__op_name = "dist";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_dist(self, other, options->p));
+    ct_tensor *outcome = ct_retain(run_dist(self, other, options->p));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_dist(const ct_value *a, ct_value *results);
@@ -1481,9 +1481,9 @@ ct_tensor *(ct_var)(ct_tensor *self, const ct_var_opts *options)
         options = &defaults_var;
     const char *was = ct__op_name;
     ct__op_name = "var";
-    ct_tensor *result = run_var(self, options->dim, options->correction, options->keepdim);
+    ct_tensor *outcome = run_var(self, options->dim, options->correction, options->keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_var(const ct_value *a, ct_value *results);
@@ -1512,10 +1512,10 @@ ct_tensor *(ct_var_unbiased_all)(ct_tensor *self, bool unbiased)
     const char *was = ct__op_name;
     ct__op_name = "var";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_var_unbiased_all(self, unbiased));
+    ct_tensor *outcome = ct_retain(run_var_unbiased_all(self, unbiased));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_var_unbiased_all(const ct_value *a, ct_value *results);
@@ -1543,10 +1543,10 @@ ct_tensor *(ct_var_unbiased)(ct_tensor *self, ct_ints dim, const ct_var_unbiased
     const char *was = ct__op_name;
     ct__op_name = "var";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_var_unbiased(self, dim, options->unbiased, options->keepdim));
+    ct_tensor *outcome = ct_retain(run_var_unbiased(self, dim, options->unbiased, options->keepdim));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_var_unbiased(const ct_value *a, ct_value *results);
@@ -1576,10 +1576,10 @@ ct_tensor *(ct_var_backward)(ct_tensor *gy, ct_tensor *self, ct_ints dim, ct_sca
     const char *was = ct__op_name;
     ct__op_name = "var_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_var_backward(gy, self, dim, correction, keepdim));
+    ct_tensor *outcome = ct_retain(run_var_backward(gy, self, dim, correction, keepdim));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_var_backward(const ct_value *a, ct_value *results);
@@ -1642,9 +1642,9 @@ ct_tensor *(ct_std)(ct_tensor *self, const ct_std_opts *options)
         options = &defaults_std;
     const char *was = ct__op_name;
     ct__op_name = "std";
-    ct_tensor *result = run_std(self, options->dim, options->correction, options->keepdim);
+    ct_tensor *outcome = run_std(self, options->dim, options->correction, options->keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_std(const ct_value *a, ct_value *results);
@@ -1673,10 +1673,10 @@ ct_tensor *(ct_std_unbiased_all)(ct_tensor *self, bool unbiased)
     const char *was = ct__op_name;
     ct__op_name = "std";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_std_unbiased_all(self, unbiased));
+    ct_tensor *outcome = ct_retain(run_std_unbiased_all(self, unbiased));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_std_unbiased_all(const ct_value *a, ct_value *results);
@@ -1704,10 +1704,10 @@ ct_tensor *(ct_std_unbiased)(ct_tensor *self, ct_ints dim, const ct_std_unbiased
     const char *was = ct__op_name;
     ct__op_name = "std";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_std_unbiased(self, dim, options->unbiased, options->keepdim));
+    ct_tensor *outcome = ct_retain(run_std_unbiased(self, dim, options->unbiased, options->keepdim));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_std_unbiased(const ct_value *a, ct_value *results);
@@ -1737,10 +1737,10 @@ ct_tensor *(ct_std_slope)(ct_tensor *gy, ct_tensor *result)
     const char *was = ct__op_name;
     ct__op_name = "std_slope";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_std_slope(gy, result));
+    ct_tensor *outcome = ct_retain(run_std_slope(gy, result));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_std_slope(const ct_value *a, ct_value *results);
@@ -1770,9 +1770,9 @@ ct_var_mean_result (ct_var_mean)(ct_tensor *self, const ct_var_mean_opts *option
         options = &defaults_var_mean;
     const char *was = ct__op_name;
     ct__op_name = "var_mean";
-    ct_var_mean_result result = run_var_mean(self, options->dim, options->correction, options->keepdim);
+    ct_var_mean_result outcome = run_var_mean(self, options->dim, options->correction, options->keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_var_mean(const ct_value *a, ct_value *results);
@@ -1808,9 +1808,9 @@ ct_std_mean_result (ct_std_mean)(ct_tensor *self, const ct_std_mean_opts *option
         options = &defaults_std_mean;
     const char *was = ct__op_name;
     ct__op_name = "std_mean";
-    ct_std_mean_result result = run_std_mean(self, options->dim, options->correction, options->keepdim);
+    ct_std_mean_result outcome = run_std_mean(self, options->dim, options->correction, options->keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_std_mean(const ct_value *a, ct_value *results);
@@ -1879,9 +1879,9 @@ ct_tensor *(ct_logsumexp)(ct_tensor *self, ct_ints dim, const ct_logsumexp_opts 
         options = &defaults_logsumexp;
     const char *was = ct__op_name;
     ct__op_name = "logsumexp";
-    ct_tensor *result = run_logsumexp(self, dim, options->keepdim);
+    ct_tensor *outcome = run_logsumexp(self, dim, options->keepdim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_logsumexp(const ct_value *a, ct_value *results);
@@ -1934,9 +1934,9 @@ ct_tensor *(ct_cumsum)(ct_tensor *self, int64_t dim, const ct_cumsum_opts *optio
         options = &defaults_cumsum;
     const char *was = ct__op_name;
     ct__op_name = "cumsum";
-    ct_tensor *result = run_cumsum(self, dim, options->dtype);
+    ct_tensor *outcome = run_cumsum(self, dim, options->dtype);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_cumsum(const ct_value *a, ct_value *results);
@@ -1979,9 +1979,9 @@ ct_tensor *(ct_cumsum_)(ct_tensor *self, int64_t dim, const ct_cumsum_opts *opti
         options = &defaults_cumsum;
     const char *was = ct__op_name;
     ct__op_name = "cumsum_";
-    ct_tensor *result = run_cumsum_(self, dim, options->dtype);
+    ct_tensor *outcome = run_cumsum_(self, dim, options->dtype);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_cumsum_(const ct_value *a, ct_value *results);
@@ -2014,9 +2014,9 @@ ct_tensor *(ct_cumsum_out)(ct_tensor *out, ct_tensor *self, int64_t dim, const c
         options = &defaults_cumsum;
     const char *was = ct__op_name;
     ct__op_name = "cumsum";
-    ct_tensor *result = run_cumsum_out(out, self, dim, options->dtype);
+    ct_tensor *outcome = run_cumsum_out(out, self, dim, options->dtype);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_cumsum_out(const ct_value *a, ct_value *results);
@@ -2077,9 +2077,9 @@ ct_tensor *(ct_cumprod)(ct_tensor *self, int64_t dim, const ct_cumprod_opts *opt
         options = &defaults_cumprod;
     const char *was = ct__op_name;
     ct__op_name = "cumprod";
-    ct_tensor *result = run_cumprod(self, dim, options->dtype);
+    ct_tensor *outcome = run_cumprod(self, dim, options->dtype);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_cumprod(const ct_value *a, ct_value *results);
@@ -2110,10 +2110,10 @@ ct_tensor *(ct_cumprod_backward)(ct_tensor *gy, ct_tensor *self, ct_tensor *resu
     const char *was = ct__op_name;
     ct__op_name = "cumprod_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_cumprod_backward(gy, self, result, dim));
+    ct_tensor *outcome = ct_retain(run_cumprod_backward(gy, self, result, dim));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_cumprod_backward(const ct_value *a, ct_value *results);

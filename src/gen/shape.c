@@ -41,9 +41,9 @@ ct_tensor *(ct_view)(ct_tensor *self, ct_ints size)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "view";
-    ct_tensor *result = run_view(self, size);
+    ct_tensor *outcome = run_view(self, size);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_view(const ct_value *a, ct_value *results);
@@ -71,9 +71,9 @@ ct_tensor *(ct_view_dtype)(ct_tensor *self, ct_dtype dtype)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "view";
-    ct_tensor *result = run_view_dtype(self, dtype);
+    ct_tensor *outcome = run_view_dtype(self, dtype);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_view_dtype(const ct_value *a, ct_value *results);
@@ -100,10 +100,10 @@ ct_tensor *(ct_view_as)(ct_tensor *self, ct_tensor *other)
     const char *was = ct__op_name;
     ct__op_name = "view_as";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_view_as(self, other));
+    ct_tensor *outcome = ct_retain(run_view_as(self, other));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_view_as(const ct_value *a, ct_value *results);
@@ -128,10 +128,10 @@ ct_tensor *(ct_reshape)(ct_tensor *self, ct_ints shape)
     const char *was = ct__op_name;
     ct__op_name = "reshape";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_reshape(self, shape));
+    ct_tensor *outcome = ct_retain(run_reshape(self, shape));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_reshape(const ct_value *a, ct_value *results);
@@ -158,10 +158,10 @@ ct_tensor *(ct_reshape_as)(ct_tensor *self, ct_tensor *other)
     const char *was = ct__op_name;
     ct__op_name = "reshape_as";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_reshape_as(self, other));
+    ct_tensor *outcome = ct_retain(run_reshape_as(self, other));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_reshape_as(const ct_value *a, ct_value *results);
@@ -189,10 +189,10 @@ ct_tensor *(ct_flatten)(ct_tensor *self, const ct_flatten_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "flatten";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_flatten(self, options->start_dim, options->end_dim));
+    ct_tensor *outcome = ct_retain(run_flatten(self, options->start_dim, options->end_dim));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_flatten(const ct_value *a, ct_value *results);
@@ -220,10 +220,10 @@ ct_tensor *(ct_ravel)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "ravel";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_ravel(self));
+    ct_tensor *outcome = ct_retain(run_ravel(self));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_ravel(const ct_value *a, ct_value *results);
@@ -248,10 +248,10 @@ ct_tensor *(ct_unflatten)(ct_tensor *self, int64_t dim, ct_ints sizes)
     const char *was = ct__op_name;
     ct__op_name = "unflatten";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_unflatten(self, dim, sizes));
+    ct_tensor *outcome = ct_retain(run_unflatten(self, dim, sizes));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_unflatten(const ct_value *a, ct_value *results);
@@ -301,9 +301,9 @@ ct_tensor *(ct_transpose)(ct_tensor *self, int64_t dim0, int64_t dim1)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "transpose";
-    ct_tensor *result = run_transpose(self, dim0, dim1);
+    ct_tensor *outcome = run_transpose(self, dim0, dim1);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_transpose(const ct_value *a, ct_value *results);
@@ -343,9 +343,9 @@ ct_tensor *(ct_transpose_)(ct_tensor *self, int64_t dim0, int64_t dim1)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "transpose_";
-    ct_tensor *result = run_transpose_(self, dim0, dim1);
+    ct_tensor *outcome = run_transpose_(self, dim0, dim1);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_transpose_(const ct_value *a, ct_value *results);
@@ -391,9 +391,9 @@ ct_tensor *(ct_t)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "t";
-    ct_tensor *result = run_t(self);
+    ct_tensor *outcome = run_t(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_t(const ct_value *a, ct_value *results);
@@ -431,9 +431,9 @@ ct_tensor *(ct_t_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "t_";
-    ct_tensor *result = run_t_(self);
+    ct_tensor *outcome = run_t_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_t_(const ct_value *a, ct_value *results);
@@ -481,9 +481,9 @@ ct_tensor *(ct_permute)(ct_tensor *self, ct_ints dims)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "permute";
-    ct_tensor *result = run_permute(self, dims);
+    ct_tensor *outcome = run_permute(self, dims);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_permute(const ct_value *a, ct_value *results);
@@ -508,10 +508,10 @@ ct_tensor *(ct_permute_backward)(ct_tensor *self, ct_ints dims)
     const char *was = ct__op_name;
     ct__op_name = "permute_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_permute_backward(self, dims));
+    ct_tensor *outcome = ct_retain(run_permute_backward(self, dims));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_permute_backward(const ct_value *a, ct_value *results);
@@ -536,10 +536,10 @@ ct_tensor *(ct_movedim_int)(ct_tensor *self, int64_t source, int64_t destination
     const char *was = ct__op_name;
     ct__op_name = "movedim";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_movedim_int(self, source, destination));
+    ct_tensor *outcome = ct_retain(run_movedim_int(self, source, destination));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_movedim_int(const ct_value *a, ct_value *results);
@@ -564,10 +564,10 @@ ct_tensor *(ct_movedim)(ct_tensor *self, ct_ints source, ct_ints destination)
     const char *was = ct__op_name;
     ct__op_name = "movedim";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_movedim(self, source, destination));
+    ct_tensor *outcome = ct_retain(run_movedim(self, source, destination));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_movedim(const ct_value *a, ct_value *results);
@@ -592,10 +592,10 @@ ct_tensor *(ct_T)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "T";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_T(self));
+    ct_tensor *outcome = ct_retain(run_T(self));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_T(const ct_value *a, ct_value *results);
@@ -620,10 +620,10 @@ ct_tensor *(ct_mT)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "mT";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_mT(self));
+    ct_tensor *outcome = ct_retain(run_mT(self));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_mT(const ct_value *a, ct_value *results);
@@ -648,10 +648,10 @@ ct_tensor *(ct_H)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "H";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_H(self));
+    ct_tensor *outcome = ct_retain(run_H(self));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_H(const ct_value *a, ct_value *results);
@@ -699,9 +699,9 @@ ct_tensor *(ct_squeeze)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "squeeze";
-    ct_tensor *result = run_squeeze(self);
+    ct_tensor *outcome = run_squeeze(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_squeeze(const ct_value *a, ct_value *results);
@@ -740,9 +740,9 @@ ct_tensor *(ct_squeeze_)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "squeeze_";
-    ct_tensor *result = run_squeeze_(self);
+    ct_tensor *outcome = run_squeeze_(self);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_squeeze_(const ct_value *a, ct_value *results);
@@ -790,9 +790,9 @@ ct_tensor *(ct_squeeze_dim)(ct_tensor *self, int64_t dim)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "squeeze";
-    ct_tensor *result = run_squeeze_dim(self, dim);
+    ct_tensor *outcome = run_squeeze_dim(self, dim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_squeeze_dim(const ct_value *a, ct_value *results);
@@ -831,9 +831,9 @@ ct_tensor *(ct_squeeze__dim)(ct_tensor *self, int64_t dim)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "squeeze_";
-    ct_tensor *result = run_squeeze__dim(self, dim);
+    ct_tensor *outcome = run_squeeze__dim(self, dim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_squeeze__dim(const ct_value *a, ct_value *results);
@@ -881,9 +881,9 @@ ct_tensor *(ct_squeeze_dims)(ct_tensor *self, ct_ints dim)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "squeeze";
-    ct_tensor *result = run_squeeze_dims(self, dim);
+    ct_tensor *outcome = run_squeeze_dims(self, dim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_squeeze_dims(const ct_value *a, ct_value *results);
@@ -922,9 +922,9 @@ ct_tensor *(ct_squeeze__dims)(ct_tensor *self, ct_ints dim)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "squeeze_";
-    ct_tensor *result = run_squeeze__dims(self, dim);
+    ct_tensor *outcome = run_squeeze__dims(self, dim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_squeeze__dims(const ct_value *a, ct_value *results);
@@ -972,9 +972,9 @@ ct_tensor *(ct_unsqueeze)(ct_tensor *self, int64_t dim)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "unsqueeze";
-    ct_tensor *result = run_unsqueeze(self, dim);
+    ct_tensor *outcome = run_unsqueeze(self, dim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_unsqueeze(const ct_value *a, ct_value *results);
@@ -1013,9 +1013,9 @@ ct_tensor *(ct_unsqueeze_)(ct_tensor *self, int64_t dim)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "unsqueeze_";
-    ct_tensor *result = run_unsqueeze_(self, dim);
+    ct_tensor *outcome = run_unsqueeze_(self, dim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_unsqueeze_(const ct_value *a, ct_value *results);
@@ -1040,10 +1040,10 @@ ct_tensor *(ct_unsqueeze_reduced)(ct_tensor *self, ct_ints dim, int64_t ndim, bo
     const char *was = ct__op_name;
     ct__op_name = "unsqueeze_reduced";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_unsqueeze_reduced(self, dim, ndim, keepdim));
+    ct_tensor *outcome = ct_retain(run_unsqueeze_reduced(self, dim, ndim, keepdim));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_unsqueeze_reduced(const ct_value *a, ct_value *results);
@@ -1092,9 +1092,9 @@ ct_tensor *(ct_expand)(ct_tensor *self, ct_ints size, const ct_expand_opts *opti
         options = &defaults_expand;
     const char *was = ct__op_name;
     ct__op_name = "expand";
-    ct_tensor *result = run_expand(self, size, options->implicit);
+    ct_tensor *outcome = run_expand(self, size, options->implicit);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_expand(const ct_value *a, ct_value *results);
@@ -1123,10 +1123,10 @@ ct_tensor *(ct_expand_as)(ct_tensor *self, ct_tensor *other)
     const char *was = ct__op_name;
     ct__op_name = "expand_as";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_expand_as(self, other));
+    ct_tensor *outcome = ct_retain(run_expand_as(self, other));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_expand_as(const ct_value *a, ct_value *results);
@@ -1151,10 +1151,10 @@ ct_tensor *(ct_broadcast_to)(ct_tensor *self, ct_ints size)
     const char *was = ct__op_name;
     ct__op_name = "broadcast_to";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_broadcast_to(self, size));
+    ct_tensor *outcome = ct_retain(run_broadcast_to(self, size));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_broadcast_to(const ct_value *a, ct_value *results);
@@ -1178,9 +1178,9 @@ ct_tensors (ct_broadcast_tensors)(ct_tensors tensors)
         return (ct_tensors){0, NULL};
     const char *was = ct__op_name;
     ct__op_name = "broadcast_tensors";
-    ct_tensors result = run_broadcast_tensors(tensors);
+    ct_tensors outcome = run_broadcast_tensors(tensors);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_broadcast_tensors(const ct_value *a, ct_value *results);
@@ -1230,9 +1230,9 @@ ct_tensor *(ct_repeat)(ct_tensor *self, ct_ints repeats)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "repeat";
-    ct_tensor *result = run_repeat(self, repeats);
+    ct_tensor *outcome = run_repeat(self, repeats);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_repeat(const ct_value *a, ct_value *results);
@@ -1257,10 +1257,10 @@ ct_tensor *(ct_repeat_backward)(ct_tensor *grad, ct_ints repeats, ct_ints size)
     const char *was = ct__op_name;
     ct__op_name = "repeat_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_repeat_backward(grad, repeats, size));
+    ct_tensor *outcome = ct_retain(run_repeat_backward(grad, repeats, size));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_repeat_backward(const ct_value *a, ct_value *results);
@@ -1285,10 +1285,10 @@ ct_tensor *(ct_tile)(ct_tensor *self, ct_ints dims)
     const char *was = ct__op_name;
     ct__op_name = "tile";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_tile(self, dims));
+    ct_tensor *outcome = ct_retain(run_tile(self, dims));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_tile(const ct_value *a, ct_value *results);
@@ -1340,9 +1340,9 @@ ct_tensor *(ct_cat)(ct_tensors tensors, const ct_cat_opts *options)
         options = &defaults_cat;
     const char *was = ct__op_name;
     ct__op_name = "cat";
-    ct_tensor *result = run_cat(tensors, options->dim);
+    ct_tensor *outcome = run_cat(tensors, options->dim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_cat(const ct_value *a, ct_value *results);
@@ -1372,9 +1372,9 @@ ct_tensor *(ct_cat_out)(ct_tensor *out, ct_tensors tensors, const ct_cat_opts *o
         options = &defaults_cat;
     const char *was = ct__op_name;
     ct__op_name = "cat";
-    ct_tensor *result = run_cat_out(out, tensors, options->dim);
+    ct_tensor *outcome = run_cat_out(out, tensors, options->dim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_cat_out(const ct_value *a, ct_value *results);
@@ -1400,9 +1400,9 @@ ct_tensors (ct_split_sizes)(ct_tensor *self, ct_ints sizes, int64_t dim)
         return (ct_tensors){0, NULL};
     const char *was = ct__op_name;
     ct__op_name = "split_sizes";
-    ct_tensors result = run_split_sizes(self, sizes, dim);
+    ct_tensors outcome = run_split_sizes(self, sizes, dim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_split_sizes(const ct_value *a, ct_value *results);
@@ -1452,9 +1452,9 @@ ct_tensor *(ct_stack)(ct_tensors tensors, const ct_stack_opts *options)
         options = &defaults_stack;
     const char *was = ct__op_name;
     ct__op_name = "stack";
-    ct_tensor *result = run_stack(tensors, options->dim);
+    ct_tensor *outcome = run_stack(tensors, options->dim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_stack(const ct_value *a, ct_value *results);
@@ -1484,9 +1484,9 @@ ct_tensor *(ct_stack_out)(ct_tensor *out, ct_tensors tensors, const ct_stack_opt
         options = &defaults_stack;
     const char *was = ct__op_name;
     ct__op_name = "stack";
-    ct_tensor *result = run_stack_out(out, tensors, options->dim);
+    ct_tensor *outcome = run_stack_out(out, tensors, options->dim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_stack_out(const ct_value *a, ct_value *results);
@@ -1513,10 +1513,10 @@ ct_tensor *(ct_hstack)(ct_tensors tensors)
     const char *was = ct__op_name;
     ct__op_name = "hstack";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_hstack(tensors));
+    ct_tensor *outcome = ct_retain(run_hstack(tensors));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_hstack(const ct_value *a, ct_value *results);
@@ -1541,10 +1541,10 @@ ct_tensor *(ct_vstack)(ct_tensors tensors)
     const char *was = ct__op_name;
     ct__op_name = "vstack";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_vstack(tensors));
+    ct_tensor *outcome = ct_retain(run_vstack(tensors));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_vstack(const ct_value *a, ct_value *results);
@@ -1571,9 +1571,9 @@ ct_tensors (ct_split)(ct_tensor *self, int64_t split_size, const ct_split_opts *
         options = &defaults_split;
     const char *was = ct__op_name;
     ct__op_name = "split";
-    ct_tensors result = run_split(self, split_size, options->dim);
+    ct_tensors outcome = run_split(self, split_size, options->dim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_split(const ct_value *a, ct_value *results);
@@ -1602,9 +1602,9 @@ ct_tensors (ct_split_sections)(ct_tensor *self, ct_ints split_size, const ct_spl
         options = &defaults_split_sections;
     const char *was = ct__op_name;
     ct__op_name = "split";
-    ct_tensors result = run_split_sections(self, split_size, options->dim);
+    ct_tensors outcome = run_split_sections(self, split_size, options->dim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_split_sections(const ct_value *a, ct_value *results);
@@ -1633,9 +1633,9 @@ ct_tensors (ct_split_with_sizes)(ct_tensor *self, ct_ints split_sizes, const ct_
         options = &defaults_split_with_sizes;
     const char *was = ct__op_name;
     ct__op_name = "split_with_sizes";
-    ct_tensors result = run_split_with_sizes(self, split_sizes, options->dim);
+    ct_tensors outcome = run_split_with_sizes(self, split_sizes, options->dim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_split_with_sizes(const ct_value *a, ct_value *results);
@@ -1664,9 +1664,9 @@ ct_tensors (ct_chunk)(ct_tensor *self, int64_t chunks, const ct_chunk_opts *opti
         options = &defaults_chunk;
     const char *was = ct__op_name;
     ct__op_name = "chunk";
-    ct_tensors result = run_chunk(self, chunks, options->dim);
+    ct_tensors outcome = run_chunk(self, chunks, options->dim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_chunk(const ct_value *a, ct_value *results);
@@ -1695,9 +1695,9 @@ ct_tensors (ct_tensor_split)(ct_tensor *self, int64_t sections, const ct_tensor_
         options = &defaults_tensor_split;
     const char *was = ct__op_name;
     ct__op_name = "tensor_split";
-    ct_tensors result = run_tensor_split(self, sections, options->dim);
+    ct_tensors outcome = run_tensor_split(self, sections, options->dim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_tensor_split(const ct_value *a, ct_value *results);
@@ -1726,9 +1726,9 @@ ct_tensors (ct_unbind)(ct_tensor *self, const ct_unbind_opts *options)
         options = &defaults_unbind;
     const char *was = ct__op_name;
     ct__op_name = "unbind";
-    ct_tensors result = run_unbind(self, options->dim);
+    ct_tensors outcome = run_unbind(self, options->dim);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_unbind(const ct_value *a, ct_value *results);
@@ -1755,10 +1755,10 @@ ct_tensor *(ct_narrow)(ct_tensor *self, int64_t dim, int64_t start, int64_t leng
     const char *was = ct__op_name;
     ct__op_name = "narrow";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_narrow(self, dim, start, length));
+    ct_tensor *outcome = ct_retain(run_narrow(self, dim, start, length));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_narrow(const ct_value *a, ct_value *results);
@@ -1817,9 +1817,9 @@ ct_tensor *(ct_slice)(ct_tensor *self, const ct_slice_opts *options)
         options = &defaults_slice;
     const char *was = ct__op_name;
     ct__op_name = "slice";
-    ct_tensor *result = run_slice(self, options->dim, options->start, options->end, options->step);
+    ct_tensor *outcome = run_slice(self, options->dim, options->start, options->end, options->step);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_slice(const ct_value *a, ct_value *results);
@@ -1849,10 +1849,10 @@ ct_tensor *(ct_slice_backward)(ct_tensor *grad, ct_ints size, int64_t dim, int64
     const char *was = ct__op_name;
     ct__op_name = "slice_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_slice_backward(grad, size, dim, start, end, step));
+    ct_tensor *outcome = ct_retain(run_slice_backward(grad, size, dim, start, end, step));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_slice_backward(const ct_value *a, ct_value *results);
@@ -1904,9 +1904,9 @@ ct_tensor *(ct_select)(ct_tensor *self, int64_t dim, int64_t index)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "select";
-    ct_tensor *result = run_select(self, dim, index);
+    ct_tensor *outcome = run_select(self, dim, index);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_select(const ct_value *a, ct_value *results);
@@ -1931,10 +1931,10 @@ ct_tensor *(ct_select_backward)(ct_tensor *grad, ct_ints size, int64_t dim, int6
     const char *was = ct__op_name;
     ct__op_name = "select_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_select_backward(grad, size, dim, index));
+    ct_tensor *outcome = ct_retain(run_select_backward(grad, size, dim, index));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_select_backward(const ct_value *a, ct_value *results);
@@ -1991,9 +1991,9 @@ ct_tensor *(ct_diagonal)(ct_tensor *self, const ct_diagonal_opts *options)
         options = &defaults_diagonal;
     const char *was = ct__op_name;
     ct__op_name = "diagonal";
-    ct_tensor *result = run_diagonal(self, options->offset, options->dim1, options->dim2);
+    ct_tensor *outcome = run_diagonal(self, options->offset, options->dim1, options->dim2);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_diagonal(const ct_value *a, ct_value *results);
@@ -2022,10 +2022,10 @@ ct_tensor *(ct_diagonal_backward)(ct_tensor *grad, ct_ints size, int64_t offset,
     const char *was = ct__op_name;
     ct__op_name = "diagonal_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_diagonal_backward(grad, size, offset, dim1, dim2));
+    ct_tensor *outcome = ct_retain(run_diagonal_backward(grad, size, offset, dim1, dim2));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_diagonal_backward(const ct_value *a, ct_value *results);
@@ -2053,10 +2053,10 @@ ct_tensor *(ct_diag)(ct_tensor *self, const ct_diag_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "diag";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_diag(self, options->diagonal));
+    ct_tensor *outcome = ct_retain(run_diag(self, options->diagonal));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_diag(const ct_value *a, ct_value *results);
@@ -2086,10 +2086,10 @@ ct_tensor *(ct_diag_embed)(ct_tensor *self, const ct_diag_embed_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "diag_embed";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_diag_embed(self, options->offset, options->dim1, options->dim2));
+    ct_tensor *outcome = ct_retain(run_diag_embed(self, options->offset, options->dim1, options->dim2));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_diag_embed(const ct_value *a, ct_value *results);
@@ -2152,9 +2152,9 @@ ct_tensor *(ct_as_strided)(ct_tensor *self, ct_ints size, ct_ints stride, const 
         options = &defaults_as_strided;
     const char *was = ct__op_name;
     ct__op_name = "as_strided";
-    ct_tensor *result = run_as_strided(self, size, stride, options->storage_offset);
+    ct_tensor *outcome = run_as_strided(self, size, stride, options->storage_offset);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_as_strided(const ct_value *a, ct_value *results);
@@ -2181,10 +2181,10 @@ ct_tensor *(ct_as_strided_backward)(ct_tensor *grad, ct_ints input_size, ct_ints
     const char *was = ct__op_name;
     ct__op_name = "as_strided_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_as_strided_backward(grad, input_size, input_stride, size, stride, storage_offset));
+    ct_tensor *outcome = ct_retain(run_as_strided_backward(grad, input_size, input_stride, size, stride, storage_offset));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_as_strided_backward(const ct_value *a, ct_value *results);
@@ -2238,9 +2238,9 @@ ct_tensor *(ct_unfold)(ct_tensor *self, int64_t dimension, int64_t size, int64_t
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "unfold";
-    ct_tensor *result = run_unfold(self, dimension, size, step);
+    ct_tensor *outcome = run_unfold(self, dimension, size, step);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_unfold(const ct_value *a, ct_value *results);
@@ -2265,10 +2265,10 @@ ct_tensor *(ct_unfold_backward)(ct_tensor *grad, ct_ints input_size, int64_t dim
     const char *was = ct__op_name;
     ct__op_name = "unfold_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_unfold_backward(grad, input_size, dim, size, step));
+    ct_tensor *outcome = ct_retain(run_unfold_backward(grad, input_size, dim, size, step));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_unfold_backward(const ct_value *a, ct_value *results);
@@ -2316,9 +2316,9 @@ ct_tensor *(ct_flip)(ct_tensor *self, ct_ints dims)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "flip";
-    ct_tensor *result = run_flip(self, dims);
+    ct_tensor *outcome = run_flip(self, dims);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_flip(const ct_value *a, ct_value *results);
@@ -2343,10 +2343,10 @@ ct_tensor *(ct_fliplr)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "fliplr";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_fliplr(self));
+    ct_tensor *outcome = ct_retain(run_fliplr(self));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_fliplr(const ct_value *a, ct_value *results);
@@ -2371,10 +2371,10 @@ ct_tensor *(ct_flipud)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "flipud";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_flipud(self));
+    ct_tensor *outcome = ct_retain(run_flipud(self));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_flipud(const ct_value *a, ct_value *results);
@@ -2385,7 +2385,7 @@ bool ct__call_flipud(const ct_value *a, ct_value *results)
 }
 
 /* roll(Tensor self, int[1] shifts, int[1] dims=[]) -> Tensor */
-static const ct_roll_opts defaults_roll = {.dims = {0, (const int64_t[]){0}}};
+static const ct_roll_opts defaults_roll = {.dims = {0, ct__list_zeros}};
 static void backward_roll(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
     if (ct__node_needs(n, 0)) {
@@ -2427,9 +2427,9 @@ ct_tensor *(ct_roll)(ct_tensor *self, ct_ints shifts, const ct_roll_opts *option
         options = &defaults_roll;
     const char *was = ct__op_name;
     ct__op_name = "roll";
-    ct_tensor *result = run_roll(self, shifts, options->dims);
+    ct_tensor *outcome = run_roll(self, shifts, options->dims);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_roll(const ct_value *a, ct_value *results);
@@ -2456,10 +2456,10 @@ ct_tensor *(ct_roll_backward)(ct_tensor *grad, ct_ints shifts, ct_ints dims)
     const char *was = ct__op_name;
     ct__op_name = "roll_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_roll_backward(grad, shifts, dims));
+    ct_tensor *outcome = ct_retain(run_roll_backward(grad, shifts, dims));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_roll_backward(const ct_value *a, ct_value *results);
@@ -2510,9 +2510,9 @@ ct_tensor *(ct_tril)(ct_tensor *self, const ct_tril_opts *options)
         options = &defaults_tril;
     const char *was = ct__op_name;
     ct__op_name = "tril";
-    ct_tensor *result = run_tril(self, options->diagonal);
+    ct_tensor *outcome = run_tril(self, options->diagonal);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_tril(const ct_value *a, ct_value *results);
@@ -2555,9 +2555,9 @@ ct_tensor *(ct_tril_)(ct_tensor *self, const ct_tril_opts *options)
         options = &defaults_tril;
     const char *was = ct__op_name;
     ct__op_name = "tril_";
-    ct_tensor *result = run_tril_(self, options->diagonal);
+    ct_tensor *outcome = run_tril_(self, options->diagonal);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_tril_(const ct_value *a, ct_value *results);
@@ -2590,9 +2590,9 @@ ct_tensor *(ct_tril_out)(ct_tensor *out, ct_tensor *self, const ct_tril_opts *op
         options = &defaults_tril;
     const char *was = ct__op_name;
     ct__op_name = "tril";
-    ct_tensor *result = run_tril_out(out, self, options->diagonal);
+    ct_tensor *outcome = run_tril_out(out, self, options->diagonal);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_tril_out(const ct_value *a, ct_value *results);
@@ -2645,9 +2645,9 @@ ct_tensor *(ct_triu)(ct_tensor *self, const ct_triu_opts *options)
         options = &defaults_triu;
     const char *was = ct__op_name;
     ct__op_name = "triu";
-    ct_tensor *result = run_triu(self, options->diagonal);
+    ct_tensor *outcome = run_triu(self, options->diagonal);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_triu(const ct_value *a, ct_value *results);
@@ -2690,9 +2690,9 @@ ct_tensor *(ct_triu_)(ct_tensor *self, const ct_triu_opts *options)
         options = &defaults_triu;
     const char *was = ct__op_name;
     ct__op_name = "triu_";
-    ct_tensor *result = run_triu_(self, options->diagonal);
+    ct_tensor *outcome = run_triu_(self, options->diagonal);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_triu_(const ct_value *a, ct_value *results);
@@ -2725,9 +2725,9 @@ ct_tensor *(ct_triu_out)(ct_tensor *out, ct_tensor *self, const ct_triu_opts *op
         options = &defaults_triu;
     const char *was = ct__op_name;
     ct__op_name = "triu";
-    ct_tensor *result = run_triu_out(out, self, options->diagonal);
+    ct_tensor *outcome = run_triu_out(out, self, options->diagonal);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_triu_out(const ct_value *a, ct_value *results);
@@ -2778,9 +2778,9 @@ ct_tensor *(ct_clone)(ct_tensor *self, const ct_clone_opts *options)
         options = &defaults_clone;
     const char *was = ct__op_name;
     ct__op_name = "clone";
-    ct_tensor *result = run_clone(self, options->memory_format);
+    ct_tensor *outcome = run_clone(self, options->memory_format);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_clone(const ct_value *a, ct_value *results);
@@ -2810,10 +2810,10 @@ ct_tensor *(ct_contiguous)(ct_tensor *self, const ct_contiguous_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "contiguous";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_contiguous(self, options->memory_format));
+    ct_tensor *outcome = ct_retain(run_contiguous(self, options->memory_format));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_contiguous(const ct_value *a, ct_value *results);
@@ -2871,9 +2871,9 @@ ct_tensor *(ct_copy_)(ct_tensor *self, ct_tensor *src, const ct_copy__opts *opti
         options = &defaults_copy_;
     const char *was = ct__op_name;
     ct__op_name = "copy_";
-    ct_tensor *result = run_copy_(self, src, options->non_blocking);
+    ct_tensor *outcome = run_copy_(self, src, options->non_blocking);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_copy_(const ct_value *a, ct_value *results);
@@ -2921,9 +2921,9 @@ ct_tensor *(ct_to_copy)(ct_tensor *self, ct_dtype dtype)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "to_copy";
-    ct_tensor *result = run_to_copy(self, dtype);
+    ct_tensor *outcome = run_to_copy(self, dtype);
     ct__op_name = was;
-    return result;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_to_copy(const ct_value *a, ct_value *results);
@@ -2951,10 +2951,10 @@ ct_tensor *(ct_to_dtype)(ct_tensor *self, ct_dtype dtype, const ct_to_dtype_opts
     const char *was = ct__op_name;
     ct__op_name = "to";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_to_dtype(self, dtype, options->non_blocking, options->copy, options->memory_format));
+    ct_tensor *outcome = ct_retain(run_to_dtype(self, dtype, options->non_blocking, options->copy, options->memory_format));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_to_dtype(const ct_value *a, ct_value *results);
@@ -2985,10 +2985,10 @@ ct_tensor *(ct_type_as)(ct_tensor *self, ct_tensor *other)
     const char *was = ct__op_name;
     ct__op_name = "type_as";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_type_as(self, other));
+    ct_tensor *outcome = ct_retain(run_type_as(self, other));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_type_as(const ct_value *a, ct_value *results);
@@ -3016,10 +3016,10 @@ ct_tensor *(ct_repeat_interleave)(ct_tensor *self, int64_t repeats, const ct_rep
     const char *was = ct__op_name;
     ct__op_name = "repeat_interleave";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_repeat_interleave(self, repeats, options->dim));
+    ct_tensor *outcome = ct_retain(run_repeat_interleave(self, repeats, options->dim));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_repeat_interleave(const ct_value *a, ct_value *results);
@@ -3032,7 +3032,7 @@ bool ct__call_repeat_interleave(const ct_value *a, ct_value *results)
 }
 
 /* rot90(Tensor self, int k=1, int[] dims=[0,1]) -> Tensor */
-static const ct_rot90_opts defaults_rot90 = {.k = 1, .dims = {2, (const int64_t[]){0, 1}}};
+static const ct_rot90_opts defaults_rot90 = {.k = 1, .dims = {2, ct__list_count}};
 static ct_tensor *run_rot90(ct_tensor *self, int64_t k, ct_ints dims)
 {
     if (!ct__given(self, "self"))
@@ -3049,10 +3049,10 @@ ct_tensor *(ct_rot90)(ct_tensor *self, const ct_rot90_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "rot90";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_rot90(self, options->k, options->dims));
+    ct_tensor *outcome = ct_retain(run_rot90(self, options->k, options->dims));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_rot90(const ct_value *a, ct_value *results);
@@ -3080,10 +3080,10 @@ ct_tensor *(ct_atleast_1d)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "atleast_1d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_atleast_1d(self));
+    ct_tensor *outcome = ct_retain(run_atleast_1d(self));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_atleast_1d(const ct_value *a, ct_value *results);
@@ -3108,10 +3108,10 @@ ct_tensor *(ct_atleast_2d)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "atleast_2d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *result = ct_retain(run_atleast_2d(self));
+    ct_tensor *outcome = ct_retain(run_atleast_2d(self));
     ct_scope_end(&scope);
     ct__op_name = was;
-    return result ? ct_adopt(result) : NULL;
+    return outcome ? ct_adopt(outcome) : NULL;
 }
 
 CT_HIDDEN bool ct__call_atleast_2d(const ct_value *a, ct_value *results);

@@ -40,90 +40,90 @@ static const ct_arg_info args_conv1d[] = {
     {.name = "input", .type = CT_V_TENSOR},
     {.name = "weight", .type = CT_V_TENSOR},
     {.name = "bias", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
-    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, (const int64_t[]){1}}}}},
-    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, (const int64_t[]){0}}}}},
-    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, (const int64_t[]){1}}}}},
+    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, ct__list_ones}}}},
+    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, ct__list_zeros}}}},
+    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, ct__list_ones}}}},
     {.name = "groups", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}}};
 CT_HIDDEN bool ct__call_conv1d_padding(const ct_value *a, ct_value *results);
 static const ct_arg_info args_conv1d_padding[] = {
     {.name = "input", .type = CT_V_TENSOR},
     {.name = "weight", .type = CT_V_TENSOR},
     {.name = "bias", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
-    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, (const int64_t[]){1}}}}},
+    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, ct__list_ones}}}},
     {.name = "padding", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "valid"}}},
-    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, (const int64_t[]){1}}}}},
+    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, ct__list_ones}}}},
     {.name = "groups", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}}};
 CT_HIDDEN bool ct__call_conv2d(const ct_value *a, ct_value *results);
 static const ct_arg_info args_conv2d[] = {
     {.name = "input", .type = CT_V_TENSOR},
     {.name = "weight", .type = CT_V_TENSOR},
     {.name = "bias", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
-    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, (const int64_t[]){1, 1}}}}},
-    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, (const int64_t[]){0, 0}}}}},
-    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, (const int64_t[]){1, 1}}}}},
+    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, ct__list_ones}}}},
+    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, ct__list_zeros}}}},
+    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, ct__list_ones}}}},
     {.name = "groups", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}}};
 CT_HIDDEN bool ct__call_conv2d_padding(const ct_value *a, ct_value *results);
 static const ct_arg_info args_conv2d_padding[] = {
     {.name = "input", .type = CT_V_TENSOR},
     {.name = "weight", .type = CT_V_TENSOR},
     {.name = "bias", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
-    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, (const int64_t[]){1, 1}}}}},
+    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, ct__list_ones}}}},
     {.name = "padding", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "valid"}}},
-    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, (const int64_t[]){1, 1}}}}},
+    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, ct__list_ones}}}},
     {.name = "groups", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}}};
 CT_HIDDEN bool ct__call_conv_transpose1d(const ct_value *a, ct_value *results);
 static const ct_arg_info args_conv_transpose1d[] = {
     {.name = "input", .type = CT_V_TENSOR},
     {.name = "weight", .type = CT_V_TENSOR},
     {.name = "bias", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
-    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, (const int64_t[]){1}}}}},
-    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, (const int64_t[]){0}}}}},
-    {.name = "output_padding", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, (const int64_t[]){0}}}}},
+    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, ct__list_ones}}}},
+    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, ct__list_zeros}}}},
+    {.name = "output_padding", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, ct__list_zeros}}}},
     {.name = "groups", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}},
-    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, (const int64_t[]){1}}}}}};
+    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, ct__list_ones}}}}};
 CT_HIDDEN bool ct__call_conv_transpose2d(const ct_value *a, ct_value *results);
 static const ct_arg_info args_conv_transpose2d[] = {
     {.name = "input", .type = CT_V_TENSOR},
     {.name = "weight", .type = CT_V_TENSOR},
     {.name = "bias", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
-    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, (const int64_t[]){1, 1}}}}},
-    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, (const int64_t[]){0, 0}}}}},
-    {.name = "output_padding", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, (const int64_t[]){0, 0}}}}},
+    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, ct__list_ones}}}},
+    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, ct__list_zeros}}}},
+    {.name = "output_padding", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, ct__list_zeros}}}},
     {.name = "groups", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}},
-    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, (const int64_t[]){1, 1}}}}}};
+    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, ct__list_ones}}}}};
 CT_HIDDEN bool ct__call_max_pool1d_with_indices(const ct_value *a, ct_value *results);
 static const ct_arg_info args_max_pool1d_with_indices[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "kernel_size", .type = CT_V_INTS, .list_size = 1},
-    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {0, (const int64_t[]){0}}}}},
-    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, (const int64_t[]){0}}}}},
-    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, (const int64_t[]){1}}}}},
+    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {0, ct__list_zeros}}}},
+    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, ct__list_zeros}}}},
+    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, ct__list_ones}}}},
     {.name = "ceil_mode", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}}};
 static const char *const names_max_pool1d_with_indices[] = {"output", "indices"};
 CT_HIDDEN bool ct__call_max_pool1d(const ct_value *a, ct_value *results);
 static const ct_arg_info args_max_pool1d[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "kernel_size", .type = CT_V_INTS, .list_size = 1},
-    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {0, (const int64_t[]){0}}}}},
-    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, (const int64_t[]){0}}}}},
-    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, (const int64_t[]){1}}}}},
+    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {0, ct__list_zeros}}}},
+    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, ct__list_zeros}}}},
+    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, ct__list_ones}}}},
     {.name = "ceil_mode", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}}};
 CT_HIDDEN bool ct__call_max_pool2d_with_indices(const ct_value *a, ct_value *results);
 static const ct_arg_info args_max_pool2d_with_indices[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "kernel_size", .type = CT_V_INTS, .list_size = 2},
-    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {0, (const int64_t[]){0}}}}},
-    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, (const int64_t[]){0, 0}}}}},
-    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, (const int64_t[]){1, 1}}}}},
+    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {0, ct__list_zeros}}}},
+    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, ct__list_zeros}}}},
+    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, ct__list_ones}}}},
     {.name = "ceil_mode", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}}};
 static const char *const names_max_pool2d_with_indices[] = {"output", "indices"};
 CT_HIDDEN bool ct__call_max_pool2d(const ct_value *a, ct_value *results);
 static const ct_arg_info args_max_pool2d[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "kernel_size", .type = CT_V_INTS, .list_size = 2},
-    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {0, (const int64_t[]){0}}}}},
-    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, (const int64_t[]){0, 0}}}}},
-    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, (const int64_t[]){1, 1}}}}},
+    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {0, ct__list_zeros}}}},
+    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, ct__list_zeros}}}},
+    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, ct__list_ones}}}},
     {.name = "ceil_mode", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}}};
 CT_HIDDEN bool ct__call_max_pool_backward(const ct_value *a, ct_value *results);
 static const ct_arg_info args_max_pool_backward[] = {
@@ -140,16 +140,16 @@ CT_HIDDEN bool ct__call_avg_pool1d(const ct_value *a, ct_value *results);
 static const ct_arg_info args_avg_pool1d[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "kernel_size", .type = CT_V_INTS, .list_size = 1},
-    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {0, (const int64_t[]){0}}}}},
-    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, (const int64_t[]){0}}}}},
+    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {0, ct__list_zeros}}}},
+    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {1, ct__list_zeros}}}},
     {.name = "ceil_mode", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}},
     {.name = "count_include_pad", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = true}}}};
 CT_HIDDEN bool ct__call_avg_pool2d(const ct_value *a, ct_value *results);
 static const ct_arg_info args_avg_pool2d[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "kernel_size", .type = CT_V_INTS, .list_size = 2},
-    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {0, (const int64_t[]){0}}}}},
-    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, (const int64_t[]){0, 0}}}}},
+    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {0, ct__list_zeros}}}},
+    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 2, .value = {CT_V_INTS, {.ints = {2, ct__list_zeros}}}},
     {.name = "ceil_mode", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}},
     {.name = "count_include_pad", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = true}}},
     {.name = "divisor_override", .type = CT_V_INT, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}}};
@@ -1710,23 +1710,23 @@ static const ct_arg_info args_prod_backward[] = {
 CT_HIDDEN bool ct__call_amax(const ct_value *a, ct_value *results);
 static const ct_arg_info args_amax[] = {
     {.name = "self", .type = CT_V_TENSOR},
-    {.name = "dim", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {0, (const int64_t[]){0}}}}},
+    {.name = "dim", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {0, ct__list_zeros}}}},
     {.name = "keepdim", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}}};
 CT_HIDDEN bool ct__call_amax_out(const ct_value *a, ct_value *results);
 static const ct_arg_info args_amax_out[] = {
     {.name = "self", .type = CT_V_TENSOR},
-    {.name = "dim", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {0, (const int64_t[]){0}}}}},
+    {.name = "dim", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {0, ct__list_zeros}}}},
     {.name = "keepdim", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}},
     {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_amin(const ct_value *a, ct_value *results);
 static const ct_arg_info args_amin[] = {
     {.name = "self", .type = CT_V_TENSOR},
-    {.name = "dim", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {0, (const int64_t[]){0}}}}},
+    {.name = "dim", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {0, ct__list_zeros}}}},
     {.name = "keepdim", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}}};
 CT_HIDDEN bool ct__call_amin_out(const ct_value *a, ct_value *results);
 static const ct_arg_info args_amin_out[] = {
     {.name = "self", .type = CT_V_TENSOR},
-    {.name = "dim", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {0, (const int64_t[]){0}}}}},
+    {.name = "dim", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {0, ct__list_zeros}}}},
     {.name = "keepdim", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}},
     {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_extremes_backward(const ct_value *a, ct_value *results);
@@ -2221,7 +2221,7 @@ CT_HIDDEN bool ct__call_roll(const ct_value *a, ct_value *results);
 static const ct_arg_info args_roll[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "shifts", .type = CT_V_INTS, .list_size = 1},
-    {.name = "dims", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {0, (const int64_t[]){0}}}}}};
+    {.name = "dims", .type = CT_V_INTS, .has_default = true, .list_size = 1, .value = {CT_V_INTS, {.ints = {0, ct__list_zeros}}}}};
 CT_HIDDEN bool ct__call_roll_backward(const ct_value *a, ct_value *results);
 static const ct_arg_info args_roll_backward[] = {
     {.name = "grad", .type = CT_V_TENSOR},
@@ -2290,7 +2290,7 @@ CT_HIDDEN bool ct__call_rot90(const ct_value *a, ct_value *results);
 static const ct_arg_info args_rot90[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "k", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}},
-    {.name = "dims", .type = CT_V_INTS, .has_default = true, .list_size = -1, .value = {CT_V_INTS, {.ints = {2, (const int64_t[]){0, 1}}}}}};
+    {.name = "dims", .type = CT_V_INTS, .has_default = true, .list_size = -1, .value = {CT_V_INTS, {.ints = {2, ct__list_count}}}}};
 CT_HIDDEN bool ct__call_atleast_1d(const ct_value *a, ct_value *results);
 static const ct_arg_info args_atleast_1d[] = {
     {.name = "self", .type = CT_V_TENSOR}};

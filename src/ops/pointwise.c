@@ -146,7 +146,7 @@ static bool pointwise_overlaps(const ct_tensor *out, const ct_tensor *in)
 
 ct_tensor *ct__pointwise(int op, ct_tensor *out, int64_t nin, ct_tensor *const *in, const ct_scalar *p, const ct_scalar *q)
 {
-    ct_dtype compute, result;
+    ct_dtype compute = CT_FLOAT32, result = CT_FLOAT32;
     if (!pointwise_dtypes(op, nin, in, p, q, &compute, &result) || !pointwise_integer_checks(op, in, compute))
         return NULL;
     if (op == CT_PW_bitwise_not && compute == CT_BOOL)

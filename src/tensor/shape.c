@@ -2,6 +2,8 @@
 #include "tensor/tensor.h"
 #include <stdio.h>
 
+const int64_t ct__list_zeros[4] = {0}, ct__list_ones[4] = {1, 1, 1, 1}, ct__list_count[4] = {0, 1, 2, 3};
+
 int64_t ct__wrap_dim(int64_t dim, int64_t ndim)
 {
     int64_t n = ndim > 0 ? ndim : 1;

@@ -389,7 +389,7 @@ void ct_set_user_release(void (*release)(void *user)) { tensor_user_release = re
 void ct_bump_version(ct_tensor *t)
 {
     if (t)
-        ct__bump(t);
+        ++*ct__version_of(t);
 }
 
 int64_t ct_size(const ct_tensor *t, int64_t dim)

@@ -62,8 +62,9 @@ def default(a, constant=False):
         if v is None:
             return "{0, NULL}" if constant else "(%s){0, NULL}" % t
         values = [v] * max(a.list_size, 1) if isinstance(v, int) else v
-        if not values:
-            return "{0, (const int64_t[]){0}}" if constant else "(ct_ints){0, (const int64_t[]){0}}"
+        for name, known in (("zeros", [0] * 4), ("ones", [1] * 4), ("count", [0, 1, 2, 3])):
+            if values == known[:len(values)]:  # named lists: a compound literal would be built at each call
+                return ("" if constant else "(ct_ints)") + "{%d, ct__list_%s}" % (len(values), name)
         items = ", ".join(str(x) for x in values)
         return ("" if constant else "(ct_ints)") + "{%d, (const int64_t[]){%s}}" % (len(values), items)
     if v is None:

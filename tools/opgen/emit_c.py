@@ -448,11 +448,11 @@ def wrapper(op, g, suffix, inplace, is_out):
     call = "run_%s(%s)" % (suffix, ", ".join(passed))
     if keep_scope:
         lines.append("    ct_scope scope = ct_scope_begin();\n    %s = ct_retain(%s);\n    ct_scope_end(&scope);" % (
-            decl(rtype, "result"), call))
-        lines.append("    ct__op_name = was;\n    return result ? ct_adopt(result) : NULL;\n}\n")
+            decl(rtype, "outcome"), call))
+        lines.append("    ct__op_name = was;\n    return outcome ? ct_adopt(outcome) : NULL;\n}\n")
     else:
-        lines.append("    %s = %s;" % (decl(rtype, "result"), call))
-        lines.append("    ct__op_name = was;\n    return result;\n}\n")
+        lines.append("    %s = %s;" % (decl(rtype, "outcome"), call))
+        lines.append("    ct__op_name = was;\n    return outcome;\n}\n")
     return lines
 
 

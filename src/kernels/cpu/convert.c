@@ -5,7 +5,7 @@
 static inline float convert_half(uint16_t h)
 {
     uint32_t sign = (uint32_t)(h & 0x8000) << 16, a = (uint32_t)(h & 0x7fff) << 13, u;
-    float f, magic;
+    float f = 0, magic;
     uint32_t bits = (a & 0x0f800000) == 0x0f800000 ? a + 0x70000000 : a + 0x38000000; /* inf and nan, or normal */
     memcpy(&f, &bits, 4);
     if (!(h & 0x7c00)) { /* subnormal */
