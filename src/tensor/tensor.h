@@ -44,6 +44,7 @@ struct ct_tensor {
 
 /* Autograd's clean-up for a dying tensor and its text for repr, set when it is linked in (layers only look down). */
 CT_HIDDEN extern void (*ct__autograd_destroy)(ct_tensor *t);
+CT_HIDDEN extern const char *(*ct__autograd_suffix)(const ct_tensor *t, char *buffer, size_t size);
 
 /* ---- Making tensors. Every function here returns a reference that the CALLER owns (not the scope), or NULL. ---- */
 
