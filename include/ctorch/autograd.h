@@ -68,7 +68,7 @@ typedef struct ct_node ct_node;
 /* What made t, or NULL for a leaf. Belongs to t. (For a leaf that requires grad, see ct_grad_accumulator.) */
 CT_API ct_node *ct_grad_fn(const ct_tensor *t);
 CT_API int64_t ct_output_nr(const ct_tensor *t);
-CT_API ct_node *ct_grad_accumulator(ct_tensor *t); /* belongs to t; NULL on failure */
+CT_API ct_node *ct_grad_accumulator(ct_tensor *t); /* of a leaf; belongs to the scope, and keeps t alive; NULL on failure */
 CT_API const char *ct_node_name(const ct_node *n);        /* "AddBackward0" */
 CT_API const char *ct_node_legacy_name(const ct_node *n); /* "torch.autograd._functions.basic_ops.AddConstant" */
 CT_API int64_t ct_node_num_inputs(const ct_node *n);      /* edges to what it was computed from */
@@ -77,6 +77,8 @@ CT_API ct_tensor *ct_node_variable(const ct_node *n);     /* of an AccumulateGra
 /* A node's data for a binding: one pointer, e.g. to its Python object; cleared by the node's end. */
 CT_API void *ct_node_user(const ct_node *n);
 CT_API void ct_node_set_user(ct_node *n, void *user);
+/* Whether backward of a node that ran without retain_graph has dropped what it saved. */
+CT_API bool ct_node_freed(const ct_node *n);
 
 /* ---- Custom functions: forward is the caller's own code; backward is called with grad mode as the run asks. ---- */
 typedef struct ct_function {
@@ -84,13 +86,17 @@ typedef struct ct_function {
     /* grad_outputs[i] may be NULL (no gradient arrived); fills grad_inputs[i] (owned by the scope) or leaves NULL. */
     bool (*backward)(void *data, int64_t n_outputs, ct_tensor *const *grad_outputs, int64_t n_inputs, ct_tensor **grad_inputs);
     void *data;
-    void (*free_data)(void *data);
+    void (*free_data)(void *data); /* at the node's end; may be NULL */
+    void (*forget)(void *data);    /* after a run without retain_graph: drop what was saved; may be NULL */
 } ct_function;
-/* Makes `outputs` the outputs of a node over `inputs` (entries may be NULL). Does nothing if no input needs a gradient or
- * grad mode is off. Outputs that are also inputs must have been changed in place. Outputs must not already have history
- * of their own (detach them first). */
+/* Makes `outputs` the outputs of a node over `inputs` (entries of both may be NULL; an output that is not differentiable is
+ * left out as NULL). Outputs that are also inputs must have been changed in place. Outputs must not already have history of
+ * their own (detach them first). The node belongs to the outputs and takes f->data. NULL, and data stays the caller's:
+ * nothing to do (no input needs a gradient, grad mode is off, no output takes one), or the error is set. */
 CT_API ct_node *ct_function_attach(const ct_function *f, ct_tensors inputs, ct_tensors outputs);
-/* Saved tensors with version checks, for custom functions: take them in forward, unpack them in backward. */
+/* Saved tensors with version checks, for custom functions: take them in forward (outputs after ct_function_attach), unpack
+ * them in backward, with the function's node as owner: after its saved values were freed, unpacking fails. A result
+ * belongs to the scope. */
 typedef struct ct_saved ct_saved;
 CT_API ct_saved *ct_saved_new(ct_tensor *t, bool is_output);
 CT_API ct_tensor *ct_saved_unpack(ct_saved *s, ct_node *owner);

@@ -12,12 +12,17 @@ typedef struct ct__node_class {
     /* grads[i] may be NULL (nothing arrived). Fills results[i] (in the innermost scope) for every input that
      * ct__node_needs(n, i); others stay NULL. On error the thread's error is set. */
     void (*backward)(ct_node *n, ct_tensor *const *grads, ct_tensor **results);
+    /* All may be left out. drop: frees n's `extra` at its end. forget: drops what `extra` saved, after a run. */
+    void (*drop)(ct_node *n);
+    void (*forget)(ct_node *n);
+    bool always; /* backward is called even where no gradient arrived */
 } ct__node_class;
 
 struct ct__saved {
     ct_tensor *tensor;   /* owned; NULL: not given, or dropped */
     uint32_t version;    /* when saved */
     bool is_output;      /* an output of this very node: kept detached to avoid a cycle, re-attached on unpacking */
+    bool given;
     uint8_t output_nr;
 };
 
@@ -27,14 +32,18 @@ typedef struct ct__output_meta { uint8_t ndim, dtype, device; int64_t sizes[CT_M
 
 /* A generated wrapper's order of work: check -> compute -> if ct__needs_graph: node_new(inputs), save..., node_attach(outputs).
  * A node is one block of memory: header, edges, output metas, saved slots, values. */
-CT_HIDDEN bool ct__needs_graph_n(int64_t n, ct_tensor *const *inputs);
 CT_HIDDEN extern _Thread_local bool ct__grad_mode; /* true at first */
+CT_HIDDEN bool ct__view_requires_grad(const ct_tensor *view); /* a view does as soon as its base does */
+CT_INLINE bool ct__wants_grad(const ct_tensor *t)
+{
+    return t->requires_grad || (CT_UNLIKELY(t->is_view_checked) && ct__view_requires_grad(t));
+}
 CT_INLINE bool ct__needs_graph(int64_t n, ct_tensor *const *inputs)
 {
     if (!ct__grad_mode)
         return false;
     for (int64_t i = 0; i < n; i++)
-        if (inputs[i] && inputs[i]->requires_grad)
+        if (inputs[i] && ct__wants_grad(inputs[i]))
             return true;
     return false;
 }
@@ -45,7 +54,9 @@ CT_HIDDEN bool ct__node_needs(const ct_node *n, int64_t input);
 /* Saves a tensor (NULL is fine) for backward in slot i. */
 CT_HIDDEN void ct__node_save(ct_node *n, int64_t i, ct_tensor *t);
 CT_HIDDEN void ct__node_save_output(ct_node *n, int64_t i, ct_tensor *t, int64_t output_nr);
-/* The saved tensor, in the scope; NULL if none was given. Sets the error if the graph was freed or the tensor changed. */
+/* A copy of t's values with t's place in the graph, for a tensor that is about to be overwritten. */
+CT_HIDDEN void ct__node_save_copy(ct_node *n, int64_t i, ct_tensor *t);
+/* The saved tensor (the node's own, or in the scope); NULL if none was given. Sets the error if the graph was freed or the tensor changed. */
 CT_HIDDEN ct_tensor *ct__node_saved(ct_node *n, int64_t i);
 /* Saves a non-tensor argument; lists and strings are copied into memory that the node owns. */
 CT_HIDDEN void ct__node_save_value(ct_node *n, int64_t i, ct_value v);
