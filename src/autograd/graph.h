@@ -19,6 +19,7 @@ typedef struct ct__visit {
 enum { CT__HOOK_PRE, CT__HOOK_RETAIN, CT__HOOK_POST };
 typedef struct ct__hook {
     int32_t refcount, output_nr; /* output_nr -1: of a leaf */
+    int32_t running;
     uint8_t kind;
     int64_t id;
     ct_tensor_hook *call; /* NULL: removed */

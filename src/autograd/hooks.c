@@ -6,12 +6,19 @@
 static int64_t hook_last_id;
 static uint8_t hook_retain_lock;
 
+static void hook_free_data(ct__hook *hook)
+{
+    void *data = hook->data;
+    hook->data = NULL;
+    if (hook->free_data && data)
+        hook->free_data(data);
+}
+
 void ct__hook_release(ct__hook *hook)
 {
     if (!hook || __atomic_sub_fetch(&hook->refcount, 1, __ATOMIC_ACQ_REL))
         return;
-    if (hook->free_data && hook->data)
-        hook->free_data(hook->data);
+    hook_free_data(hook);
     ct__free(hook, sizeof *hook);
 }
 
@@ -126,10 +133,8 @@ void ct_remove_hook(ct_tensor *t, int64_t id)
         if (hook->id != id || !hook->call)
             continue;
         hook->call = NULL;
-        void *data = hook->data;
-        hook->data = NULL;
-        if (hook->free_data && data)
-            hook->free_data(data);
+        if (!hook->running)
+            hook_free_data(hook);
         return;
     }
 }
@@ -215,6 +220,15 @@ static bool hook_retain(ct__hook *hook, ct_tensor *grad)
 
 /* ---- Running ---- */
 
+static ct_tensor *hook_call(ct__hook *hook, ct_tensor *t)
+{
+    hook->running++;
+    ct_tensor *result = hook->call(t, hook->data);
+    if (--hook->running == 0 && !hook->call)
+        hook_free_data(hook);
+    return result;
+}
+
 bool ct__hooks_run(ct__hooks *list, int64_t output_nr, ct_tensor **grad)
 {
     for (int retain = 0; retain < 2; retain++)
@@ -228,7 +242,7 @@ bool ct__hooks_run(ct__hooks *list, int64_t output_nr, ct_tensor **grad)
                 ok = hook_retain(hook, *grad);
             } else if (hook->call) {
                 CT_SCOPE();
-                ct_tensor *changed = hook->call(*grad, hook->data);
+                ct_tensor *changed = hook_call(hook, *grad);
                 ok = !ct__pending();
                 if (ok && changed && changed != *grad) {
                     if (!ct__fits(changed, *grad))
@@ -259,7 +273,7 @@ bool ct__hooks_run_post(ct__hooks *list, ct_tensor *variable)
         __atomic_fetch_add(&hook->refcount, 1, __ATOMIC_RELAXED);
         {
             CT_SCOPE();
-            hook->call(variable, hook->data);
+            hook_call(hook, variable);
         }
         ct__hook_release(hook);
         if (ct__pending())

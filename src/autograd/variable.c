@@ -295,9 +295,8 @@ bool ct_set_data(ct_tensor *t, ct_tensor *other)
     }
     if (t == other)
         return true;
-    uint32_t version = *ct__version_of(t);
-    ct__set_from(t, other);
-    if (ct__pending() || !variable_own_counter(t, version))
+    ct__set_from(t, other); /* t keeps its count of writes */
+    if (ct__pending())
         return false;
     ct__meta *m = t->autograd;
     if (m && m->base) { /* no longer over its base's memory */

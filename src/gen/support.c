@@ -26,13 +26,7 @@ ct_tensor *ct__scale(ct_tensor *grad, ct_scalar alpha)
     return ct_mul(grad, ct_number(alpha));
 }
 
-void ct__node_save_clone(ct_node *n, int64_t slot, ct_tensor *t)
-{
-    ct_tensor *copy = ct__new_like(t, t->dtype);
-    if (copy && ct__copy(copy, t))
-        ct__node_save(n, slot, copy);
-    ct_release(copy);
-}
+void ct__node_save_clone(ct_node *n, int64_t slot, ct_tensor *t) { ct__node_save_copy(n, slot, t); }
 
 bool ct__write_out(ct_tensor *out, ct_tensor *result)
 {
