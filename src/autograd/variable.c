@@ -1,6 +1,7 @@
 /* A tensor's place in the graph: requires_grad, grad, grad_fn, the leaf's AccumulateGrad, detach and data; grad mode.
  * Refuses gradients of integer tensors, and changes of computed tensors' flags. */
 #include "autograd/graph.h"
+#include "tensor/print.h"
 #include <sched.h>
 #include <stdio.h>
 
@@ -59,18 +60,18 @@ static void variable_destroy(ct_tensor *t)
     ct__free(m, sizeof *m);
 }
 
-/* The end of a tensor's repr: PyTorch's grad_fn=<...> or requires_grad=True; "" if neither. */
-static const char *variable_suffix(const ct_tensor *t, char *buffer, size_t size)
+/* The end of a tensor's repr: PyTorch's grad_fn=<...> or requires_grad=True; NULL if neither. Valid until the next call. */
+static const char *variable_suffix(const ct_tensor *t)
 {
+    static _Thread_local char buffer[160];
     ct__meta *m = t->autograd;
     bool invalid = false;
     ct_node *n = !m ? NULL : m->base ? ct__view_history((ct_tensor *)t, m, false, &invalid) : m->grad_fn;
     if (invalid)
-        snprintf(buffer, size, "grad_fn=<Invalid>");
-    else if (n)
-        snprintf(buffer, size, "grad_fn=<%s>", n->cls->name);
-    else
-        snprintf(buffer, size, "%s", ct__wants_grad(t) ? "requires_grad=True" : "");
+        return "grad_fn=<Invalid>";
+    if (!n)
+        return ct__wants_grad(t) ? "requires_grad=True" : NULL;
+    snprintf(buffer, sizeof buffer, "grad_fn=<%s>", n->cls->name);
     return buffer;
 }
 
