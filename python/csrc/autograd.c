@@ -164,9 +164,7 @@ static void hooks_free(void *data)
 static PyObject *hooks_add(PyTensor *self, PyObject **slot, PyObject *hook, bool accumulate)
 {
     if (!*slot) {
-        PyObject *dict = ctpy_package_attr("collections", "OrderedDict");
-        PyObject *hooks = dict ? PyObject_CallNoArgs(dict) : NULL;
-        Py_XDECREF(dict);
+        PyObject *hooks = PyDict_New();
         if (!hooks)
             return NULL;
         Py_INCREF(hooks);
