@@ -105,8 +105,7 @@ static bool data_in_range(ct_dtype d, int64_t v)
         [CT_INT32] = {-2147483648LL, 2147483647}};
     if (d < CT_UINT8 || d > CT_INT32 || (v >= range[d].lo && v <= range[d].hi))
         return true;
-    PyErr_Format(PyExc_RuntimeError, "value cannot be converted to type %s without overflow",
-                 d == CT_UINT8 ? "uint8_t" : d == CT_INT8 ? "int8_t" : d == CT_INT16 ? "int16_t" : "int");
+    PyErr_Format(PyExc_RuntimeError, "value cannot be converted to type %s without overflow", ct_dtype_name(d));
     return false;
 }
 
@@ -150,7 +149,7 @@ static bool data_store(PyObject *o, data_fill *d, int64_t at)
         v = s.kind == CT_SCALAR_FLOAT ? s.f != 0 : s.i != 0;
     else if (s.kind == CT_SCALAR_FLOAT) {
         if (!(s.f >= -9223372036854775808.0 && s.f < 9223372036854775808.0)) {
-            PyErr_Format(PyExc_RuntimeError, "value cannot be converted to type int64_t without overflow");
+            PyErr_Format(PyExc_RuntimeError, "value cannot be converted to type %s without overflow", ct_dtype_name(d->target));
             return false;
         }
         v = (int64_t)s.f;

@@ -35,22 +35,16 @@ static bool index_bound(PyObject *o, int64_t *out)
     return true;
 }
 
+/* Lists of bools are masks, all others integers (even of floats, as in PyTorch). */
 static bool index_add_sequence(index_list *l, PyObject *o)
 {
     ct_tensor *t = ctpy_tensor_from_data(o, CT_DTYPE_NONE, true);
     if (!t)
         return false;
-    if (ct_numel(t) == 0) { /* x[[]]: an empty list is of integers */
-        int64_t none = 0;
-        t = ct_tensor_from_ints(&none, ct_shape_of(t), CT_INT64);
-        if (!t)
-            return ctpy_raise() != NULL;
-    }
-    if (ct_is_floating(ct_dtype_of(t))) {
-        PyErr_SetString(PyExc_IndexError, "tensors used as indices must be long, int, byte or bool tensors");
-        return false;
-    }
-    return index_push(l, CT_INDEX_TENSOR, 0, t);
+    ct_dtype d = ct_dtype_of(t);
+    if (d != CT_INT64 && d != CT_BOOL && d != CT_UINT8)
+        t = ctpy_cast(t, CT_INT64, false, CT_PRESERVE_FORMAT);
+    return t ? index_push(l, CT_INDEX_TENSOR, 0, t) : ctpy_raise() != NULL;
 }
 
 static bool index_add(index_list *l, PyObject *o)
@@ -142,7 +136,7 @@ static bool index_list_is_tuple(PyObject *o)
         return false;
     for (Py_ssize_t i = 0; i < n; i++) {
         PyObject *e = PyList_GET_ITEM(o, i);
-        if (PySlice_Check(e) || e == Py_None || e == Py_Ellipsis)
+        if (PySlice_Check(e) || e == Py_None || e == Py_Ellipsis || ctpy_is_tensor(e) || PyList_Check(e) || PyTuple_Check(e))
             return true;
     }
     return false;

