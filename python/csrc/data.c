@@ -319,6 +319,10 @@ static PyObject *data_make(PyObject *data, PyObject *dtype_o, PyObject *device_o
         v[0].ints = ct_shape_of(t);
         t = op->call(v, r) ? r[0].t : (ctpy_raise(), NULL);
     }
+    if (t && wants_grad && !ct_is_floating(ct_dtype_of(t))) {
+        PyErr_SetString(PyExc_RuntimeError, "Only Tensors of floating point and complex dtype can require gradients");
+        t = NULL;
+    }
     if (t && wants_grad && !ct_set_requires_grad(t, true))
         ctpy_raise(), t = NULL;
     PyObject *o = t ? ctpy_wrap(t) : NULL;
