@@ -1,9 +1,26 @@
-/* Convolutions, f32 and f64: forward, input's gradient, weight's gradient, bias's gradient. See
- * kernels/conv.h for the contract. Methods: `cols` (columns and a matrix product) does every shape; `rows`
- * and `lanes` (conv_direct.h) are for few channels. */
+/* Convolutions, f32 and f64: forward, input's gradient, weight's gradient, bias's gradient. See kernels/conv.h
+ * for the contract. Methods: `cols` (columns and a matrix product) does every shape; `rows` (lanes along an
+ * output row) and `lanes` (lanes along output channels) make no columns, `spread` (lanes along kernel column and
+ * input channel) is the input's gradient for few channels. The plan chooses by sizes.
+ *
+ * Measured (bench/kernels.c; Zen 4 with AVX-512, peak 121 GF at either width, one thread, least of many runs; the
+ * machine was not idle). LeNet, batch 4, us, v4 / v3:
+ *     3 -> 6, 5x5 @32     fwd 29.0 / 32.2   dX 41.6 / 42.5   dW 29.3 / 33.9
+ *     6 -> 16, 5x5 @14    fwd 17.2 / 20.2   dX 25.7 / 25.9   dW 17.8 / 19.9
+ * GF of the nominal work, v4 / v3:
+ *     64 -> 64, 3x3 @32, 8 images      fwd 106 / 92   dX 100 / 91   dW 108 / 102
+ *     128 -> 128 @16                   fwd 107 / 90   dX 105 / 88   dW 108 / 101
+ *     256 -> 256 @8                    fwd 100 / 89   dX 97 / 87   dW 92 / 87
+ *     512 -> 512 @4                    fwd 85 / 71   dX 104 / 89   dW 82 / 67
+ *     64 -> 128, 3x3 stride 2 @32      fwd 100 / 88   dX 89 / 82   dW 72 / 73
+ *     64 -> 128, 1x1 stride 2 @32      fwd 84 / 83   dX 84 / 83   dW 80 / 81
+ *     64 -> 64, 3x3 @56, 1 image       fwd 106 / 107   dX 106 / 108   dW 112 / 105 */
 #include "kernels/cpu/vec.h"
 
 enum { CONV_COLS, CONV_ROWS, CONV_LANES, CONV_SPREAD };
+#ifndef CONV_WEIGHTS
+#define CONV_WEIGHTS 12288
+#endif
 #define CONV_TAPS 32 /* most kernel rows of `spread` */
 
 #if VEC_BYTES == 64
@@ -124,7 +141,8 @@ static void conv_plan_direct(ct__conv_plan *p, int64_t size, int64_t lanes)
             p->rows = conv_min(s->oh, conv_ceil(1 << 19, cost));
         } else {
             p->rows = conv_min(s->oh, conv_ceil(256, s->ow));
-            if (p->rows == s->oh) p->chunk = conv_min(s->n, conv_max(1, 64 / plane));
+            if (p->rows == s->oh) p->chunk = conv_min(s->n, conv_max(1, 200 / plane));
+            p->v[1] = conv_max(4, CONV_WEIGHTS / (taps * lanes * size));
         }
         p->blocks = conv_ceil(s->oh, p->rows);
         p->rows = conv_ceil(s->oh, p->blocks);
@@ -133,11 +151,11 @@ static void conv_plan_direct(ct__conv_plan *p, int64_t size, int64_t lanes)
         p->task_cost /= p->v[0];
         p->tasks = conv_ceil(s->n, p->chunk) * s->groups * p->blocks * p->v[0];
         conv_frame f = conv_frame_of(p);
-        p->work_bytes = (f.copy ? p->chunk * cg * f.plane * size : 0) + 128;
+        p->work_bytes = (f.copy ? p->chunk * cg * f.plane * size : 0) + 256;
         if (rows) {
             p->shared_bytes = depth * 8 + s->o * depth * size;
         } else {
-            p->work_bytes += conv_ceil(p->rows * s->ow, lanes) * lanes * lanes * size;
+            p->work_bytes += conv_ceil(p->chunk * p->rows * s->ow + lanes, lanes) * lanes * lanes * size;
             p->shared_bytes = s->groups * upward * depth * size + 64;
         }
         return;
@@ -191,7 +209,7 @@ static void conv_plan_direct(ct__conv_plan *p, int64_t size, int64_t lanes)
     conv_frame f = conv_frame_of(p);
     int64_t image = (cg * (f.copy ? f.plane : s->h * s->w) + blocks * lanes * plane) * size;
     p->v[1] = rows ? 1 : conv_max(1, conv_min(p->chunk, (1 << 19) / image));
-    p->work_bytes = (f.copy ? p->v[1] * cg * f.plane * size : 0) + 128;
+    p->work_bytes = (f.copy ? p->v[1] * cg * f.plane * size : 0) + 256;
     if (rows)
         p->work_bytes += (depth + 8) * 8;
     else

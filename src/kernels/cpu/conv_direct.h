@@ -17,20 +17,25 @@ static G(view) G(see)(const ct__conv_plan *p, const T *x, int64_t channels, int6
     conv_frame f = conv_frame_of(p);
     if (!f.copy) return (G(view)){x + i0 * s->sh * s->w, s->w, s->h * s->w};
     int64_t rows = (i1 - i0 - 1) * s->sh + (s->kh - 1) * s->dh + 1, from = i0 * s->sh - s->ph;
-    int64_t lo = conv_min(s->pw, f.pitch), hi = conv_min(f.pitch, s->w + s->pw);
+    int64_t lo = conv_min(s->pw, f.pitch), hi = conv_max(lo, conv_min(f.pitch, s->w + s->pw));
+    int64_t whole = lo + (hi - lo) / VN * VN;
+    V(mask) mask = V(tail)(hi - whole);
     for (int64_t k = 0; k < channels; k++)
-        for (int64_t r = 0; r < rows; r++) {
+        for (int64_t r = 0; r < rows; r++) { /* whole vectors: what runs beyond a row, the next one overwrites */
             T *to = buffer + k * f.plane + r * f.pitch;
             int64_t row = from + r, j = 0;
             if (row < 0 || row >= s->h) {
-                for (; j < f.pitch; j++) to[j] = 0;
+                for (; j < f.pitch; j += VN) V(store)(to + j, V(zero)());
                 continue;
             }
             const T *in = x + (k * s->h + row) * s->w - s->pw;
-            for (; j < lo; j++) to[j] = 0;
-            for (; j + VN <= hi; j += VN) V(store)(to + j, V(load)(in + j));
-            for (; j < hi; j++) to[j] = in[j];
-            for (; j < f.pitch; j++) to[j] = 0;
+            for (; j < lo; j += VN) V(store)(to + j, V(zero)());
+            for (j = lo; j < whole; j += VN) V(store)(to + j, V(load)(in + j));
+            if (j < hi) {
+                V(store)(to + j, V(loadm)(in + j, mask));
+                j += VN;
+            }
+            for (; j < f.pitch; j += VN) V(store)(to + j, V(zero)());
         }
     return (G(view)){buffer, f.pitch, f.plane};
 }
@@ -153,14 +158,14 @@ static void G(rows_fwd)(const ct__conv_plan *p, const T *x, const T *bias, T *y,
 /* `mr` pixels of each of `rr` rows `down` apart, results `out` apart. w: [channel][kh][kw][VN]. kw > 0:
  * known, dw = 1 and sw = 1; else read from the shape. */
 CT_KINLINE void G(lanes_tile)(const int rr, const int mr, const int kw, const ct__conv_shape *s, const T *x,
-                              int64_t pitch, int64_t plane, int64_t channels, const T *w, V() first, T *y,
+                              int64_t pitch, int64_t plane, int64_t channels, const T *w, const V() *first, T *y,
                               int64_t down, int64_t out)
 {
     V() acc[2][10];
 #pragma GCC unroll 2
     for (int r = 0; r < rr; r++)
 #pragma GCC unroll 10
-        for (int i = 0; i < mr; i++) acc[r][i] = first;
+        for (int i = 0; i < mr; i++) acc[r][i] = first ? *first : V(load)(y + r * out + i * VN);
     for (int64_t k = 0; k < channels; k++, x += plane) {
         const T *row = x;
         for (int64_t a = 0; a < s->kh; a++, row += s->dh * pitch) {
@@ -203,10 +208,10 @@ CT_KINLINE void G(lanes_tile)(const int rr, const int mr, const int kw, const ct
 }
 
 typedef void (*G(lanes_fn))(const ct__conv_shape *s, const T *x, int64_t pitch, int64_t plane,
-                            int64_t channels, const T *w, V() first, T *y, int64_t down, int64_t out);
+                            int64_t channels, const T *w, const V() *first, T *y, int64_t down, int64_t out);
 #define CONV_LANES(R, MR, KW) \
     static void G(lanes_##R##_##MR##_##KW)(const ct__conv_shape *s, const T *x, int64_t pitch, \
-                                           int64_t plane, int64_t channels, const T *w, V() first, T *y, \
+                                           int64_t plane, int64_t channels, const T *w, const V() *first, T *y, \
                                            int64_t down, int64_t out) \
     { \
         G(lanes_tile)(R, MR, KW, s, x, pitch, plane, channels, w, first, y, down, out); \
@@ -299,7 +304,7 @@ static void G(lanes_fwd)(const ct__conv_plan *p, const T *x, const T *bias, T *y
     int64_t b0 = t / p->v[0] / p->blocks / s->groups * p->chunk, b1 = conv_min(s->n, b0 + p->chunk);
     int64_t i0 = block * p->rows, i1 = conv_min(s->oh, i0 + p->rows), pieces = conv_ceil(s->ow, CONV_PIXELS),
             ob = conv_ceil(og, VN);
-    T *tile = work, *pad = work + conv_ceil(p->rows * s->ow, VN) * VN * VN;
+    T *tile = work, *pad = work + conv_ceil(p->chunk * p->rows * s->ow + VN, VN) * VN * VN;
     int64_t each = cg * conv_frame_of(p).plane;
     G(view) in = {0};
     for (int64_t b = b0; b < b1; b++) {
@@ -312,21 +317,22 @@ static void G(lanes_fwd)(const ct__conv_plan *p, const T *x, const T *bias, T *y
     for (int64_t q = part * ob / p->v[0]; q < (part + 1) * ob / p->v[0]; q++) {
         int64_t m = q * VN, count = conv_min(VN, og - m);
         V() first = bias ? V(loadm)(bias + g * og + m, V(tail)(count)) : V(zero)();
-        for (int64_t b = b0; b < b1; b++) {
-            for (int64_t i = i0, two; i < i1; i += two) {
-                const T *from = in.x + (b - b0) * next + (i - i0) * down;
-                two = s->ow <= CONV_PIXELS / 2 && i + 2 <= i1 ? 2 : 1;
-                for (int64_t piece = 0; piece < pieces; piece++) {
-                    int64_t j0 = piece * s->ow / pieces, j1 = (piece + 1) * s->ow / pieces;
-                    G(lanes_table)
-                    [two - 1][j1 - j0 - 1][kind](s, from + j0 * s->sw, in.pitch, in.plane, cg,
-                                                 w + q * depth * VN, first,
-                                                 tile + ((i - i0) * s->ow + j0) * VN, down, s->ow * VN);
+        for (int64_t k = 0; k < cg; k += p->v[1]) /* a block of channels whose weights stay in the first cache */
+            for (int64_t b = b0; b < b1; b++)
+                for (int64_t i = i0, two; i < i1; i += two) {
+                    const T *from = in.x + (b - b0) * next + k * in.plane + (i - i0) * down;
+                    two = s->ow <= CONV_PIXELS / 2 && i + 2 <= i1 ? 2 : 1;
+                    for (int64_t piece = 0; piece < pieces; piece++) {
+                        int64_t j0 = piece * s->ow / pieces, j1 = (piece + 1) * s->ow / pieces;
+                        G(lanes_table)[two - 1][j1 - j0 - 1][kind](
+                            s, from + j0 * s->sw, in.pitch, in.plane, conv_min(p->v[1], cg - k),
+                            w + (q * depth + k * s->kh * s->kw) * VN, k ? NULL : &first,
+                            tile + (((b - b0) * (i1 - i0) + i - i0) * s->ow + j0) * VN, down, s->ow * VN);
+                    }
                 }
-            }
-            G(lanes_out)(tile, (i1 - i0) * s->ow, count, y + (b * s->o + g * og + m) * plane + i0 * s->ow,
-                         plane);
-        }
+        for (int64_t b = b0; b < b1; b++)
+            G(lanes_out)(tile + (b - b0) * (i1 - i0) * s->ow * VN, (i1 - i0) * s->ow, count,
+                         y + (b * s->o + g * og + m) * plane + i0 * s->ow, plane);
     }
 }
 
