@@ -1,10 +1,10 @@
-/* Convolutions, f32 and f64: forward, input's gradient, weight's gradient, bias's gradient. See kernels/conv.h
- * for the contract. Methods: `cols` (columns and a matrix product) does every shape; `rows` (lanes along an
- * output row) and `lanes` (lanes along output channels) make no columns, `spread` (lanes along kernel column and
- * input channel) is the input's gradient for few channels. The plan chooses by sizes.
+/* Convolutions, f32 and f64: forward, input's gradient, weight's gradient, bias's gradient. Contract:
+ * kernels/conv.h. Methods: `cols` (columns and a matrix product) does every shape; `rows` (lanes along an
+ * output row) and `lanes` (lanes along output channels) make no columns, `spread` (lanes along kernel column
+ * and input channel) is the input's gradient for few channels. The plan chooses by sizes.
  *
- * Measured (bench/kernels.c; Zen 4 with AVX-512, peak 121 GF at either width, one thread, least of many runs; the
- * machine was not idle). LeNet, batch 4, us, v4 / v3:
+ * Measured (bench/kernels.c; Zen 4 with AVX-512, peak 121 GF at either width, one thread, least of many runs;
+ * the machine was not idle). LeNet, batch 4, us, v4 / v3:
  *     3 -> 6, 5x5 @32     fwd 29.0 / 32.2   dX 41.6 / 42.5   dW 29.3 / 33.9
  *     6 -> 16, 5x5 @14    fwd 17.2 / 20.2   dX 25.7 / 25.9   dW 17.8 / 19.9
  * GF of the nominal work, v4 / v3:

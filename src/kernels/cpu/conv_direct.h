@@ -21,7 +21,8 @@ static G(view) G(see)(const ct__conv_plan *p, const T *x, int64_t channels, int6
     int64_t whole = lo + (hi - lo) / VN * VN;
     V(mask) mask = V(tail)(hi - whole);
     for (int64_t k = 0; k < channels; k++)
-        for (int64_t r = 0; r < rows; r++) { /* whole vectors: what runs beyond a row, the next one overwrites */
+        for (int64_t r = 0; r < rows;
+             r++) { /* whole vectors: what runs beyond a row, the next one overwrites */
             T *to = buffer + k * f.plane + r * f.pitch;
             int64_t row = from + r, j = 0;
             if (row < 0 || row >= s->h) {
@@ -145,10 +146,10 @@ static void G(rows_fwd)(const ct__conv_plan *p, const T *x, const T *bias, T *y,
             for (int64_t part = 0; part < parts; part++) {
                 int64_t v0 = part * vectors / parts, v1 = (part + 1) * vectors / parts;
                 G(rows_table)
-                [m1 - m0 - 1][v1 - v0 - 1](in.x + (i - i0) * s->sh * in.pitch + v0 * VN, off, depth,
-                                           w + m0 * depth, bias ? bias + g * og + m0 : NULL,
-                                           out + m0 * plane + i * s->ow + v0 * VN, plane,
-                                           conv_min(VN, s->ow - (v1 - 1) * VN));
+                [m1 - m0 - 1][v1 - v0 - 1](in.x + (i - i0) *s->sh *in.pitch + v0 *VN, off, depth,
+                                           w + m0 *depth, bias ? bias + g *og + m0 : NULL,
+                                           out + m0 *plane + i *s->ow + v0 *VN, plane,
+                                           conv_min(VN, s->ow - (v1 - 1) *VN));
             }
     }
 }
@@ -158,8 +159,8 @@ static void G(rows_fwd)(const ct__conv_plan *p, const T *x, const T *bias, T *y,
 /* `mr` pixels of each of `rr` rows `down` apart, results `out` apart. w: [channel][kh][kw][VN]. kw > 0:
  * known, dw = 1 and sw = 1; else read from the shape. */
 CT_KINLINE void G(lanes_tile)(const int rr, const int mr, const int kw, const ct__conv_shape *s, const T *x,
-                              int64_t pitch, int64_t plane, int64_t channels, const T *w, const V() *first, T *y,
-                              int64_t down, int64_t out)
+                              int64_t pitch, int64_t plane, int64_t channels, const T *w, const V() * first,
+                              T *y, int64_t down, int64_t out)
 {
     V() acc[2][10];
 #pragma GCC unroll 2
@@ -208,11 +209,11 @@ CT_KINLINE void G(lanes_tile)(const int rr, const int mr, const int kw, const ct
 }
 
 typedef void (*G(lanes_fn))(const ct__conv_shape *s, const T *x, int64_t pitch, int64_t plane,
-                            int64_t channels, const T *w, const V() *first, T *y, int64_t down, int64_t out);
+                            int64_t channels, const T *w, const V() * first, T *y, int64_t down, int64_t out);
 #define CONV_LANES(R, MR, KW) \
     static void G(lanes_##R##_##MR##_##KW)(const ct__conv_shape *s, const T *x, int64_t pitch, \
-                                           int64_t plane, int64_t channels, const T *w, const V() *first, T *y, \
-                                           int64_t down, int64_t out) \
+                                           int64_t plane, int64_t channels, const T *w, const V() * first, \
+                                           T * y, int64_t down, int64_t out) \
     { \
         G(lanes_tile)(R, MR, KW, s, x, pitch, plane, channels, w, first, y, down, out); \
     }
@@ -317,14 +318,16 @@ static void G(lanes_fwd)(const ct__conv_plan *p, const T *x, const T *bias, T *y
     for (int64_t q = part * ob / p->v[0]; q < (part + 1) * ob / p->v[0]; q++) {
         int64_t m = q * VN, count = conv_min(VN, og - m);
         V() first = bias ? V(loadm)(bias + g * og + m, V(tail)(count)) : V(zero)();
-        for (int64_t k = 0; k < cg; k += p->v[1]) /* a block of channels whose weights stay in the first cache */
+        for (int64_t k = 0; k < cg;
+             k += p->v[1]) /* a block of channels whose weights stay in the first cache */
             for (int64_t b = b0; b < b1; b++)
                 for (int64_t i = i0, two; i < i1; i += two) {
                     const T *from = in.x + (b - b0) * next + k * in.plane + (i - i0) * down;
                     two = s->ow <= CONV_PIXELS / 2 && i + 2 <= i1 ? 2 : 1;
                     for (int64_t piece = 0; piece < pieces; piece++) {
                         int64_t j0 = piece * s->ow / pieces, j1 = (piece + 1) * s->ow / pieces;
-                        G(lanes_table)[two - 1][j1 - j0 - 1][kind](
+                        G(lanes_table)
+                        [two - 1][j1 - j0 - 1][kind](
                             s, from + j0 * s->sw, in.pitch, in.plane, conv_min(p->v[1], cg - k),
                             w + (q * depth + k * s->kh * s->kw) * VN, k ? NULL : &first,
                             tile + (((b - b0) * (i1 - i0) + i - i0) * s->ow + j0) * VN, down, s->ow * VN);

@@ -1,6 +1,6 @@
 /* Matrix products, f32 and f64: small ones as they lie in memory, large ones packed and cache-blocked.
- * An element's sum over k is made in one order, chosen by the whole product's m, n, k and the transposes: `part`
- * with any cut gives the same bits. (f32 called on a piece of a larger product may choose another order.)
+ * An element's sum over k is made in one order, chosen by the whole product's m, n, k and the transposes:
+ * `part` with any cut gives the same bits. (f32 called on a piece of a larger product may choose another one.)
  * Orders: direct, one chain over k; packed, a chain for each block of k; dots (B transposed, few rows or few
  * columns), as many chains as lanes and a tree.
  *
@@ -12,7 +12,8 @@
  *     64 x 400 -> 120    NT 65 / 62   NN 53 / 53   TN 53 / 54
  *     64 x 784 -> 512    NT 501 / 502   NN 487 / 494   TN 459 / 517
  *     64 x 512 -> 10     NT 6.0 / 6.4   NN 6.8 / 7.0   TN 5.7 / 6.1
- *     128, 256 cubed     105 - 117 GF; 512 cubed 107 - 110; 1024 cubed 95 - 104; 2048 x 384 -> 1536 99 - 105 GF */
+ *     128, 256 cubed     105 - 117 GF; 512 cubed 107 - 110; 1024 cubed 95 - 104;
+ *     2048 x 384 -> 1536 99 - 105 GF */
 #include "kernels/cpu/vec.h"
 
 #if VEC_BYTES == 64

@@ -1,5 +1,6 @@
-/* Pooling, f32 and f64: max and average, fixed and adaptive windows, forward and backward. See
- * kernels/pool.h. */
+/* Pooling, f32 and f64: max and average, fixed and adaptive windows, forward and backward; see
+ * kernels/pool.h. 2 x 2 windows with stride 2 go in vectors: 24 planes of 28 x 28 with indices 4.2 us
+ * (AVX-512), 5.8 (AVX2), 7.0 (SSE2) on Zen 4, one thread, backward 3.3; the others are plain loops. */
 #include "kernels/cpu/vec.h"
 
 /* The part of window i inside [0, n): `first`, `first` + step ... `count` of them. */
