@@ -1,95 +1,190 @@
 /* The caching allocator: blocks of a size class go back to a free list, small ones to the freeing thread's, large ones to the
  * process's; a training loop then asks the system for nothing. The caller remembers a block's size. */
 #include "base/base.h"
-#include <pthread.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef CT_ALLOC_CACHE
+#define CT_ALLOC_CACHE 1
+#endif
 
 /* Classes: 64, 128, 192, 256, then four steps a power of two. */
-#define ALLOC_SMALL_LIMIT (64 << 10)
+#define ALLOC_SMALL_LIMIT ((size_t)64 << 10)
+#define ALLOC_SMALL_CLASSES 40
 #define ALLOC_CLASSES 192
-#define ALLOC_KEEP_SMALL (1 << 20)          /* bytes a thread keeps in one class */
-#define ALLOC_KEEP_LARGE ((int64_t)1 << 30) /* bytes the process keeps in large blocks */
-#define ALLOC_HUGE (4u << 20)
+#define ALLOC_KEEP_SMALL ((int64_t)1 << 20) /* bytes a thread keeps in one class */
+#define ALLOC_HUGE ((size_t)4 << 20)
+#define ALLOC_MOST ((size_t)1 << 46)
 
 typedef struct alloc_free { struct alloc_free *next; } alloc_free;
-typedef struct alloc_cache { alloc_free *head[64]; int32_t count[64]; bool registered; } alloc_cache;
+
+/* A thread's lists and counters. Only the thread writes them; others read the counters. */
+typedef struct alloc_cache {
+    alloc_free *head[ALLOC_SMALL_CLASSES];
+    int32_t count[ALLOC_SMALL_CLASSES];
+    int64_t live, calls;
+    bool known, open; /* in the list of threads; may keep blocks */
+    struct alloc_cache *next, **link;
+} alloc_cache;
 
 static _Thread_local alloc_cache alloc_here;
+static _Thread_local bool alloc_closed; /* the thread is ending: nothing is kept any more */
+
+static pthread_mutex_t alloc_lock = PTHREAD_MUTEX_INITIALIZER; /* what follows, up to the blank line */
+static alloc_cache *alloc_threads = NULL;
+static int64_t alloc_past_live = 0, alloc_past_calls = 0; /* of threads that ended */
 static alloc_free *alloc_large[ALLOC_CLASSES];
 static int64_t alloc_large_bytes = 0;
-static pthread_mutex_t alloc_lock = PTHREAD_MUTEX_INITIALIZER;
+
 static pthread_key_t alloc_key;
 static pthread_once_t alloc_once = PTHREAD_ONCE_INIT;
-static int64_t alloc_live_bytes = 0, alloc_count = 0, alloc_fail_at = -1;
-static bool alloc_counting = false; /* counters cost atomics: only once a test asked */
+static bool alloc_keeps = false;
+static int64_t alloc_keep_large = 0;
+static int64_t alloc_fork_live, alloc_fork_calls;
+static int64_t alloc_fail_in = -1; /* atomic: allocations until one fails; negative: never */
 
-static size_t alloc_round(size_t bytes, int *class)
+static inline size_t alloc_round(size_t bytes, int *class)
 {
     if (bytes <= 256) {
-        *class = bytes <= 64 ? 0 : (int)((bytes - 1) >> 6);
+        *class = bytes ? (int)((bytes - 1) >> 6) : 0;
         return ((size_t)*class + 1) << 6;
     }
     int log2 = 63 - __builtin_clzll((unsigned long long)bytes - 1); /* 2^log2 < bytes <= 2^(log2 + 1) */
-    size_t step = (size_t)1 << (log2 - 2);
-    size_t quarter = (bytes - 1 - ((size_t)1 << log2)) / step;
+    size_t quarter = (bytes - 1) >> (log2 - 2) & 3;
     *class = 4 + (log2 - 8) * 4 + (int)quarter;
-    return ((size_t)1 << log2) + (quarter + 1) * step;
+    return (5 + quarter) << (log2 - 2);
 }
 
-static void alloc_thread_end(void *unused)
+static inline void alloc_add(int64_t *counter, int64_t n)
 {
-    (void)unused;
-    for (int c = 0; c < 64; c++)
-        while (alloc_here.head[c]) {
-            alloc_free *block = alloc_here.head[c];
-            alloc_here.head[c] = block->next;
+    __atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + n, __ATOMIC_RELAXED);
+}
+
+static int64_t alloc_total(bool calls)
+{
+    int64_t total = calls ? alloc_past_calls : alloc_past_live;
+    for (alloc_cache *c = alloc_threads; c; c = c->next)
+        total += __atomic_load_n(calls ? &c->calls : &c->live, __ATOMIC_RELAXED);
+    return total;
+}
+
+static void alloc_thread_end(void *cache)
+{
+    alloc_cache *c = cache;
+    pthread_mutex_lock(&alloc_lock);
+    *c->link = c->next;
+    if (c->next)
+        c->next->link = c->link;
+    alloc_past_live += c->live;
+    alloc_past_calls += c->calls;
+    c->open = false;
+    alloc_closed = true;
+    pthread_mutex_unlock(&alloc_lock);
+    for (int i = 0; i < ALLOC_SMALL_CLASSES; i++)
+        while (c->head[i]) {
+            alloc_free *block = c->head[i];
+            c->head[i] = block->next;
             free(block);
         }
-    memset(alloc_here.count, 0, sizeof alloc_here.count);
 }
 
-static void alloc_process_end(void)
+static void alloc_before_fork(void)
 {
-    alloc_thread_end(NULL);
-    for (int c = 0; c < ALLOC_CLASSES; c++)
-        while (alloc_large[c]) {
-            alloc_free *block = alloc_large[c];
-            alloc_large[c] = block->next;
-            free(block);
-        }
+    pthread_mutex_lock(&alloc_lock);
+    alloc_fork_live = alloc_total(false);
+    alloc_fork_calls = alloc_total(true);
 }
 
-static void alloc_before_fork(void) { pthread_mutex_lock(&alloc_lock); }
-static void alloc_after_fork(void) { pthread_mutex_unlock(&alloc_lock); }
+static void alloc_in_parent(void) { pthread_mutex_unlock(&alloc_lock); }
 
-static void alloc_make_key(void)
+/* Only the forking thread lives on; the others' counters join those of threads that ended. */
+static void alloc_in_child(void)
 {
-    pthread_key_create(&alloc_key, alloc_thread_end);
-    pthread_atfork(alloc_before_fork, alloc_after_fork, alloc_after_fork);
-    atexit(alloc_process_end);
-}
-
-/* Counts; false where this allocation is the one that has to fail. */
-static bool alloc_counted(size_t bytes)
-{
-    int64_t k = __atomic_add_fetch(&alloc_count, 1, __ATOMIC_RELAXED);
-    if (alloc_fail_at >= 0 && k > alloc_fail_at) {
-        alloc_fail_at = -1;
-        return false;
+    alloc_cache *c = &alloc_here;
+    alloc_past_live = alloc_fork_live;
+    alloc_past_calls = alloc_fork_calls;
+    alloc_threads = NULL;
+    if (c->known && !alloc_closed) {
+        alloc_past_live -= c->live;
+        alloc_past_calls -= c->calls;
+        alloc_threads = c;
+        c->link = &alloc_threads;
+        c->next = NULL;
     }
-    __atomic_fetch_add(&alloc_live_bytes, (int64_t)bytes, __ATOMIC_RELAXED);
-    return true;
+    pthread_mutex_unlock(&alloc_lock);
+}
+
+static void alloc_start(void)
+{
+    const char *mode = getenv("CT_ALLOC");
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    int64_t memory = pages > 0 && page > 0 ? (int64_t)pages * page : 0;
+    alloc_keep_large = memory / 4 > (int64_t)1 << 30 ? memory / 4 : (int64_t)1 << 30;
+    alloc_keeps = CT_ALLOC_CACHE && !(mode && !strcmp(mode, "plain")) && pthread_key_create(&alloc_key, alloc_thread_end) == 0;
+    pthread_atfork(alloc_before_fork, alloc_in_parent, alloc_in_child);
+}
+
+/* This thread's cache, entered in the list of threads; NULL while the thread is ending. */
+static alloc_cache *alloc_mine(void)
+{
+    alloc_cache *c = &alloc_here;
+    if (CT_LIKELY(c->known))
+        return alloc_closed ? NULL : c;
+    pthread_once(&alloc_once, alloc_start);
+    if (!alloc_keeps || pthread_setspecific(alloc_key, c))
+        return NULL;
+    pthread_mutex_lock(&alloc_lock);
+    c->known = c->open = true;
+    c->next = alloc_threads;
+    c->link = &alloc_threads;
+    if (c->next)
+        c->next->link = &c->next;
+    alloc_threads = c;
+    pthread_mutex_unlock(&alloc_lock);
+    return c;
+}
+
+static void alloc_note(alloc_cache *c, int64_t live, int64_t calls)
+{
+    if (c) {
+        alloc_add(&c->live, live);
+        alloc_add(&c->calls, calls);
+        return;
+    }
+    pthread_mutex_lock(&alloc_lock);
+    alloc_past_live += live;
+    alloc_past_calls += calls;
+    pthread_mutex_unlock(&alloc_lock);
+}
+
+/* Gives every large block back to the system. */
+static void alloc_flush(void)
+{
+    alloc_free *all[ALLOC_CLASSES];
+    pthread_mutex_lock(&alloc_lock);
+    memcpy(all, alloc_large, sizeof all);
+    memset(alloc_large, 0, sizeof alloc_large);
+    alloc_large_bytes = 0;
+    pthread_mutex_unlock(&alloc_lock);
+    for (int i = 0; i < ALLOC_CLASSES; i++)
+        while (all[i]) {
+            alloc_free *block = all[i];
+            all[i] = block->next;
+            free(block);
+        }
 }
 
 static void *alloc_system(size_t size)
 {
-    size_t alignment = size >= ALLOC_HUGE ? 2u << 20 : 64;
     void *p = NULL;
-    if (posix_memalign(&p, alignment, size))
-        return NULL;
+    if (posix_memalign(&p, size >= ALLOC_HUGE ? (size_t)2 << 20 : 64, size)) {
+        alloc_flush();
+        if (posix_memalign(&p, 64, size))
+            return NULL;
+    }
 #ifdef MADV_HUGEPAGE
     if (size >= ALLOC_HUGE)
-        madvise(p, size, MADV_HUGEPAGE);
+        madvise(p, size & ~(((size_t)2 << 20) - 1), MADV_HUGEPAGE);
 #endif
     return p;
 }
@@ -106,70 +201,101 @@ static void *alloc_from_large(int class, size_t size)
     return block ? block : alloc_system(size);
 }
 
+/* True where this allocation is the one that has to fail. */
+static bool alloc_fails(void)
+{
+    return __atomic_load_n(&alloc_fail_in, __ATOMIC_RELAXED) >= 0 &&
+           __atomic_fetch_sub(&alloc_fail_in, 1, __ATOMIC_RELAXED) == 0;
+}
+
+static __attribute__((noinline)) void *alloc_slowly(size_t bytes)
+{
+    int class;
+    alloc_cache *c = alloc_mine();
+    if (bytes > ALLOC_MOST || alloc_fails()) {
+        alloc_note(c, 0, 1);
+        return ct__fail_memory(bytes);
+    }
+    size_t size = alloc_round(bytes, &class);
+    void *p;
+    if (size > ALLOC_SMALL_LIMIT) {
+        p = alloc_from_large(class, size);
+    } else if (c && c->head[class]) {
+        p = c->head[class];
+        c->head[class] = c->head[class]->next;
+        c->count[class]--;
+    } else {
+        p = alloc_system(size);
+    }
+    alloc_note(c, p ? (int64_t)bytes : 0, 1);
+    return p ? p : ct__fail_memory(bytes);
+}
+
 void *ct__alloc(size_t bytes)
 {
     int class;
-    if (CT_UNLIKELY(bytes > (size_t)1 << 46))
-        return ct__fail_memory(bytes);
-    if (CT_UNLIKELY(alloc_counting) && !alloc_counted(bytes))
-        return ct__fail_memory(bytes);
-    size_t size = alloc_round(bytes, &class);
-    void *p;
-    if (size <= ALLOC_SMALL_LIMIT) {
-        alloc_free *block = alloc_here.head[class];
+    alloc_cache *c = &alloc_here;
+    if (CT_LIKELY(bytes <= ALLOC_SMALL_LIMIT && __atomic_load_n(&alloc_fail_in, __ATOMIC_RELAXED) < 0)) {
+        alloc_round(bytes, &class);
+        alloc_free *block = c->head[class];
         if (CT_LIKELY(block != NULL)) {
-            alloc_here.head[class] = block->next;
-            alloc_here.count[class]--;
+            c->head[class] = block->next;
+            c->count[class]--;
+            alloc_add(&c->live, (int64_t)bytes);
+            alloc_add(&c->calls, 1);
             return block;
         }
-        p = alloc_system(size);
-    } else {
-        p = alloc_from_large(class, size);
     }
-    if (CT_UNLIKELY(!p)) {
-        if (alloc_counting)
-            __atomic_fetch_sub(&alloc_live_bytes, (int64_t)bytes, __ATOMIC_RELAXED);
-        return ct__fail_memory(bytes);
-    }
-    return p;
+    return alloc_slowly(bytes);
 }
 
-void ct__free(void *p, size_t bytes)
+static __attribute__((noinline)) void alloc_free_slowly(void *p, size_t bytes)
 {
     int class;
-    if (!p)
-        return;
-    if (CT_UNLIKELY(alloc_counting))
-        __atomic_fetch_sub(&alloc_live_bytes, (int64_t)bytes, __ATOMIC_RELAXED);
     size_t size = alloc_round(bytes, &class);
+    alloc_cache *c = alloc_mine();
     alloc_free *block = p;
-    if (size <= ALLOC_SMALL_LIMIT) {
-        alloc_cache *c = &alloc_here;
-        if (CT_UNLIKELY(!c->registered)) {
-            pthread_once(&alloc_once, alloc_make_key);
-            pthread_setspecific(alloc_key, c);
-            c->registered = true;
-        }
-        if ((int64_t)(c->count[class] + 1) * (int64_t)size > ALLOC_KEEP_SMALL) {
-            free(p);
-            return;
-        }
+    alloc_note(c, -(int64_t)bytes, 0);
+    if (size <= ALLOC_SMALL_LIMIT && c && c->open && (c->count[class] + 1) * (int64_t)size <= ALLOC_KEEP_SMALL) {
         block->next = c->head[class];
         c->head[class] = block;
         c->count[class]++;
         return;
     }
-    pthread_once(&alloc_once, alloc_make_key);
-    pthread_mutex_lock(&alloc_lock);
-    bool keep = alloc_large_bytes + (int64_t)size <= ALLOC_KEEP_LARGE;
-    if (keep) {
-        block->next = alloc_large[class];
-        alloc_large[class] = block;
-        alloc_large_bytes += (int64_t)size;
-    }
-    pthread_mutex_unlock(&alloc_lock);
-    if (!keep)
+    if (size <= ALLOC_SMALL_LIMIT || !alloc_keeps || (int64_t)size > alloc_keep_large / 2) {
         free(p);
+        return;
+    }
+    pthread_mutex_lock(&alloc_lock);
+    bool full = alloc_large_bytes + (int64_t)size > alloc_keep_large;
+    pthread_mutex_unlock(&alloc_lock);
+    if (full) /* of blocks that nobody wants any more, most likely */
+        alloc_flush();
+    pthread_mutex_lock(&alloc_lock);
+    block->next = alloc_large[class];
+    alloc_large[class] = block;
+    alloc_large_bytes += (int64_t)size;
+    pthread_mutex_unlock(&alloc_lock);
+}
+
+void ct__free(void *p, size_t bytes)
+{
+    int class;
+    alloc_cache *c = &alloc_here;
+    if (CT_UNLIKELY(!p))
+        return;
+    if (CT_LIKELY(bytes <= ALLOC_SMALL_LIMIT && c->open)) {
+        size_t size = alloc_round(bytes, &class);
+        if (CT_LIKELY((c->count[class] + 1) * (int64_t)size <= ALLOC_KEEP_SMALL)) {
+            alloc_free *block = p;
+            block->next = c->head[class];
+            c->head[class] = block;
+            c->count[class]++;
+            alloc_add(&c->live, -(int64_t)bytes);
+            return;
+        }
+    }
+    alloc_free_slowly(p, bytes);
 }
 
 void *ct__alloc_zero(size_t bytes)
@@ -197,13 +323,17 @@ char *ct__strdup(const char *s)
 
 int64_t ct__alloc_fail_after(int64_t count)
 {
-    alloc_counting = true;
-    alloc_fail_at = count < 0 ? -1 : alloc_count + count;
-    return alloc_count;
+    __atomic_store_n(&alloc_fail_in, count < 0 ? -1 : count, __ATOMIC_RELAXED);
+    pthread_mutex_lock(&alloc_lock);
+    int64_t calls = alloc_total(true);
+    pthread_mutex_unlock(&alloc_lock);
+    return calls;
 }
 
 int64_t ct__alloc_live(void)
 {
-    alloc_counting = true;
-    return alloc_live_bytes;
+    pthread_mutex_lock(&alloc_lock);
+    int64_t live = alloc_total(false);
+    pthread_mutex_unlock(&alloc_lock);
+    return live;
 }

@@ -3,6 +3,8 @@
 #define CT_BASE_H
 
 #include <ctorch/runtime.h>
+#include "kernels/random.h"
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -28,7 +30,8 @@ CT_HIDDEN void *ct__fail_memory(size_t bytes);
 
 /* ---- alloc.c: caching allocator. 64-byte aligned; size classes on thread-local free lists up to 64 KiB, then bounded
  * process-wide caches of larger blocks (huge pages advised from 4 MiB). The caller gives the size back when freeing.
- * NULL with CT_ERR_MEMORY on failure. n = 0 gives a valid pointer. ---- */
+ * NULL with CT_ERR_MEMORY on failure. n = 0 gives a valid pointer. CT_ALLOC=plain in the environment (and a build with
+ * AddressSanitizer) keeps nothing, so that tools see every block. ---- */
 CT_HIDDEN void *ct__alloc(size_t bytes);
 CT_HIDDEN void *ct__alloc_zero(size_t bytes);
 CT_HIDDEN void *ct__realloc(void *p, size_t old_bytes, size_t new_bytes);
@@ -36,7 +39,7 @@ CT_HIDDEN void ct__free(void *p, size_t bytes);
 CT_HIDDEN char *ct__strdup(const char *s); /* freed with ct__free(s, strlen(s) + 1) */
 /* Fault injection for tests: after `count` more allocations, one fails (negative: never). Returns allocations done so far. */
 CT_API int64_t ct__alloc_fail_after(int64_t count);
-/* Bytes handed out and not yet freed, for leak tests. */
+/* Bytes handed out by any thread and not yet freed, for leak tests (a thread's scope array grows and is one of them). */
 CT_API int64_t ct__alloc_live(void);
 
 /* ---- object.c ---- */
@@ -51,25 +54,21 @@ CT_HIDDEN void ct__parallel(int64_t n, int64_t grain, ct__range_fn *fn, void *ct
 CT_HIDDEN bool ct__in_parallel(void);
 
 /* ---- text.c: a growing string. A failed allocation sets the thread's error and later appends do nothing. ---- */
-typedef struct ct__text { char *s; size_t length, capacity; } ct__text;
+typedef struct ct__text { char *s; size_t length, capacity; bool failed; } ct__text;
 CT_HIDDEN void ct__text_add(ct__text *t, const char *s);
 CT_HIDDEN void ct__text_addn(ct__text *t, const char *s, size_t n);
 CT_HIDDEN void ct__text_addf(ct__text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 CT_HIDDEN void ct__text_free(ct__text *t);
 
-/* ---- random.c: words and the cached normal of a generator. ---- */
+/* ---- random.c: generators. The kernels of kernels/random.h fill memory from a generator's ct__mt, which a caller holds
+ * locked meanwhile, so that threads which share a generator take turns. ---- */
 struct ct_generator {
     ct_object base;
     uint64_t seed;
-    uint32_t state[624];
-    int32_t left, next;
-    double cached_normal;
-    bool has_cached_normal;
+    pthread_mutex_t lock;
+    ct__mt mt;
 };
-CT_HIDDEN uint32_t ct__random32(ct_generator *g);
-CT_INLINE uint64_t ct__random64(ct_generator *g)
-{
-    uint64_t high = ct__random32(g);
-    return high << 32 | ct__random32(g);
-}
+/* The words of g (NULL: the default generator), held by this thread until ct__generator_unlock(g). Not recursive. */
+CT_HIDDEN ct__mt *ct__generator_lock(ct_generator *g);
+CT_HIDDEN void ct__generator_unlock(ct_generator *g);
 #endif

@@ -31,12 +31,15 @@ void *ct_fail(ct_error_kind kind, const char *format, ...)
     va_end(arguments);
     snprintf(error_op, sizeof error_op, "%s", ct__op_name ? ct__op_name : "");
     ct__error_kind = kind;
-    if (error_handler)
+    if (error_handler && !ct__in_parallel()) /* a worker's error is recorded again by the thread that asked for the work */
         error_handler(kind, error_op, error_message, error_handler_data);
     return NULL;
 }
 
-void *ct__fail_memory(size_t bytes) { return ct_fail(CT_ERR_MEMORY, "not enough memory: you tried to allocate %zu bytes", bytes); }
+void *ct__fail_memory(size_t bytes)
+{
+    return ct_fail(CT_ERR_MEMORY, "not enough memory: you tried to allocate %zu bytes", bytes);
+}
 
 void ct_on_error(ct_error_handler *handler, void *data)
 {

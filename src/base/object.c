@@ -1,6 +1,5 @@
-/* Reference counts, and scopes: a thread-local stack of references with marks. */
+/* Reference counts, and scopes: a thread-local stack of references, with a mark in it where each scope begins. */
 #include "base/base.h"
-#include <pthread.h>
 
 void ct__object_init(void *object, const ct_type *type)
 {
@@ -24,7 +23,10 @@ void ct_release(const void *object)
         o->type->destroy(o);
 }
 
-int32_t ct_refcount(const void *object) { return object ? __atomic_load_n(&((const ct_object *)object)->refcount, __ATOMIC_RELAXED) : 0; }
+int32_t ct_refcount(const void *object)
+{
+    return object ? __atomic_load_n(&((const ct_object *)object)->refcount, __ATOMIC_RELAXED) : 0;
+}
 
 void ct_free_objects(size_t n, const void *const *objects)
 {
@@ -39,68 +41,76 @@ void ct_keep_object(void **slot, const void *object)
     ct_release(old);
 }
 
-/* ---- Scopes ---- */
+/* ---- Scopes. An item is an object's address, or a mark: 2 * (place of the mark around it) + 1. ---- */
 
-typedef struct scope_stack { void **items; int64_t n, capacity, depth; int64_t marks[256]; } scope_stack;
-static _Thread_local scope_stack scope_here;
+typedef struct scope_stack {
+    uintptr_t *items;
+    int64_t n, capacity;
+    int64_t top;   /* place of the innermost mark; -1 in the root scope */
+    int64_t depth; /* marks */
+    bool started;
+} scope_stack;
+
+static _Thread_local scope_stack scope_here = {.top = -1};
 static pthread_key_t scope_key;
 static pthread_once_t scope_once = PTHREAD_ONCE_INIT;
+static bool scope_has_key = false;
 
-static void scope_release_to(scope_stack *s, int64_t mark)
+/* Releases the innermost items until `depth` marks are left (-1: everything). What a release adds meanwhile goes too. */
+static void scope_release_to(scope_stack *s, int64_t depth)
 {
-    while (s->n > mark)
-        ct_release(s->items[--s->n]);
+    while (s->n > 0 && s->depth > depth) {
+        uintptr_t item = s->items[--s->n];
+        if (item & 1) {
+            s->top = (int64_t)(intptr_t)item >> 1;
+            s->depth--;
+        } else {
+            ct_release((void *)item);
+        }
+    }
 }
 
 /* A thread's end: what its root scope holds goes, too. */
 static void scope_thread_end(void *stack)
 {
     scope_stack *s = stack;
-    scope_release_to(s, 0);
+    scope_release_to(s, -1);
     ct__free(s->items, (size_t)s->capacity * sizeof *s->items);
-    *s = (scope_stack){0};
+    *s = (scope_stack){.top = -1};
 }
 
-static void scope_process_end(void)
-{
-    scope_thread_end(&scope_here);
-}
+static void scope_make_key(void) { scope_has_key = pthread_key_create(&scope_key, scope_thread_end) == 0; }
 
-static void scope_make_key(void)
-{
-    pthread_key_create(&scope_key, scope_thread_end);
-    atexit(scope_process_end);
-}
-
-static bool scope_grow(scope_stack *s)
+static __attribute__((noinline)) bool scope_grow(scope_stack *s)
 {
     int64_t capacity = s->capacity ? 2 * s->capacity : 256;
-    if (!s->capacity) {
-        pthread_once(&scope_once, scope_make_key);
-        pthread_setspecific(scope_key, s);
-    }
-    void **items = ct__realloc(s->items, (size_t)s->capacity * sizeof *items, (size_t)capacity * sizeof *items);
+    uintptr_t *items = ct__realloc(s->items, (size_t)s->capacity * sizeof *items, (size_t)capacity * sizeof *items);
     if (!items)
         return false;
     s->items = items;
     s->capacity = capacity;
+    if (!s->started) {
+        pthread_once(&scope_once, scope_make_key);
+        s->started = !scope_has_key || pthread_setspecific(scope_key, s) == 0;
+    }
     return true;
 }
 
 ct_scope ct_scope_begin(void)
 {
     scope_stack *s = &scope_here;
-    if (s->depth < 256)
-        s->marks[s->depth] = s->n;
-    s->depth++;
-    return (ct_scope){s->n};
+    if (CT_UNLIKELY(s->n == s->capacity) && !scope_grow(s))
+        return (ct_scope){-1}; /* the scope around it stands in */
+    s->items[s->n] = (uintptr_t)((intptr_t)s->top * 2 + 1);
+    s->top = s->n++;
+    return (ct_scope){s->depth++};
 }
 
 void ct_scope_end(ct_scope *scope)
 {
-    scope_stack *s = &scope_here;
-    s->depth--;
-    scope_release_to(s, s->depth < 256 ? s->marks[s->depth] : scope->mark);
+    if (scope->mark >= 0)
+        scope_release_to(&scope_here, scope->mark);
+    scope->mark = -1;
 }
 
 void *ct_adopt(const void *object)
@@ -112,22 +122,22 @@ void *ct_adopt(const void *object)
         ct_release(object);
         return NULL;
     }
-    s->items[s->n++] = (void *)object;
+    s->items[s->n++] = (uintptr_t)object;
     return (void *)object;
 }
 
 void *ct_escape(const void *object)
 {
     scope_stack *s = &scope_here;
-    if (!object || s->depth == 0 || s->depth > 256)
+    if (!object || s->top < 0)
         return (void *)object;
-    int64_t mark = s->marks[s->depth - 1];
-    for (int64_t i = s->n - 1; i >= mark; i--)
-        if (s->items[i] == object) { /* rotate it below the mark */
-            memmove(s->items + mark + 1, s->items + mark, (size_t)(i - mark) * sizeof *s->items);
-            s->items[mark] = (void *)object;
-            s->marks[s->depth - 1] = mark + 1;
-            return (void *)object;
+    for (int64_t i = s->n - 1; i > s->top; i--)
+        if (s->items[i] == (uintptr_t)object) { /* swaps places with the mark, and closes the gap */
+            uintptr_t mark = s->items[s->top];
+            memmove(s->items + s->top + 2, s->items + s->top + 1, (size_t)(i - s->top - 1) * sizeof *s->items);
+            s->items[s->top] = (uintptr_t)object;
+            s->items[++s->top] = mark;
+            break;
         }
     return (void *)object;
 }

@@ -4,14 +4,18 @@
 
 static bool text_room(ct__text *t, size_t more)
 {
+    if (t->failed)
+        return false;
     if (t->length + more + 1 <= t->capacity)
         return true;
     size_t capacity = t->capacity ? t->capacity : 128;
     while (capacity < t->length + more + 1)
         capacity *= 2;
     char *s = ct__realloc(t->s, t->capacity, capacity);
-    if (!s)
+    if (!s) {
+        t->failed = true;
         return false;
+    }
     t->s = s;
     t->capacity = capacity;
     return true;
@@ -85,7 +89,8 @@ void ct_print(const void *object)
     ct__text t = {0};
     if (text_of(object, &t)) {
         ct__text_add(&t, "\n");
-        text_write(t.s, t.length, text_write_data);
+        if (!t.failed)
+            text_write(t.s, t.length, text_write_data);
     }
     ct__text_free(&t);
 }
@@ -93,9 +98,12 @@ void ct_print(const void *object)
 char *ct_to_string(const void *object)
 {
     ct__text t = {0};
-    char *copy = text_of(object, &t) ? malloc(t.length + 1) : NULL;
+    bool ok = text_of(object, &t);
+    char *copy = ok ? malloc(t.length + 1) : NULL;
     if (copy)
         memcpy(copy, t.s ? t.s : "", t.length + 1);
+    else if (ok)
+        ct__fail_memory(t.length + 1);
     ct__text_free(&t);
     return copy;
 }

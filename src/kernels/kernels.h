@@ -19,7 +19,8 @@
     X(step) \
     X(convert) \
     X(pointwise) \
-    X(reduce)
+    X(reduce) \
+    X(random)
 
 #ifdef CT_ISA
 #define CT_LEVEL3(name, level) name##_##level
@@ -36,6 +37,7 @@
 #include "kernels/convert.h"
 #include "kernels/pointwise.h"
 #include "kernels/reduce.h"
+#include "kernels/random.h"
 
 #define CT_KERNEL_EXTERN(F) extern __attribute__((visibility("hidden"))) ct__##F##_kernels ct__k_##F;
 CT_KERNEL_FAMILIES(CT_KERNEL_EXTERN)

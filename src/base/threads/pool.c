@@ -1,0 +1,209 @@
+/* The thread pool: one for the process. Work comes in pieces of a fixed number of items, so that results cannot depend on how many
+ * threads there are. Workers spin shortly for the next job, then sleep; a forked child starts its own. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* sched_getaffinity */
+#endif
+#include "base/base.h"
+#include <sched.h>
+#include <signal.h>
+#include <unistd.h>
+
+#define POOL_MAX 256
+#define POOL_SPINS 1500
+
+typedef struct pool_job {
+    ct__range_fn *fn;
+    void *context;
+    int64_t n, grain, pieces;
+    int64_t next;        /* atomic: next piece to take */
+    int64_t places;      /* workers that may still join, under the lock */
+    ct_error_kind error; /* atomic */
+    char *message;       /* of 2048 bytes */
+} pool_job;
+
+static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t pool_owner = PTHREAD_MUTEX_INITIALIZER; /* one job at a time */
+static pthread_cond_t pool_wake = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t pool_idle = PTHREAD_COND_INITIALIZER;
+static pthread_once_t pool_once = PTHREAD_ONCE_INIT;
+static pool_job *pool_current = NULL; /* under the lock */
+static uint64_t pool_generation = 0;  /* atomic, grows with each job, under the lock */
+static int pool_active = 0;           /* atomic: workers inside the current job, grows under the lock */
+static int pool_workers = 0;          /* under the lock */
+static int pool_wanted = 0;           /* atomic; 0: not asked yet */
+static _Thread_local bool pool_inside = false;
+
+static int pool_default_threads(void)
+{
+    const char *names[] = {"CT_NUM_THREADS", "OMP_NUM_THREADS"};
+    for (int i = 0; i < 2; i++) {
+        const char *value = getenv(names[i]);
+        int n = value ? atoi(value) : 0;
+        if (n > 0)
+            return n < POOL_MAX ? n : POOL_MAX;
+    }
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
+        return CPU_COUNT(&set) < POOL_MAX ? CPU_COUNT(&set) : POOL_MAX;
+#endif
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n < POOL_MAX ? (int)n : POOL_MAX;
+}
+
+int ct_num_threads(void)
+{
+    int n = __atomic_load_n(&pool_wanted, __ATOMIC_RELAXED);
+    if (CT_UNLIKELY(!n)) {
+        n = pool_default_threads();
+        __atomic_store_n(&pool_wanted, n, __ATOMIC_RELAXED);
+    }
+    return n;
+}
+
+void ct_set_num_threads(int n)
+{
+    __atomic_store_n(&pool_wanted, n < 1 ? 1 : n > POOL_MAX ? POOL_MAX : n, __ATOMIC_RELAXED);
+}
+
+bool ct__in_parallel(void) { return pool_inside; }
+
+static inline void pool_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Takes pieces until none is left. */
+static void pool_work(pool_job *job)
+{
+    for (;;) {
+        int64_t piece = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED);
+        if (piece >= job->pieces)
+            return;
+        int64_t begin = piece * job->grain, end = begin + job->grain < job->n ? begin + job->grain : job->n;
+        job->fn(job->context, begin, end);
+        if (CT_UNLIKELY(ct__error_kind != CT_OK)) {
+            ct_error_kind none = CT_OK;
+            if (__atomic_compare_exchange_n(&job->error, &none, ct__error_kind, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+                memcpy(job->message, ct_error_message(), strlen(ct_error_message()) + 1);
+            ct_error_clear();
+        }
+    }
+}
+
+static void *pool_main(void *argument)
+{
+    uint64_t seen = (uint64_t)(uintptr_t)argument;
+    pool_inside = true;
+    for (;;) {
+        for (int i = 0; i < POOL_SPINS && __atomic_load_n(&pool_generation, __ATOMIC_RELAXED) == seen; i++)
+            pool_pause();
+        pthread_mutex_lock(&pool_lock);
+        while (pool_generation == seen)
+            pthread_cond_wait(&pool_wake, &pool_lock);
+        seen = pool_generation;
+        pool_job *job = pool_current;
+        if (job && job->places > 0) {
+            job->places--;
+            __atomic_fetch_add(&pool_active, 1, __ATOMIC_RELAXED);
+        } else {
+            job = NULL;
+        }
+        pthread_mutex_unlock(&pool_lock);
+        if (!job)
+            continue;
+        pool_work(job);
+        pthread_mutex_lock(&pool_lock);
+        if (__atomic_sub_fetch(&pool_active, 1, __ATOMIC_RELEASE) == 0)
+            pthread_cond_signal(&pool_idle);
+        pthread_mutex_unlock(&pool_lock);
+    }
+    return NULL;
+}
+
+/* A forked child has no workers, and the locks of a parent that may have held them. */
+static void pool_in_child(void)
+{
+    pthread_mutex_init(&pool_lock, NULL);
+    pthread_mutex_init(&pool_owner, NULL);
+    pthread_cond_init(&pool_wake, NULL);
+    pthread_cond_init(&pool_idle, NULL);
+    pool_current = NULL;
+    pool_active = pool_workers = 0;
+    pool_inside = false;
+}
+
+static void pool_prepare(void) { pthread_atfork(NULL, NULL, pool_in_child); }
+
+/* Under pool_lock: makes sure of `n` workers; fewer where the system gives no more. Signals are for the program's own threads. */
+static void pool_start(int64_t n)
+{
+    if (pool_workers >= n)
+        return;
+    sigset_t all, before;
+    pthread_attr_t attributes;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    while (pool_workers < n) {
+        pthread_t thread;
+        if (pthread_create(&thread, &attributes, pool_main, (void *)(uintptr_t)pool_generation))
+            break;
+        pool_workers++;
+    }
+    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void ct__parallel(int64_t n, int64_t grain, ct__range_fn *fn, void *context)
+{
+    if (n <= 0)
+        return;
+    grain = grain < 1 ? 1 : grain;
+    if (n <= grain) {
+        fn(context, 0, n);
+        return;
+    }
+    int threads = ct_num_threads();
+    if (threads > 1)
+        pthread_once(&pool_once, pool_prepare);
+    if (threads == 1 || pool_inside || ct__pending() || pthread_mutex_trylock(&pool_owner)) {
+        for (int64_t begin = 0; begin < n; begin += grain)
+            fn(context, begin, n - begin > grain ? begin + grain : n);
+        return;
+    }
+    char message[2048];
+    pool_job job = {.fn = fn, .context = context, .n = n, .grain = grain, .pieces = (n - 1) / grain + 1, .message = message};
+    job.places = threads - 1 < job.pieces - 1 ? threads - 1 : job.pieces - 1;
+    int64_t wanted = job.places;
+    pool_inside = true;
+    pthread_mutex_lock(&pool_lock);
+    pool_start(wanted);
+    pool_current = &job;
+    __atomic_fetch_add(&pool_generation, 1, __ATOMIC_RELAXED);
+    if (wanted < pool_workers)
+        for (int64_t i = 0; i < wanted; i++)
+            pthread_cond_signal(&pool_wake);
+    else
+        pthread_cond_broadcast(&pool_wake);
+    pthread_mutex_unlock(&pool_lock);
+    pool_work(&job);
+    pthread_mutex_lock(&pool_lock);
+    pool_current = NULL; /* who wakes now finds nothing */
+    pthread_mutex_unlock(&pool_lock);
+    for (int i = 0; i < POOL_SPINS && __atomic_load_n(&pool_active, __ATOMIC_ACQUIRE) > 0; i++)
+        pool_pause();
+    pthread_mutex_lock(&pool_lock);
+    while (__atomic_load_n(&pool_active, __ATOMIC_ACQUIRE) > 0)
+        pthread_cond_wait(&pool_idle, &pool_lock);
+    pthread_mutex_unlock(&pool_lock);
+    pool_inside = false;
+    pthread_mutex_unlock(&pool_owner);
+    if (job.error != CT_OK)
+        ct_fail(job.error, "%s", message);
+}
