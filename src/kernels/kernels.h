@@ -20,6 +20,7 @@
     X(convert) \
     X(pointwise) \
     X(reduce) \
+    X(norm) \
     X(random)
 
 #ifdef CT_ISA
@@ -38,6 +39,7 @@
 #include "kernels/pointwise.h"
 #include "kernels/reduce.h"
 #include "kernels/random.h"
+#include "kernels/norm.h"
 
 #define CT_KERNEL_EXTERN(F) extern __attribute__((visibility("hidden"))) ct__##F##_kernels ct__k_##F;
 CT_KERNEL_FAMILIES(CT_KERNEL_EXTERN)
