@@ -274,6 +274,93 @@ CT_API ct_tensor *ct_linear(ct_tensor *input, ct_tensor *weight, const ct_linear
 CT_API ct_tensor *ct_linear_weight_grad(ct_tensor *grad, ct_tensor *input);
 CT_API ct_tensor *ct_linear_bias_grad(ct_tensor *grad);
 
+/* ---- loss ---- */
+
+typedef struct ct_mse_loss_opts { int64_t reduction; } ct_mse_loss_opts;
+/* (self - target)^2. */
+CT_API ct_tensor *ct_mse_loss(ct_tensor *self, ct_tensor *target, const ct_mse_loss_opts *options);
+CT_API ct_tensor *ct_mse_loss_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, int64_t reduction);
+typedef struct ct_l1_loss_opts { int64_t reduction; } ct_l1_loss_opts;
+/* |self - target|. */
+CT_API ct_tensor *ct_l1_loss(ct_tensor *self, ct_tensor *target, const ct_l1_loss_opts *options);
+typedef struct ct_smooth_l1_loss_opts { int64_t reduction; double beta; } ct_smooth_l1_loss_opts;
+/* d^2 / (2 beta) where |d| < beta, else |d| - beta / 2; d = self - target. */
+CT_API ct_tensor *ct_smooth_l1_loss(ct_tensor *self, ct_tensor *target, const ct_smooth_l1_loss_opts *options);
+typedef struct ct_huber_loss_opts { int64_t reduction; double delta; } ct_huber_loss_opts;
+/* d^2 / 2 where |d| < delta, else delta * (|d| - delta / 2). */
+CT_API ct_tensor *ct_huber_loss(ct_tensor *self, ct_tensor *target, const ct_huber_loss_opts *options);
+typedef struct ct_binary_cross_entropy_opts { ct_tensor *weight; int64_t reduction; } ct_binary_cross_entropy_opts;
+/* -(target * log(self) + (1 - target) * log(1 - self)), the logarithms not below -100. */
+CT_API ct_tensor *ct_binary_cross_entropy(ct_tensor *self, ct_tensor *target, const ct_binary_cross_entropy_opts *options);
+CT_API ct_tensor *ct_binary_cross_entropy_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction);
+CT_API ct_tensor *ct_binary_cross_entropy_target_grad(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction);
+typedef struct ct_binary_cross_entropy_with_logits_opts { ct_tensor *weight; ct_tensor *pos_weight; int64_t reduction; } ct_binary_cross_entropy_with_logits_opts;
+/* binary_cross_entropy(sigmoid(self), target), without overflow. */
+CT_API ct_tensor *ct_binary_cross_entropy_with_logits(ct_tensor *self, ct_tensor *target, const ct_binary_cross_entropy_with_logits_opts *options);
+typedef struct ct_kl_div_opts { int64_t reduction; bool log_target; } ct_kl_div_opts;
+/* target * (log(target) - self), 0 where the target is 0. */
+CT_API ct_tensor *ct_kl_div(ct_tensor *self, ct_tensor *target, const ct_kl_div_opts *options);
+typedef struct ct_nll_loss_nd_opts { ct_tensor *weight; int64_t reduction; int64_t ignore_index; } ct_nll_loss_nd_opts;
+/* -weight[target] * self[target] along dim 1 (dim 0 without batch); the mean divides by the weights' sum. */
+CT_API ct_tensor *ct_nll_loss_nd(ct_tensor *self, ct_tensor *target, const ct_nll_loss_nd_opts *options);
+typedef struct ct_nll_loss_forward_result { ct_tensor *output; ct_tensor *total_weight; } ct_nll_loss_forward_result;
+CT_API ct_nll_loss_forward_result ct_nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index);
+CT_API ct_tensor *ct_nll_loss_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, int64_t reduction, int64_t ignore_index, ct_tensor *total_weight);
+CT_API ct_tensor *ct_nll_loss_gather(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index, ct_tensor *total_weight);
+typedef struct ct_cross_entropy_loss_opts { ct_tensor *weight; int64_t reduction; int64_t ignore_index; double label_smoothing; } ct_cross_entropy_loss_opts;
+/* nll_loss of log_softmax, with label smoothing, or the cross entropy with class probabilities. */
+CT_API ct_tensor *ct_cross_entropy_loss(ct_tensor *self, ct_tensor *target, const ct_cross_entropy_loss_opts *options);
+typedef struct ct_soft_margin_loss_opts { int64_t reduction; } ct_soft_margin_loss_opts;
+CT_API ct_tensor *ct_soft_margin_loss(ct_tensor *self, ct_tensor *target, const ct_soft_margin_loss_opts *options);
+
+/* ---- norm ---- */
+
+typedef struct ct_softmax_opts { ct_dtype dtype; } ct_softmax_opts;
+/* exp(x) / sum of exp(x) along dim. */
+CT_API ct_tensor *ct_softmax(ct_tensor *self, int64_t dim, const ct_softmax_opts *options);
+typedef struct ct_log_softmax_opts { ct_dtype dtype; } ct_log_softmax_opts;
+/* log(softmax(x)), without overflow. */
+CT_API ct_tensor *ct_log_softmax(ct_tensor *self, int64_t dim, const ct_log_softmax_opts *options);
+typedef struct ct_softmin_opts { ct_dtype dtype; } ct_softmin_opts;
+CT_API ct_tensor *ct_softmin(ct_tensor *self, int64_t dim, const ct_softmin_opts *options);
+CT_API ct_tensor *ct_softmax_forward(ct_tensor *self, int64_t dim);
+CT_API ct_tensor *ct_softmax_backward(ct_tensor *gy, ct_tensor *output, int64_t dim);
+CT_API ct_tensor *ct_softmax_backward_output(ct_tensor *grad, ct_tensor *gy, ct_tensor *output, int64_t dim);
+CT_API ct_tensor *ct_log_softmax_forward(ct_tensor *self, int64_t dim);
+CT_API ct_tensor *ct_log_softmax_backward(ct_tensor *gy, ct_tensor *output, int64_t dim);
+typedef struct ct_layer_norm_opts { ct_tensor *weight; ct_tensor *bias; double eps; bool cudnn_enable; } ct_layer_norm_opts;
+/* (x - mean) / sqrt(var + eps) * weight + bias over the last dimensions. */
+CT_API ct_tensor *ct_layer_norm(ct_tensor *input, ct_ints normalized_shape, const ct_layer_norm_opts *options);
+typedef struct ct_native_layer_norm_result { ct_tensor *output; ct_tensor *mean; ct_tensor *rstd; } ct_native_layer_norm_result;
+CT_API ct_native_layer_norm_result ct_native_layer_norm(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, int64_t inner, double eps);
+CT_API ct_tensor *ct_layer_norm_input_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, int64_t inner);
+CT_API ct_tensor *ct_layer_norm_weight_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, int64_t inner);
+CT_API ct_tensor *ct_layer_norm_bias_grad(ct_tensor *gy, int64_t inner);
+typedef struct ct_batch_norm_opts { bool cudnn_enabled; } ct_batch_norm_opts;
+/* Normalises each channel of (N, C, ...) by the batch's mean and variance (training; running statistics are updated in place) or by the running ones. */
+CT_API ct_tensor *ct_batch_norm(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_tensor *running_mean, ct_tensor *running_var, bool training, double momentum, double eps, const ct_batch_norm_opts *options);
+typedef struct ct_batch_norm_train_result { ct_tensor *output; ct_tensor *mean; ct_tensor *rstd; ct_tensor *var; } ct_batch_norm_train_result;
+CT_API ct_batch_norm_train_result ct_batch_norm_train(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, double eps);
+CT_API ct_tensor *ct_batch_norm_input_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd);
+CT_API ct_tensor *ct_batch_norm_weight_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd);
+CT_API ct_tensor *ct_channel_sum(ct_tensor *self);
+/* While training each element is set to 0 with probability p, the others divided by 1 - p. */
+CT_API ct_tensor *ct_dropout(ct_tensor *input, double p, bool train);
+CT_API ct_tensor *ct_dropout_(ct_tensor *input, double p, bool train);
+/* Dropout of whole channels of (N, C, ...). */
+CT_API ct_tensor *ct_feature_dropout(ct_tensor *input, double p, bool train);
+CT_API ct_tensor *ct_feature_dropout_(ct_tensor *input, double p, bool train);
+/* Dropout that keeps mean and variance of SELU activations. */
+CT_API ct_tensor *ct_alpha_dropout(ct_tensor *input, double p, bool train);
+CT_API ct_tensor *ct_alpha_dropout_(ct_tensor *input, double p, bool train);
+typedef struct ct_embedding_opts { int64_t padding_idx; bool scale_grad_by_freq; bool sparse; } ct_embedding_opts;
+/* The rows of weight (num, dim) that indices name: (*, dim). */
+CT_API ct_tensor *ct_embedding(ct_tensor *weight, ct_tensor *indices, const ct_embedding_opts *options);
+CT_API ct_tensor *ct_embedding_backward(ct_tensor *gy, ct_tensor *indices, ct_ints size, int64_t padding_idx, bool scale_grad_by_freq);
+typedef struct ct_pad_opts { const char *mode; ct_scalar value; } ct_pad_opts;
+/* Pads the last dimensions, pairs (before, after) from the last one on: 'constant', 'reflect', 'replicate' or 'circular'. */
+CT_API ct_tensor *ct_pad(ct_tensor *self, ct_ints pad, const ct_pad_opts *options);
+
 /* ---- pointwise ---- */
 
 typedef struct ct_add_opts { ct_scalar alpha; } ct_add_opts;
@@ -618,6 +705,90 @@ typedef struct ct_allclose_opts { double rtol; double atol; bool equal_nan; } ct
 CT_API bool ct_allclose(ct_tensor *self, ct_tensor *other, const ct_allclose_opts *options);
 /* Same shape and same elements. */
 CT_API bool ct_equal(ct_tensor *self, ct_tensor *other);
+
+/* ---- random ---- */
+
+typedef struct ct_rand_opts { ct_generator *generator; ct_dtype dtype; ct_device device; bool requires_grad; } ct_rand_opts;
+/* Uniform numbers in [0, 1). */
+CT_API ct_tensor *ct_rand(ct_ints size, const ct_rand_opts *options);
+typedef struct ct_randn_opts { ct_generator *generator; ct_dtype dtype; ct_device device; bool requires_grad; } ct_randn_opts;
+/* Standard normal numbers. */
+CT_API ct_tensor *ct_randn(ct_ints size, const ct_randn_opts *options);
+typedef struct ct_randint_opts { ct_generator *generator; ct_dtype dtype; ct_device device; bool requires_grad; } ct_randint_opts;
+/* Integers in [0, high), int64 unless said. */
+CT_API ct_tensor *ct_randint(int64_t high, ct_ints size, const ct_randint_opts *options);
+typedef struct ct_randint_low_opts { ct_generator *generator; ct_dtype dtype; ct_device device; bool requires_grad; } ct_randint_low_opts;
+/* Integers in [low, high), int64 unless said. */
+CT_API ct_tensor *ct_randint_low(int64_t low, int64_t high, ct_ints size, const ct_randint_low_opts *options);
+typedef struct ct_randperm_opts { ct_generator *generator; ct_dtype dtype; ct_device device; bool requires_grad; } ct_randperm_opts;
+/* A permutation of 0 .. n-1, int64 unless said. */
+CT_API ct_tensor *ct_randperm(int64_t n, const ct_randperm_opts *options);
+typedef struct ct_rand_like_opts { ct_dtype dtype; ct_device device; bool requires_grad; ct_memory_format memory_format; } ct_rand_like_opts;
+/* Uniform numbers in [0, 1) with self's shape. */
+CT_API ct_tensor *ct_rand_like(ct_tensor *self, const ct_rand_like_opts *options);
+typedef struct ct_randn_like_opts { ct_dtype dtype; ct_device device; bool requires_grad; ct_memory_format memory_format; } ct_randn_like_opts;
+/* Standard normal numbers with self's shape. */
+CT_API ct_tensor *ct_randn_like(ct_tensor *self, const ct_randn_like_opts *options);
+typedef struct ct_randint_like_opts { ct_dtype dtype; ct_device device; bool requires_grad; ct_memory_format memory_format; } ct_randint_like_opts;
+/* Integers in [0, high) with self's shape. */
+CT_API ct_tensor *ct_randint_like(ct_tensor *self, int64_t high, const ct_randint_like_opts *options);
+typedef struct ct_randint_like_low_opts { ct_dtype dtype; ct_device device; bool requires_grad; ct_memory_format memory_format; } ct_randint_like_low_opts;
+/* Integers in [low, high) with self's shape. */
+CT_API ct_tensor *ct_randint_like_low(ct_tensor *self, int64_t low, int64_t high, const ct_randint_like_low_opts *options);
+typedef struct ct_uniform__opts { double from; double to; ct_generator *generator; } ct_uniform__opts;
+/* Fills with uniform numbers in [from, to). */
+CT_API ct_tensor *ct_uniform_(ct_tensor *self, const ct_uniform__opts *options);
+typedef struct ct_normal__opts { double mean; double std; ct_generator *generator; } ct_normal__opts;
+/* Fills with normal numbers. */
+CT_API ct_tensor *ct_normal_(ct_tensor *self, const ct_normal__opts *options);
+typedef struct ct_random__opts { ct_generator *generator; } ct_random__opts;
+/* Fills with integers over the dtype's whole range of exact ones. */
+CT_API ct_tensor *ct_random_(ct_tensor *self, const ct_random__opts *options);
+typedef struct ct_random__to_opts { ct_generator *generator; } ct_random__to_opts;
+/* Fills with integers in [0, to). */
+CT_API ct_tensor *ct_random__to(ct_tensor *self, int64_t to, const ct_random__to_opts *options);
+typedef struct ct_random__from_opts { ct_generator *generator; } ct_random__from_opts;
+/* Fills with integers in [from, to). */
+CT_API ct_tensor *ct_random__from(ct_tensor *self, int64_t from, int64_t to, const ct_random__from_opts *options);
+typedef struct ct_bernoulli__opts { double p; ct_generator *generator; } ct_bernoulli__opts;
+/* Fills with 1 with probability p, else 0. */
+CT_API ct_tensor *ct_bernoulli_(ct_tensor *self, const ct_bernoulli__opts *options);
+typedef struct ct_bernoulli__Tensor_opts { ct_generator *generator; } ct_bernoulli__Tensor_opts;
+/* Fills with 1 with probability p of the same place, else 0. */
+CT_API ct_tensor *ct_bernoulli__Tensor(ct_tensor *self, ct_tensor *p, const ct_bernoulli__Tensor_opts *options);
+typedef struct ct_exponential__opts { double lambd; ct_generator *generator; } ct_exponential__opts;
+/* Fills with exponentially distributed numbers of rate lambd. */
+CT_API ct_tensor *ct_exponential_(ct_tensor *self, const ct_exponential__opts *options);
+typedef struct ct_cauchy__opts { double median; double sigma; ct_generator *generator; } ct_cauchy__opts;
+/* Fills with Cauchy-distributed numbers. */
+CT_API ct_tensor *ct_cauchy_(ct_tensor *self, const ct_cauchy__opts *options);
+typedef struct ct_log_normal__opts { double mean; double std; ct_generator *generator; } ct_log_normal__opts;
+/* Fills with exp of normal numbers. */
+CT_API ct_tensor *ct_log_normal_(ct_tensor *self, const ct_log_normal__opts *options);
+typedef struct ct_geometric__opts { ct_generator *generator; } ct_geometric__opts;
+/* Fills with the number of trials until a success of probability p. */
+CT_API ct_tensor *ct_geometric_(ct_tensor *self, double p, const ct_geometric__opts *options);
+typedef struct ct_bernoulli_opts { ct_generator *generator; } ct_bernoulli_opts;
+/* 1 with the probability that stands at each place, else 0. */
+CT_API ct_tensor *ct_bernoulli(ct_tensor *self, const ct_bernoulli_opts *options);
+typedef struct ct_bernoulli_p_opts { ct_generator *generator; } ct_bernoulli_p_opts;
+/* 1 with probability p, else 0, with self's shape. */
+CT_API ct_tensor *ct_bernoulli_p(ct_tensor *self, double p, const ct_bernoulli_p_opts *options);
+typedef struct ct_normal_opts { ct_generator *generator; } ct_normal_opts;
+/* Normal numbers of these means and standard deviations. */
+CT_API ct_tensor *ct_normal(ct_tensor *mean, ct_tensor *std, const ct_normal_opts *options);
+typedef struct ct_normal_tensor_float_opts { double std; ct_generator *generator; } ct_normal_tensor_float_opts;
+/* Normal numbers of these means. */
+CT_API ct_tensor *ct_normal_tensor_float(ct_tensor *mean, const ct_normal_tensor_float_opts *options);
+typedef struct ct_normal_float_tensor_opts { ct_generator *generator; } ct_normal_float_tensor_opts;
+/* Normal numbers of these standard deviations. */
+CT_API ct_tensor *ct_normal_float_tensor(double mean, ct_tensor *std, const ct_normal_float_tensor_opts *options);
+typedef struct ct_normal_float_float_opts { ct_generator *generator; ct_dtype dtype; ct_device device; bool requires_grad; } ct_normal_float_float_opts;
+/* Normal numbers. */
+CT_API ct_tensor *ct_normal_float_float(double mean, double std, ct_ints size, const ct_normal_float_float_opts *options);
+typedef struct ct_multinomial_opts { bool replacement; ct_generator *generator; } ct_multinomial_opts;
+/* Places drawn with the rows' weights: (num_samples) or (rows, num_samples). */
+CT_API ct_tensor *ct_multinomial(ct_tensor *self, int64_t num_samples, const ct_multinomial_opts *options);
 
 /* ---- reduce ---- */
 
@@ -965,6 +1136,23 @@ CT_API ct_tensor *ct_atleast_2d(ct_tensor *self);
 #define ct_addmm_out(out, self, mat1, mat2, ...) CT_WITH(ct_addmm_opts, (.beta = {CT_SCALAR_INT, {.i = 1}}, .alpha = {CT_SCALAR_INT, {.i = 1}},), ct_addmm_out(out, self, mat1, mat2, ct__options), __VA_ARGS__)
 #define ct_baddbmm(self, batch1, batch2, ...) CT_WITH(ct_baddbmm_opts, (.beta = {CT_SCALAR_INT, {.i = 1}}, .alpha = {CT_SCALAR_INT, {.i = 1}},), ct_baddbmm(self, batch1, batch2, ct__options), __VA_ARGS__)
 #define ct_linear(input, weight, ...) CT_WITH(ct_linear_opts, (.bias = NULL,), ct_linear(input, weight, ct__options), __VA_ARGS__)
+#define ct_mse_loss(self, target, ...) CT_WITH(ct_mse_loss_opts, (.reduction = 1,), ct_mse_loss(self, target, ct__options), __VA_ARGS__)
+#define ct_l1_loss(self, target, ...) CT_WITH(ct_l1_loss_opts, (.reduction = 1,), ct_l1_loss(self, target, ct__options), __VA_ARGS__)
+#define ct_smooth_l1_loss(self, target, ...) CT_WITH(ct_smooth_l1_loss_opts, (.reduction = 1, .beta = 1.0,), ct_smooth_l1_loss(self, target, ct__options), __VA_ARGS__)
+#define ct_huber_loss(self, target, ...) CT_WITH(ct_huber_loss_opts, (.reduction = 1, .delta = 1.0,), ct_huber_loss(self, target, ct__options), __VA_ARGS__)
+#define ct_binary_cross_entropy(self, target, ...) CT_WITH(ct_binary_cross_entropy_opts, (.weight = NULL, .reduction = 1,), ct_binary_cross_entropy(self, target, ct__options), __VA_ARGS__)
+#define ct_binary_cross_entropy_with_logits(self, target, ...) CT_WITH(ct_binary_cross_entropy_with_logits_opts, (.weight = NULL, .pos_weight = NULL, .reduction = 1,), ct_binary_cross_entropy_with_logits(self, target, ct__options), __VA_ARGS__)
+#define ct_kl_div(self, target, ...) CT_WITH(ct_kl_div_opts, (.reduction = 1, .log_target = false,), ct_kl_div(self, target, ct__options), __VA_ARGS__)
+#define ct_nll_loss_nd(self, target, ...) CT_WITH(ct_nll_loss_nd_opts, (.weight = NULL, .reduction = 1, .ignore_index = -100,), ct_nll_loss_nd(self, target, ct__options), __VA_ARGS__)
+#define ct_cross_entropy_loss(self, target, ...) CT_WITH(ct_cross_entropy_loss_opts, (.weight = NULL, .reduction = 1, .ignore_index = -100, .label_smoothing = 0.0,), ct_cross_entropy_loss(self, target, ct__options), __VA_ARGS__)
+#define ct_soft_margin_loss(self, target, ...) CT_WITH(ct_soft_margin_loss_opts, (.reduction = 1,), ct_soft_margin_loss(self, target, ct__options), __VA_ARGS__)
+#define ct_softmax(self, dim, ...) CT_WITH(ct_softmax_opts, (.dtype = CT_DTYPE_NONE,), ct_softmax(self, dim, ct__options), __VA_ARGS__)
+#define ct_log_softmax(self, dim, ...) CT_WITH(ct_log_softmax_opts, (.dtype = CT_DTYPE_NONE,), ct_log_softmax(self, dim, ct__options), __VA_ARGS__)
+#define ct_softmin(self, dim, ...) CT_WITH(ct_softmin_opts, (.dtype = CT_DTYPE_NONE,), ct_softmin(self, dim, ct__options), __VA_ARGS__)
+#define ct_layer_norm(input, normalized_shape, ...) CT_WITH(ct_layer_norm_opts, (.weight = NULL, .bias = NULL, .eps = 1e-05, .cudnn_enable = false,), ct_layer_norm(input, normalized_shape, ct__options), __VA_ARGS__)
+#define ct_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, ...) CT_WITH(ct_batch_norm_opts, (.cudnn_enabled = false,), ct_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, ct__options), __VA_ARGS__)
+#define ct_embedding(weight, indices, ...) CT_WITH(ct_embedding_opts, (.padding_idx = -1, .scale_grad_by_freq = false, .sparse = false,), ct_embedding(weight, indices, ct__options), __VA_ARGS__)
+#define ct_pad(self, pad, ...) CT_WITH(ct_pad_opts, (.mode = "constant", .value = {CT_SCALAR_NONE, {0}},), ct_pad(self, pad, ct__options), __VA_ARGS__)
 #define ct_add(self, other, ...) CT_WITH(ct_add_opts, (.alpha = {CT_SCALAR_INT, {.i = 1}},), ct_add(CT_OPERAND(self), CT_OPERAND(other), ct__options), __VA_ARGS__)
 #define ct_add_(self, other, ...) CT_WITH(ct_add_opts, (.alpha = {CT_SCALAR_INT, {.i = 1}},), ct_add_(CT_OPERAND(self), CT_OPERAND(other), ct__options), __VA_ARGS__)
 #define ct_add_out(out, self, other, ...) CT_WITH(ct_add_opts, (.alpha = {CT_SCALAR_INT, {.i = 1}},), ct_add_out(out, CT_OPERAND(self), CT_OPERAND(other), ct__options), __VA_ARGS__)
@@ -1076,6 +1264,33 @@ CT_API ct_tensor *ct_atleast_2d(ct_tensor *self);
 #define ct_pow_Scalar(self, exponent) ct_pow_Scalar(ct_num(self), exponent)
 #define ct_isclose(self, other, ...) CT_WITH(ct_isclose_opts, (.rtol = 1e-05, .atol = 1e-08, .equal_nan = false,), ct_isclose(self, other, ct__options), __VA_ARGS__)
 #define ct_allclose(self, other, ...) CT_WITH(ct_allclose_opts, (.rtol = 1e-05, .atol = 1e-08, .equal_nan = false,), ct_allclose(self, other, ct__options), __VA_ARGS__)
+#define ct_rand(size, ...) CT_WITH(ct_rand_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_rand(size, ct__options), __VA_ARGS__)
+#define ct_randn(size, ...) CT_WITH(ct_randn_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_randn(size, ct__options), __VA_ARGS__)
+#define ct_randint(high, size, ...) CT_WITH(ct_randint_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_randint(high, size, ct__options), __VA_ARGS__)
+#define ct_randint_low(low, high, size, ...) CT_WITH(ct_randint_low_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_randint_low(low, high, size, ct__options), __VA_ARGS__)
+#define ct_randperm(n, ...) CT_WITH(ct_randperm_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_randperm(n, ct__options), __VA_ARGS__)
+#define ct_rand_like(self, ...) CT_WITH(ct_rand_like_opts, (.dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false, .memory_format = CT_PRESERVE_FORMAT,), ct_rand_like(self, ct__options), __VA_ARGS__)
+#define ct_randn_like(self, ...) CT_WITH(ct_randn_like_opts, (.dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false, .memory_format = CT_PRESERVE_FORMAT,), ct_randn_like(self, ct__options), __VA_ARGS__)
+#define ct_randint_like(self, high, ...) CT_WITH(ct_randint_like_opts, (.dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false, .memory_format = CT_PRESERVE_FORMAT,), ct_randint_like(self, high, ct__options), __VA_ARGS__)
+#define ct_randint_like_low(self, low, high, ...) CT_WITH(ct_randint_like_low_opts, (.dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false, .memory_format = CT_PRESERVE_FORMAT,), ct_randint_like_low(self, low, high, ct__options), __VA_ARGS__)
+#define ct_uniform_(self, ...) CT_WITH(ct_uniform__opts, (.from = 0, .to = 1, .generator = NULL,), ct_uniform_(self, ct__options), __VA_ARGS__)
+#define ct_normal_(self, ...) CT_WITH(ct_normal__opts, (.mean = 0, .std = 1, .generator = NULL,), ct_normal_(self, ct__options), __VA_ARGS__)
+#define ct_random_(self, ...) CT_WITH(ct_random__opts, (.generator = NULL,), ct_random_(self, ct__options), __VA_ARGS__)
+#define ct_random__to(self, to, ...) CT_WITH(ct_random__to_opts, (.generator = NULL,), ct_random__to(self, to, ct__options), __VA_ARGS__)
+#define ct_random__from(self, from, to, ...) CT_WITH(ct_random__from_opts, (.generator = NULL,), ct_random__from(self, from, to, ct__options), __VA_ARGS__)
+#define ct_bernoulli_(self, ...) CT_WITH(ct_bernoulli__opts, (.p = 0.5, .generator = NULL,), ct_bernoulli_(self, ct__options), __VA_ARGS__)
+#define ct_bernoulli__Tensor(self, p, ...) CT_WITH(ct_bernoulli__Tensor_opts, (.generator = NULL,), ct_bernoulli__Tensor(self, p, ct__options), __VA_ARGS__)
+#define ct_exponential_(self, ...) CT_WITH(ct_exponential__opts, (.lambd = 1, .generator = NULL,), ct_exponential_(self, ct__options), __VA_ARGS__)
+#define ct_cauchy_(self, ...) CT_WITH(ct_cauchy__opts, (.median = 0, .sigma = 1, .generator = NULL,), ct_cauchy_(self, ct__options), __VA_ARGS__)
+#define ct_log_normal_(self, ...) CT_WITH(ct_log_normal__opts, (.mean = 1, .std = 2, .generator = NULL,), ct_log_normal_(self, ct__options), __VA_ARGS__)
+#define ct_geometric_(self, p, ...) CT_WITH(ct_geometric__opts, (.generator = NULL,), ct_geometric_(self, p, ct__options), __VA_ARGS__)
+#define ct_bernoulli(self, ...) CT_WITH(ct_bernoulli_opts, (.generator = NULL,), ct_bernoulli(self, ct__options), __VA_ARGS__)
+#define ct_bernoulli_p(self, p, ...) CT_WITH(ct_bernoulli_p_opts, (.generator = NULL,), ct_bernoulli_p(self, p, ct__options), __VA_ARGS__)
+#define ct_normal(mean, std, ...) CT_WITH(ct_normal_opts, (.generator = NULL,), ct_normal(mean, std, ct__options), __VA_ARGS__)
+#define ct_normal_tensor_float(mean, ...) CT_WITH(ct_normal_tensor_float_opts, (.std = 1, .generator = NULL,), ct_normal_tensor_float(mean, ct__options), __VA_ARGS__)
+#define ct_normal_float_tensor(mean, std, ...) CT_WITH(ct_normal_float_tensor_opts, (.generator = NULL,), ct_normal_float_tensor(mean, std, ct__options), __VA_ARGS__)
+#define ct_normal_float_float(mean, std, size, ...) CT_WITH(ct_normal_float_float_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_normal_float_float(mean, std, size, ct__options), __VA_ARGS__)
+#define ct_multinomial(self, num_samples, ...) CT_WITH(ct_multinomial_opts, (.replacement = false, .generator = NULL,), ct_multinomial(self, num_samples, ct__options), __VA_ARGS__)
 #define ct_sum(self, ...) CT_WITH(ct_sum_opts, (.dim = {0, NULL}, .keepdim = false, .dtype = CT_DTYPE_NONE,), ct_sum(self, ct__options), __VA_ARGS__)
 #define ct_sum_out(out, self, ...) CT_WITH(ct_sum_opts, (.dim = {0, NULL}, .keepdim = false, .dtype = CT_DTYPE_NONE,), ct_sum_out(out, self, ct__options), __VA_ARGS__)
 #define ct_nansum(self, ...) CT_WITH(ct_nansum_opts, (.dim = {0, NULL}, .keepdim = false, .dtype = CT_DTYPE_NONE,), ct_nansum(self, ct__options), __VA_ARGS__)

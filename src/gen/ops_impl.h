@@ -112,6 +112,50 @@ CT_HIDDEN ct_tensor *ct__linear(ct_tensor *input, ct_tensor *weight, ct_tensor *
 CT_HIDDEN ct_tensor *ct__linear_weight_grad(ct_tensor *grad, ct_tensor *input);
 CT_HIDDEN ct_tensor *ct__linear_bias_grad(ct_tensor *grad);
 
+/* loss */
+CT_HIDDEN ct_tensor *ct__mse_loss(ct_tensor *self, ct_tensor *target, int64_t reduction);
+CT_HIDDEN ct_tensor *ct__mse_loss_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, int64_t reduction);
+CT_HIDDEN ct_tensor *ct__l1_loss(ct_tensor *self, ct_tensor *target, int64_t reduction);
+CT_HIDDEN ct_tensor *ct__smooth_l1_loss(ct_tensor *self, ct_tensor *target, int64_t reduction, double beta);
+CT_HIDDEN ct_tensor *ct__huber_loss(ct_tensor *self, ct_tensor *target, int64_t reduction, double delta);
+CT_HIDDEN ct_tensor *ct__binary_cross_entropy(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction);
+CT_HIDDEN ct_tensor *ct__binary_cross_entropy_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction);
+CT_HIDDEN ct_tensor *ct__binary_cross_entropy_target_grad(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction);
+CT_HIDDEN ct_tensor *ct__binary_cross_entropy_with_logits(ct_tensor *self, ct_tensor *target, ct_tensor *weight, ct_tensor *pos_weight, int64_t reduction);
+CT_HIDDEN ct_tensor *ct__kl_div(ct_tensor *self, ct_tensor *target, int64_t reduction, bool log_target);
+CT_HIDDEN ct_tensor *ct__nll_loss_nd(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index);
+CT_HIDDEN bool ct__nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index, ct_tensor **results);
+CT_HIDDEN ct_tensor *ct__nll_loss_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, int64_t reduction, int64_t ignore_index, ct_tensor *total_weight);
+CT_HIDDEN ct_tensor *ct__nll_loss_gather(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index, ct_tensor *total_weight);
+CT_HIDDEN ct_tensor *ct__cross_entropy_loss(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index, double label_smoothing);
+CT_HIDDEN ct_tensor *ct__soft_margin_loss(ct_tensor *self, ct_tensor *target, int64_t reduction);
+
+/* norm */
+CT_HIDDEN ct_tensor *ct__softmax(ct_tensor *self, int64_t dim, ct_dtype dtype);
+CT_HIDDEN ct_tensor *ct__log_softmax(ct_tensor *self, int64_t dim, ct_dtype dtype);
+CT_HIDDEN ct_tensor *ct__softmin(ct_tensor *self, int64_t dim, ct_dtype dtype);
+CT_HIDDEN ct_tensor *ct__softmax_forward(ct_tensor *self, int64_t dim);
+CT_HIDDEN ct_tensor *ct__softmax_backward(ct_tensor *gy, ct_tensor *output, int64_t dim);
+CT_HIDDEN ct_tensor *ct__softmax_backward_output(ct_tensor *grad, ct_tensor *gy, ct_tensor *output, int64_t dim);
+CT_HIDDEN ct_tensor *ct__log_softmax_forward(ct_tensor *self, int64_t dim);
+CT_HIDDEN ct_tensor *ct__log_softmax_backward(ct_tensor *gy, ct_tensor *output, int64_t dim);
+CT_HIDDEN ct_tensor *ct__layer_norm(ct_tensor *input, ct_ints normalized_shape, ct_tensor *weight, ct_tensor *bias, double eps, bool cudnn_enable);
+CT_HIDDEN bool ct__native_layer_norm(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, int64_t inner, double eps, ct_tensor **results);
+CT_HIDDEN ct_tensor *ct__layer_norm_input_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, int64_t inner);
+CT_HIDDEN ct_tensor *ct__layer_norm_weight_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, int64_t inner);
+CT_HIDDEN ct_tensor *ct__layer_norm_bias_grad(ct_tensor *gy, int64_t inner);
+CT_HIDDEN ct_tensor *ct__batch_norm(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_tensor *running_mean, ct_tensor *running_var, bool training, double momentum, double eps, bool cudnn_enabled);
+CT_HIDDEN bool ct__batch_norm_train(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, double eps, ct_tensor **results);
+CT_HIDDEN ct_tensor *ct__batch_norm_input_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd);
+CT_HIDDEN ct_tensor *ct__batch_norm_weight_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd);
+CT_HIDDEN ct_tensor *ct__channel_sum(ct_tensor *self);
+CT_HIDDEN ct_tensor *ct__dropout(ct_tensor *input, double p, bool train);
+CT_HIDDEN ct_tensor *ct__feature_dropout(ct_tensor *input, double p, bool train);
+CT_HIDDEN ct_tensor *ct__alpha_dropout(ct_tensor *input, double p, bool train);
+CT_HIDDEN ct_tensor *ct__embedding(ct_tensor *weight, ct_tensor *indices, int64_t padding_idx, bool scale_grad_by_freq, bool sparse);
+CT_HIDDEN ct_tensor *ct__embedding_backward(ct_tensor *gy, ct_tensor *indices, ct_ints size, int64_t padding_idx, bool scale_grad_by_freq);
+CT_HIDDEN ct_tensor *ct__pad(ct_tensor *self, ct_ints pad, const char *mode, ct_scalar value);
+
 /* pointwise */
 CT_HIDDEN ct_tensor *ct__div_mode(ct_tensor *self, ct_tensor *other, const char *rounding_mode);
 CT_HIDDEN ct_tensor *ct__gelu_tanh_backward(ct_tensor *gy, ct_tensor *self);
@@ -129,6 +173,35 @@ CT_HIDDEN ct_tensor *ct__pow_Scalar(ct_scalar self, ct_tensor *exponent);
 CT_HIDDEN ct_tensor *ct__isclose(ct_tensor *self, ct_tensor *other, double rtol, double atol, bool equal_nan);
 CT_HIDDEN bool ct__allclose(ct_tensor *self, ct_tensor *other, double rtol, double atol, bool equal_nan);
 CT_HIDDEN bool ct__equal(ct_tensor *self, ct_tensor *other);
+
+/* random */
+CT_HIDDEN ct_tensor *ct__rand(ct_ints size, ct_generator *generator, ct_dtype dtype, ct_device device);
+CT_HIDDEN ct_tensor *ct__randn(ct_ints size, ct_generator *generator, ct_dtype dtype, ct_device device);
+CT_HIDDEN ct_tensor *ct__randint(int64_t high, ct_ints size, ct_generator *generator, ct_dtype dtype, ct_device device);
+CT_HIDDEN ct_tensor *ct__randint_low(int64_t low, int64_t high, ct_ints size, ct_generator *generator, ct_dtype dtype, ct_device device);
+CT_HIDDEN ct_tensor *ct__randperm(int64_t n, ct_generator *generator, ct_dtype dtype, ct_device device);
+CT_HIDDEN ct_tensor *ct__rand_like(ct_tensor *self, ct_dtype dtype, ct_device device, ct_memory_format memory_format);
+CT_HIDDEN ct_tensor *ct__randn_like(ct_tensor *self, ct_dtype dtype, ct_device device, ct_memory_format memory_format);
+CT_HIDDEN ct_tensor *ct__randint_like(ct_tensor *self, int64_t high, ct_dtype dtype, ct_device device, ct_memory_format memory_format);
+CT_HIDDEN ct_tensor *ct__randint_like_low(ct_tensor *self, int64_t low, int64_t high, ct_dtype dtype, ct_device device, ct_memory_format memory_format);
+CT_HIDDEN bool ct__uniform_(ct_tensor *self, double from, double to, ct_generator *generator);
+CT_HIDDEN bool ct__normal_(ct_tensor *self, double mean, double std, ct_generator *generator);
+CT_HIDDEN bool ct__random_(ct_tensor *self, ct_generator *generator);
+CT_HIDDEN bool ct__random__to(ct_tensor *self, int64_t to, ct_generator *generator);
+CT_HIDDEN bool ct__random__from(ct_tensor *self, int64_t from, int64_t to, ct_generator *generator);
+CT_HIDDEN bool ct__bernoulli_(ct_tensor *self, double p, ct_generator *generator);
+CT_HIDDEN bool ct__bernoulli__Tensor(ct_tensor *self, ct_tensor *p, ct_generator *generator);
+CT_HIDDEN bool ct__exponential_(ct_tensor *self, double lambd, ct_generator *generator);
+CT_HIDDEN bool ct__cauchy_(ct_tensor *self, double median, double sigma, ct_generator *generator);
+CT_HIDDEN bool ct__log_normal_(ct_tensor *self, double mean, double std, ct_generator *generator);
+CT_HIDDEN bool ct__geometric_(ct_tensor *self, double p, ct_generator *generator);
+CT_HIDDEN ct_tensor *ct__bernoulli(ct_tensor *self, ct_generator *generator);
+CT_HIDDEN ct_tensor *ct__bernoulli_p(ct_tensor *self, double p, ct_generator *generator);
+CT_HIDDEN ct_tensor *ct__normal(ct_tensor *mean, ct_tensor *std, ct_generator *generator);
+CT_HIDDEN ct_tensor *ct__normal_tensor_float(ct_tensor *mean, double std, ct_generator *generator);
+CT_HIDDEN ct_tensor *ct__normal_float_tensor(double mean, ct_tensor *std, ct_generator *generator);
+CT_HIDDEN ct_tensor *ct__normal_float_float(double mean, double std, ct_ints size, ct_generator *generator, ct_dtype dtype, ct_device device);
+CT_HIDDEN ct_tensor *ct__multinomial(ct_tensor *self, int64_t num_samples, bool replacement, ct_generator *generator);
 
 /* reduce */
 CT_HIDDEN ct_tensor *ct__sum(ct_tensor *self, ct_ints dim, bool keepdim, ct_dtype dtype);

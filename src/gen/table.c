@@ -723,6 +723,272 @@ static const ct_arg_info args_linear_weight_grad[] = {
 CT_HIDDEN bool ct__call_linear_bias_grad(const ct_value *a, ct_value *results);
 static const ct_arg_info args_linear_bias_grad[] = {
     {.name = "grad", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_mse_loss(const ct_value *a, ct_value *results);
+static const ct_arg_info args_mse_loss[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_TENSOR},
+    {.name = "reduction", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}}};
+CT_HIDDEN bool ct__call_mse_loss_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_mse_loss_backward[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_TENSOR},
+    {.name = "reduction", .type = CT_V_INT}};
+CT_HIDDEN bool ct__call_l1_loss(const ct_value *a, ct_value *results);
+static const ct_arg_info args_l1_loss[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_TENSOR},
+    {.name = "reduction", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}}};
+CT_HIDDEN bool ct__call_smooth_l1_loss(const ct_value *a, ct_value *results);
+static const ct_arg_info args_smooth_l1_loss[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_TENSOR},
+    {.name = "reduction", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}},
+    {.name = "beta", .type = CT_V_FLOAT, .has_default = true, .value = {CT_V_FLOAT, {.f = 1.0}}}};
+CT_HIDDEN bool ct__call_huber_loss(const ct_value *a, ct_value *results);
+static const ct_arg_info args_huber_loss[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_TENSOR},
+    {.name = "reduction", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}},
+    {.name = "delta", .type = CT_V_FLOAT, .has_default = true, .value = {CT_V_FLOAT, {.f = 1.0}}}};
+CT_HIDDEN bool ct__call_binary_cross_entropy(const ct_value *a, ct_value *results);
+static const ct_arg_info args_binary_cross_entropy[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
+    {.name = "reduction", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}}};
+CT_HIDDEN bool ct__call_binary_cross_entropy_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_binary_cross_entropy_backward[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR, .optional = true},
+    {.name = "reduction", .type = CT_V_INT}};
+CT_HIDDEN bool ct__call_binary_cross_entropy_target_grad(const ct_value *a, ct_value *results);
+static const ct_arg_info args_binary_cross_entropy_target_grad[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR, .optional = true},
+    {.name = "reduction", .type = CT_V_INT}};
+CT_HIDDEN bool ct__call_binary_cross_entropy_with_logits(const ct_value *a, ct_value *results);
+static const ct_arg_info args_binary_cross_entropy_with_logits[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
+    {.name = "pos_weight", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
+    {.name = "reduction", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}}};
+CT_HIDDEN bool ct__call_kl_div(const ct_value *a, ct_value *results);
+static const ct_arg_info args_kl_div[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_TENSOR},
+    {.name = "reduction", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}},
+    {.name = "log_target", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_nll_loss_nd(const ct_value *a, ct_value *results);
+static const ct_arg_info args_nll_loss_nd[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
+    {.name = "reduction", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}},
+    {.name = "ignore_index", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = -100}}}};
+CT_HIDDEN bool ct__call_nll_loss_forward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_nll_loss_forward[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR, .optional = true},
+    {.name = "reduction", .type = CT_V_INT},
+    {.name = "ignore_index", .type = CT_V_INT}};
+static const char *const names_nll_loss_forward[] = {"output", "total_weight"};
+CT_HIDDEN bool ct__call_nll_loss_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_nll_loss_backward[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR, .optional = true},
+    {.name = "size", .type = CT_V_INTS, .list_size = -1},
+    {.name = "reduction", .type = CT_V_INT},
+    {.name = "ignore_index", .type = CT_V_INT},
+    {.name = "total_weight", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_nll_loss_gather(const ct_value *a, ct_value *results);
+static const ct_arg_info args_nll_loss_gather[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR, .optional = true},
+    {.name = "reduction", .type = CT_V_INT},
+    {.name = "ignore_index", .type = CT_V_INT},
+    {.name = "total_weight", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_cross_entropy_loss(const ct_value *a, ct_value *results);
+static const ct_arg_info args_cross_entropy_loss[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
+    {.name = "reduction", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}},
+    {.name = "ignore_index", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = -100}}},
+    {.name = "label_smoothing", .type = CT_V_FLOAT, .has_default = true, .value = {CT_V_FLOAT, {.f = 0.0}}}};
+CT_HIDDEN bool ct__call_soft_margin_loss(const ct_value *a, ct_value *results);
+static const ct_arg_info args_soft_margin_loss[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_TENSOR},
+    {.name = "reduction", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}}};
+CT_HIDDEN bool ct__call_softmax(const ct_value *a, ct_value *results);
+static const ct_arg_info args_softmax[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_log_softmax(const ct_value *a, ct_value *results);
+static const ct_arg_info args_log_softmax[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_softmin(const ct_value *a, ct_value *results);
+static const ct_arg_info args_softmin[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_softmax_forward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_softmax_forward[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT}};
+CT_HIDDEN bool ct__call_softmax_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_softmax_backward[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "output", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT}};
+CT_HIDDEN bool ct__call_softmax_backward_output(const ct_value *a, ct_value *results);
+static const ct_arg_info args_softmax_backward_output[] = {
+    {.name = "grad", .type = CT_V_TENSOR},
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "output", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT}};
+CT_HIDDEN bool ct__call_log_softmax_forward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_log_softmax_forward[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT}};
+CT_HIDDEN bool ct__call_log_softmax_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_log_softmax_backward[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "output", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT}};
+CT_HIDDEN bool ct__call_layer_norm(const ct_value *a, ct_value *results);
+static const ct_arg_info args_layer_norm[] = {
+    {.name = "input", .type = CT_V_TENSOR},
+    {.name = "normalized_shape", .type = CT_V_INTS, .list_size = -1},
+    {.name = "weight", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
+    {.name = "bias", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
+    {.name = "eps", .type = CT_V_FLOAT, .has_default = true, .value = {CT_V_FLOAT, {.f = 1e-05}}},
+    {.name = "cudnn_enable", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_native_layer_norm(const ct_value *a, ct_value *results);
+static const ct_arg_info args_native_layer_norm[] = {
+    {.name = "input", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR, .optional = true},
+    {.name = "bias", .type = CT_V_TENSOR, .optional = true},
+    {.name = "inner", .type = CT_V_INT},
+    {.name = "eps", .type = CT_V_FLOAT}};
+static const char *const names_native_layer_norm[] = {"output", "mean", "rstd"};
+CT_HIDDEN bool ct__call_layer_norm_input_grad(const ct_value *a, ct_value *results);
+static const ct_arg_info args_layer_norm_input_grad[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "input", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR, .optional = true},
+    {.name = "mean", .type = CT_V_TENSOR},
+    {.name = "rstd", .type = CT_V_TENSOR},
+    {.name = "inner", .type = CT_V_INT}};
+CT_HIDDEN bool ct__call_layer_norm_weight_grad(const ct_value *a, ct_value *results);
+static const ct_arg_info args_layer_norm_weight_grad[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "input", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR},
+    {.name = "mean", .type = CT_V_TENSOR},
+    {.name = "rstd", .type = CT_V_TENSOR},
+    {.name = "inner", .type = CT_V_INT}};
+CT_HIDDEN bool ct__call_layer_norm_bias_grad(const ct_value *a, ct_value *results);
+static const ct_arg_info args_layer_norm_bias_grad[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "inner", .type = CT_V_INT}};
+CT_HIDDEN bool ct__call_batch_norm(const ct_value *a, ct_value *results);
+static const ct_arg_info args_batch_norm[] = {
+    {.name = "input", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR, .optional = true},
+    {.name = "bias", .type = CT_V_TENSOR, .optional = true},
+    {.name = "running_mean", .type = CT_V_TENSOR, .optional = true},
+    {.name = "running_var", .type = CT_V_TENSOR, .optional = true},
+    {.name = "training", .type = CT_V_BOOL},
+    {.name = "momentum", .type = CT_V_FLOAT},
+    {.name = "eps", .type = CT_V_FLOAT},
+    {.name = "cudnn_enabled", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_batch_norm_train(const ct_value *a, ct_value *results);
+static const ct_arg_info args_batch_norm_train[] = {
+    {.name = "input", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR, .optional = true},
+    {.name = "bias", .type = CT_V_TENSOR, .optional = true},
+    {.name = "eps", .type = CT_V_FLOAT}};
+static const char *const names_batch_norm_train[] = {"output", "mean", "rstd", "var"};
+CT_HIDDEN bool ct__call_batch_norm_input_grad(const ct_value *a, ct_value *results);
+static const ct_arg_info args_batch_norm_input_grad[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "input", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR, .optional = true},
+    {.name = "mean", .type = CT_V_TENSOR},
+    {.name = "rstd", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_batch_norm_weight_grad(const ct_value *a, ct_value *results);
+static const ct_arg_info args_batch_norm_weight_grad[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "input", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR},
+    {.name = "mean", .type = CT_V_TENSOR},
+    {.name = "rstd", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_channel_sum(const ct_value *a, ct_value *results);
+static const ct_arg_info args_channel_sum[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_dropout(const ct_value *a, ct_value *results);
+static const ct_arg_info args_dropout[] = {
+    {.name = "input", .type = CT_V_TENSOR},
+    {.name = "p", .type = CT_V_FLOAT},
+    {.name = "train", .type = CT_V_BOOL}};
+CT_HIDDEN bool ct__call_dropout_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_dropout_[] = {
+    {.name = "input", .type = CT_V_TENSOR},
+    {.name = "p", .type = CT_V_FLOAT},
+    {.name = "train", .type = CT_V_BOOL}};
+CT_HIDDEN bool ct__call_feature_dropout(const ct_value *a, ct_value *results);
+static const ct_arg_info args_feature_dropout[] = {
+    {.name = "input", .type = CT_V_TENSOR},
+    {.name = "p", .type = CT_V_FLOAT},
+    {.name = "train", .type = CT_V_BOOL}};
+CT_HIDDEN bool ct__call_feature_dropout_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_feature_dropout_[] = {
+    {.name = "input", .type = CT_V_TENSOR},
+    {.name = "p", .type = CT_V_FLOAT},
+    {.name = "train", .type = CT_V_BOOL}};
+CT_HIDDEN bool ct__call_alpha_dropout(const ct_value *a, ct_value *results);
+static const ct_arg_info args_alpha_dropout[] = {
+    {.name = "input", .type = CT_V_TENSOR},
+    {.name = "p", .type = CT_V_FLOAT},
+    {.name = "train", .type = CT_V_BOOL}};
+CT_HIDDEN bool ct__call_alpha_dropout_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_alpha_dropout_[] = {
+    {.name = "input", .type = CT_V_TENSOR},
+    {.name = "p", .type = CT_V_FLOAT},
+    {.name = "train", .type = CT_V_BOOL}};
+CT_HIDDEN bool ct__call_embedding(const ct_value *a, ct_value *results);
+static const ct_arg_info args_embedding[] = {
+    {.name = "weight", .type = CT_V_TENSOR},
+    {.name = "indices", .type = CT_V_TENSOR},
+    {.name = "padding_idx", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = -1}}},
+    {.name = "scale_grad_by_freq", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "sparse", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_embedding_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_embedding_backward[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "indices", .type = CT_V_TENSOR},
+    {.name = "size", .type = CT_V_INTS, .list_size = -1},
+    {.name = "padding_idx", .type = CT_V_INT},
+    {.name = "scale_grad_by_freq", .type = CT_V_BOOL}};
+CT_HIDDEN bool ct__call_pad(const ct_value *a, ct_value *results);
+static const ct_arg_info args_pad[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "pad", .type = CT_V_INTS, .list_size = -1},
+    {.name = "mode", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "constant"}}},
+    {.name = "value", .type = CT_V_SCALAR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}}};
 CT_HIDDEN bool ct__call_add(const ct_value *a, ct_value *results);
 static const ct_arg_info args_add[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -1659,6 +1925,173 @@ CT_HIDDEN bool ct__call_equal(const ct_value *a, ct_value *results);
 static const ct_arg_info args_equal[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "other", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_rand(const ct_value *a, ct_value *results);
+static const ct_arg_info args_rand[] = {
+    {.name = "size", .type = CT_V_INTS, .list_size = -1},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_randn(const ct_value *a, ct_value *results);
+static const ct_arg_info args_randn[] = {
+    {.name = "size", .type = CT_V_INTS, .list_size = -1},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_randint(const ct_value *a, ct_value *results);
+static const ct_arg_info args_randint[] = {
+    {.name = "high", .type = CT_V_INT},
+    {.name = "size", .type = CT_V_INTS, .list_size = -1},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_randint_low(const ct_value *a, ct_value *results);
+static const ct_arg_info args_randint_low[] = {
+    {.name = "low", .type = CT_V_INT},
+    {.name = "high", .type = CT_V_INT},
+    {.name = "size", .type = CT_V_INTS, .list_size = -1},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_randperm(const ct_value *a, ct_value *results);
+static const ct_arg_info args_randperm[] = {
+    {.name = "n", .type = CT_V_INT},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_rand_like(const ct_value *a, ct_value *results);
+static const ct_arg_info args_rand_like[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "memory_format", .type = CT_V_FORMAT, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_randn_like(const ct_value *a, ct_value *results);
+static const ct_arg_info args_randn_like[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "memory_format", .type = CT_V_FORMAT, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_randint_like(const ct_value *a, ct_value *results);
+static const ct_arg_info args_randint_like[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "high", .type = CT_V_INT},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "memory_format", .type = CT_V_FORMAT, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_randint_like_low(const ct_value *a, ct_value *results);
+static const ct_arg_info args_randint_like_low[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "low", .type = CT_V_INT},
+    {.name = "high", .type = CT_V_INT},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "memory_format", .type = CT_V_FORMAT, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_uniform_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_uniform_[] = {
+    {.name = "self", .type = CT_V_TENSOR, .mutated = true},
+    {.name = "from", .type = CT_V_FLOAT, .has_default = true, .value = {CT_V_FLOAT, {.f = 0}}},
+    {.name = "to", .type = CT_V_FLOAT, .has_default = true, .value = {CT_V_FLOAT, {.f = 1}}},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_normal_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_normal_[] = {
+    {.name = "self", .type = CT_V_TENSOR, .mutated = true},
+    {.name = "mean", .type = CT_V_FLOAT, .has_default = true, .value = {CT_V_FLOAT, {.f = 0}}},
+    {.name = "std", .type = CT_V_FLOAT, .has_default = true, .value = {CT_V_FLOAT, {.f = 1}}},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_random_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_random_[] = {
+    {.name = "self", .type = CT_V_TENSOR, .mutated = true},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_random__to(const ct_value *a, ct_value *results);
+static const ct_arg_info args_random__to[] = {
+    {.name = "self", .type = CT_V_TENSOR, .mutated = true},
+    {.name = "to", .type = CT_V_INT},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_random__from(const ct_value *a, ct_value *results);
+static const ct_arg_info args_random__from[] = {
+    {.name = "self", .type = CT_V_TENSOR, .mutated = true},
+    {.name = "from", .type = CT_V_INT},
+    {.name = "to", .type = CT_V_INT, .optional = true},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_bernoulli_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_bernoulli_[] = {
+    {.name = "self", .type = CT_V_TENSOR, .mutated = true},
+    {.name = "p", .type = CT_V_FLOAT, .has_default = true, .value = {CT_V_FLOAT, {.f = 0.5}}},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_bernoulli__Tensor(const ct_value *a, ct_value *results);
+static const ct_arg_info args_bernoulli__Tensor[] = {
+    {.name = "self", .type = CT_V_TENSOR, .mutated = true},
+    {.name = "p", .type = CT_V_TENSOR},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_exponential_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_exponential_[] = {
+    {.name = "self", .type = CT_V_TENSOR, .mutated = true},
+    {.name = "lambd", .type = CT_V_FLOAT, .has_default = true, .value = {CT_V_FLOAT, {.f = 1}}},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_cauchy_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_cauchy_[] = {
+    {.name = "self", .type = CT_V_TENSOR, .mutated = true},
+    {.name = "median", .type = CT_V_FLOAT, .has_default = true, .value = {CT_V_FLOAT, {.f = 0}}},
+    {.name = "sigma", .type = CT_V_FLOAT, .has_default = true, .value = {CT_V_FLOAT, {.f = 1}}},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_log_normal_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_log_normal_[] = {
+    {.name = "self", .type = CT_V_TENSOR, .mutated = true},
+    {.name = "mean", .type = CT_V_FLOAT, .has_default = true, .value = {CT_V_FLOAT, {.f = 1}}},
+    {.name = "std", .type = CT_V_FLOAT, .has_default = true, .value = {CT_V_FLOAT, {.f = 2}}},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_geometric_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_geometric_[] = {
+    {.name = "self", .type = CT_V_TENSOR, .mutated = true},
+    {.name = "p", .type = CT_V_FLOAT},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_bernoulli(const ct_value *a, ct_value *results);
+static const ct_arg_info args_bernoulli[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_bernoulli_p(const ct_value *a, ct_value *results);
+static const ct_arg_info args_bernoulli_p[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "p", .type = CT_V_FLOAT},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_normal(const ct_value *a, ct_value *results);
+static const ct_arg_info args_normal[] = {
+    {.name = "mean", .type = CT_V_TENSOR},
+    {.name = "std", .type = CT_V_TENSOR},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_normal_tensor_float(const ct_value *a, ct_value *results);
+static const ct_arg_info args_normal_tensor_float[] = {
+    {.name = "mean", .type = CT_V_TENSOR},
+    {.name = "std", .type = CT_V_FLOAT, .has_default = true, .value = {CT_V_FLOAT, {.f = 1}}},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_normal_float_tensor(const ct_value *a, ct_value *results);
+static const ct_arg_info args_normal_float_tensor[] = {
+    {.name = "mean", .type = CT_V_FLOAT},
+    {.name = "std", .type = CT_V_TENSOR},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_normal_float_float(const ct_value *a, ct_value *results);
+static const ct_arg_info args_normal_float_float[] = {
+    {.name = "mean", .type = CT_V_FLOAT},
+    {.name = "std", .type = CT_V_FLOAT},
+    {.name = "size", .type = CT_V_INTS, .list_size = -1},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_multinomial(const ct_value *a, ct_value *results);
+static const ct_arg_info args_multinomial[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "num_samples", .type = CT_V_INT},
+    {.name = "replacement", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
 CT_HIDDEN bool ct__call_sum(const ct_value *a, ct_value *results);
 static const ct_arg_info args_sum[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -2335,6 +2768,8 @@ static const ct_op_info op_table_rows[] = {
     {.name = "addmm_", .overload = "", .c_name = "ct_addmm_", .schema = "addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", .family = "linalg", .doc = "beta * self + alpha * mat1 @ mat2; self is broadcast.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 5, .nresults = 1, .args = args_addmm_, .result_type = CT_V_TENSOR, .call = ct__call_addmm_},
     {.name = "all", .overload = "", .c_name = "ct_all", .schema = "all(Tensor self, int[1]? dim=None, bool keepdim=False) -> Tensor", .family = "reduce", .doc = "No element is 0. bool (uint8 for uint8).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_all, .result_type = CT_V_TENSOR, .call = ct__call_all},
     {.name = "allclose", .overload = "", .c_name = "ct_allclose", .schema = "allclose(Tensor self, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False) -> bool", .family = "pointwise", .doc = "All of isclose.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_allclose, .result_type = CT_V_BOOL, .call = ct__call_allclose},
+    {.name = "alpha_dropout", .overload = "", .c_name = "ct_alpha_dropout", .schema = "alpha_dropout(Tensor input, float p, bool train) -> Tensor", .family = "norm", .doc = "Dropout that keeps mean and variance of SELU activations.", .on = CT_ON_TORCH, .nargs = 3, .nresults = 1, .args = args_alpha_dropout, .result_type = CT_V_TENSOR, .call = ct__call_alpha_dropout},
+    {.name = "alpha_dropout_", .overload = "", .c_name = "ct_alpha_dropout_", .schema = "alpha_dropout(Tensor input, float p, bool train) -> Tensor", .family = "norm", .doc = "Dropout that keeps mean and variance of SELU activations.", .on = CT_ON_TORCH, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_alpha_dropout_, .result_type = CT_V_TENSOR, .call = ct__call_alpha_dropout_},
     {.name = "amax", .overload = "", .c_name = "ct_amax", .schema = "amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor", .family = "reduce", .doc = "The largest element; equal ones share the gradient.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_amax, .result_type = CT_V_TENSOR, .call = ct__call_amax},
     {.name = "amax", .overload = "", .c_name = "ct_amax_out", .schema = "amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor", .family = "reduce", .doc = "The largest element; equal ones share the gradient.", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_amax_out, .result_type = CT_V_TENSOR, .call = ct__call_amax_out},
     {.name = "amin", .overload = "", .c_name = "ct_amin", .schema = "amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor", .family = "reduce", .doc = "The smallest element; equal ones share the gradient.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_amin, .result_type = CT_V_TENSOR, .call = ct__call_amin},
@@ -2392,6 +2827,18 @@ static const ct_op_info op_table_rows[] = {
     {.name = "avg_pool_backward", .overload = "", .c_name = "ct_avg_pool_backward", .schema = "avg_pool_backward(Tensor gy, int[] input_size, int[] kernel_size, int[] stride, int[] padding, bool ceil_mode, bool count_include_pad, int? divisor_override) -> Tensor", .family = "conv", .doc = "Each window's gradient spread over it.", .on = CT_ON_INTERNAL, .nargs = 8, .nresults = 1, .args = args_avg_pool_backward, .result_type = CT_V_TENSOR, .call = ct__call_avg_pool_backward},
     {.name = "avg_pool_forward", .overload = "", .c_name = "ct_avg_pool_forward", .schema = "avg_pool_forward(Tensor self, int[] kernel_size, int[] stride, int[] padding, bool ceil_mode, bool count_include_pad, int? divisor_override) -> Tensor", .family = "conv", .doc = "avg_pool1d or avg_pool2d, by the length of kernel_size.", .on = CT_ON_INTERNAL, .nargs = 7, .nresults = 1, .args = args_avg_pool_forward, .result_type = CT_V_TENSOR, .call = ct__call_avg_pool_forward},
     {.name = "baddbmm", .overload = "", .c_name = "ct_baddbmm", .schema = "baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", .family = "linalg", .doc = "beta * self + alpha * batch1 @ batch2.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_baddbmm, .result_type = CT_V_TENSOR, .call = ct__call_baddbmm},
+    {.name = "batch_norm", .overload = "", .c_name = "ct_batch_norm", .schema = "batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled=False) -> Tensor", .family = "norm", .doc = "Normalises each channel of (N, C, ...) by the batch's mean and variance (training; running statistics are updated in place)\nor by the running ones.", .on = CT_ON_TORCH, .nargs = 9, .nresults = 1, .args = args_batch_norm, .result_type = CT_V_TENSOR, .call = ct__call_batch_norm},
+    {.name = "batch_norm_input_grad", .overload = "", .c_name = "ct_batch_norm_input_grad", .schema = "batch_norm_input_grad(Tensor gy, Tensor input, Tensor? weight, Tensor mean, Tensor rstd) -> Tensor", .family = "norm", .doc = "The gradient for the input, differentiable again.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_batch_norm_input_grad, .result_type = CT_V_TENSOR, .call = ct__call_batch_norm_input_grad},
+    {.name = "batch_norm_train", .overload = "", .c_name = "ct_batch_norm_train", .schema = "batch_norm_train(Tensor input, Tensor? weight, Tensor? bias, float eps) -> (Tensor output, Tensor mean, Tensor rstd, Tensor var)", .family = "norm", .doc = "Batch normalisation by the batch's own statistics; mean, 1 / sqrt(var + eps) and the biased variance of each channel.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 4, .args = args_batch_norm_train, .result_names = names_batch_norm_train, .tuple_name = "batch_norm_train", .result_type = CT_V_TENSOR, .call = ct__call_batch_norm_train},
+    {.name = "batch_norm_weight_grad", .overload = "", .c_name = "ct_batch_norm_weight_grad", .schema = "batch_norm_weight_grad(Tensor gy, Tensor input, Tensor weight, Tensor mean, Tensor rstd) -> Tensor", .family = "norm", .doc = "The gradient for the weight.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_batch_norm_weight_grad, .result_type = CT_V_TENSOR, .call = ct__call_batch_norm_weight_grad},
+    {.name = "bernoulli", .overload = "", .c_name = "ct_bernoulli", .schema = "bernoulli(Tensor self, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "1 with the probability that stands at each place, else 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_bernoulli, .result_type = CT_V_TENSOR, .call = ct__call_bernoulli},
+    {.name = "bernoulli", .overload = "p", .c_name = "ct_bernoulli_p", .schema = "bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "1 with probability p, else 0, with self's shape.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_bernoulli_p, .result_type = CT_V_TENSOR, .call = ct__call_bernoulli_p},
+    {.name = "bernoulli_", .overload = "", .c_name = "ct_bernoulli_", .schema = "bernoulli_(Tensor self, float p=0.5, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with 1 with probability p, else 0.", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_bernoulli_, .result_type = CT_V_TENSOR, .call = ct__call_bernoulli_},
+    {.name = "bernoulli_", .overload = "Tensor", .c_name = "ct_bernoulli__Tensor", .schema = "bernoulli_.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with 1 with probability p of the same place, else 0.", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_bernoulli__Tensor, .result_type = CT_V_TENSOR, .call = ct__call_bernoulli__Tensor},
+    {.name = "binary_cross_entropy", .overload = "", .c_name = "ct_binary_cross_entropy", .schema = "binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor", .family = "loss", .doc = "-(target * log(self) + (1 - target) * log(1 - self)), the logarithms not below -100.", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_binary_cross_entropy, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy},
+    {.name = "binary_cross_entropy_backward", .overload = "", .c_name = "ct_binary_cross_entropy_backward", .schema = "binary_cross_entropy_backward(Tensor gy, Tensor self, Tensor target, Tensor? weight, int reduction) -> Tensor", .family = "loss", .doc = "The gradient for self.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_binary_cross_entropy_backward, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy_backward},
+    {.name = "binary_cross_entropy_target_grad", .overload = "", .c_name = "ct_binary_cross_entropy_target_grad", .schema = "binary_cross_entropy_target_grad(Tensor gy, Tensor self, Tensor target, Tensor? weight, int reduction) -> Tensor", .family = "loss", .doc = "The gradient for the target.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_binary_cross_entropy_target_grad, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy_target_grad},
+    {.name = "binary_cross_entropy_with_logits", .overload = "", .c_name = "ct_binary_cross_entropy_with_logits", .schema = "binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor", .family = "loss", .doc = "binary_cross_entropy(sigmoid(self), target), without overflow.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_binary_cross_entropy_with_logits, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy_with_logits},
     {.name = "bincount", .overload = "", .c_name = "ct_bincount", .schema = "bincount(Tensor self, Tensor? weights=None, int minlength=0) -> Tensor", .family = "index", .doc = "How often each number 0, 1, ... occurs in a vector (or the sum of its weights).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_bincount, .result_type = CT_V_TENSOR, .call = ct__call_bincount},
     {.name = "bitwise_and", .overload = "", .c_name = "ct_bitwise_and", .schema = "bitwise_and(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self & other on integers' bits or truth values.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "&", .nargs = 2, .nresults = 1, .args = args_bitwise_and, .result_type = CT_V_TENSOR, .call = ct__call_bitwise_and},
     {.name = "bitwise_and", .overload = "", .c_name = "ct_bitwise_and_out", .schema = "bitwise_and(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self & other on integers' bits or truth values.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_bitwise_and_out, .result_type = CT_V_TENSOR, .call = ct__call_bitwise_and_out},
@@ -2417,9 +2864,11 @@ static const ct_op_info op_table_rows[] = {
     {.name = "broadcast_to", .overload = "", .c_name = "ct_broadcast_to", .schema = "broadcast_to(Tensor self, int[] size) -> Tensor", .family = "shape", .doc = "self.expand(size).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_broadcast_to, .result_type = CT_V_TENSOR, .call = ct__call_broadcast_to},
     {.name = "cat", .overload = "", .c_name = "ct_cat", .schema = "cat(Tensor[] tensors, int dim=0) -> Tensor", .family = "shape", .doc = "Joins tensors along an existing dimension; dtypes are promoted.", .on = CT_ON_TORCH, .nargs = 2, .nresults = 1, .args = args_cat, .result_type = CT_V_TENSOR, .call = ct__call_cat},
     {.name = "cat", .overload = "", .c_name = "ct_cat_out", .schema = "cat(Tensor[] tensors, int dim=0) -> Tensor", .family = "shape", .doc = "Joins tensors along an existing dimension; dtypes are promoted.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_cat_out, .result_type = CT_V_TENSOR, .call = ct__call_cat_out},
+    {.name = "cauchy_", .overload = "", .c_name = "ct_cauchy_", .schema = "cauchy_(Tensor self, float median=0, float sigma=1, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with Cauchy-distributed numbers.", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 4, .nresults = 1, .args = args_cauchy_, .result_type = CT_V_TENSOR, .call = ct__call_cauchy_},
     {.name = "ceil", .overload = "", .c_name = "ct_ceil", .schema = "ceil(Tensor self) -> Tensor", .family = "pointwise", .doc = "Rounds up.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_ceil, .result_type = CT_V_TENSOR, .call = ct__call_ceil},
     {.name = "ceil", .overload = "", .c_name = "ct_ceil_out", .schema = "ceil(Tensor self) -> Tensor", .family = "pointwise", .doc = "Rounds up.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_ceil_out, .result_type = CT_V_TENSOR, .call = ct__call_ceil_out},
     {.name = "ceil_", .overload = "", .c_name = "ct_ceil_", .schema = "ceil(Tensor self) -> Tensor", .family = "pointwise", .doc = "Rounds up.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_ceil_, .result_type = CT_V_TENSOR, .call = ct__call_ceil_},
+    {.name = "channel_sum", .overload = "", .c_name = "ct_channel_sum", .schema = "channel_sum(Tensor self) -> Tensor", .family = "norm", .doc = "(N, C, ...) summed over all but C.", .on = CT_ON_INTERNAL, .nargs = 1, .nresults = 1, .args = args_channel_sum, .result_type = CT_V_TENSOR, .call = ct__call_channel_sum},
     {.name = "chunk", .overload = "", .c_name = "ct_chunk", .schema = "chunk(Tensor self, int chunks, int dim=0) -> Tensor[]", .family = "shape", .doc = "At most `chunks` pieces of equal size (the last may be smaller); views.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_chunk, .result_type = CT_V_TENSORS, .call = ct__call_chunk},
     {.name = "clamp", .overload = "", .c_name = "ct_clamp", .schema = "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", .family = "pointwise", .doc = "min(max(self, min), max); NaN stays.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_clamp, .result_type = CT_V_TENSOR, .call = ct__call_clamp},
     {.name = "clamp", .overload = "Tensor", .c_name = "ct_clamp_Tensor", .schema = "clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor", .family = "pointwise", .doc = "minimum(maximum(self, min), max).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_clamp_Tensor, .result_type = CT_V_TENSOR, .call = ct__call_clamp_Tensor},
@@ -2460,6 +2909,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "cosh", .overload = "", .c_name = "ct_cosh_out", .schema = "cosh(Tensor self) -> Tensor", .family = "pointwise", .doc = "Hyperbolic cosine.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_cosh_out, .result_type = CT_V_TENSOR, .call = ct__call_cosh_out},
     {.name = "cosh_", .overload = "", .c_name = "ct_cosh_", .schema = "cosh(Tensor self) -> Tensor", .family = "pointwise", .doc = "Hyperbolic cosine.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_cosh_, .result_type = CT_V_TENSOR, .call = ct__call_cosh_},
     {.name = "count_nonzero", .overload = "", .c_name = "ct_count_nonzero", .schema = "count_nonzero(Tensor self, int[1]? dim=None) -> Tensor", .family = "reduce", .doc = "How many elements are not 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_count_nonzero, .result_type = CT_V_TENSOR, .call = ct__call_count_nonzero},
+    {.name = "cross_entropy_loss", .overload = "", .c_name = "ct_cross_entropy_loss", .schema = "cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100, float label_smoothing=0.0) -> Tensor", .family = "loss", .doc = "nll_loss of log_softmax, with label smoothing, or the cross entropy with class probabilities.", .on = CT_ON_TORCH, .nargs = 6, .nresults = 1, .args = args_cross_entropy_loss, .result_type = CT_V_TENSOR, .call = ct__call_cross_entropy_loss},
     {.name = "cumprod", .overload = "", .c_name = "ct_cumprod", .schema = "cumprod(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "Running products along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_cumprod, .result_type = CT_V_TENSOR, .call = ct__call_cumprod},
     {.name = "cumprod_backward", .overload = "", .c_name = "ct_cumprod_backward", .schema = "cumprod_backward(Tensor gy, Tensor self, Tensor result, int dim) -> Tensor", .family = "reduce", .doc = "The gradient of running products; also where elements are 0.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_cumprod_backward, .result_type = CT_V_TENSOR, .call = ct__call_cumprod_backward},
     {.name = "cumsum", .overload = "", .c_name = "ct_cumsum", .schema = "cumsum(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "Running sums along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_cumsum, .result_type = CT_V_TENSOR, .call = ct__call_cumsum},
@@ -2479,7 +2929,11 @@ static const ct_op_info op_table_rows[] = {
     {.name = "divide", .overload = "", .c_name = "ct_div_out", .schema = "div(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self / other, in floating point.", .on = CT_ON_TORCH, .alias_of = "div", .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_div_out, .result_type = CT_V_TENSOR, .call = ct__call_div_out},
     {.name = "divide_", .overload = "", .c_name = "ct_div_", .schema = "div(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self / other, in floating point.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "div_", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_div_, .result_type = CT_V_TENSOR, .call = ct__call_div_},
     {.name = "dot", .overload = "", .c_name = "ct_dot", .schema = "dot(Tensor self, Tensor tensor) -> Tensor", .family = "linalg", .doc = "The sum of the products of two vectors' elements.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_dot, .result_type = CT_V_TENSOR, .call = ct__call_dot},
+    {.name = "dropout", .overload = "", .c_name = "ct_dropout", .schema = "dropout(Tensor input, float p, bool train) -> Tensor", .family = "norm", .doc = "While training each element is set to 0 with probability p, the others divided by 1 - p.", .on = CT_ON_TORCH, .nargs = 3, .nresults = 1, .args = args_dropout, .result_type = CT_V_TENSOR, .call = ct__call_dropout},
+    {.name = "dropout_", .overload = "", .c_name = "ct_dropout_", .schema = "dropout(Tensor input, float p, bool train) -> Tensor", .family = "norm", .doc = "While training each element is set to 0 with probability p, the others divided by 1 - p.", .on = CT_ON_TORCH, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_dropout_, .result_type = CT_V_TENSOR, .call = ct__call_dropout_},
     {.name = "elu", .overload = "", .c_name = "ct_elu", .schema = "elu(Tensor self, Scalar alpha=1) -> Tensor", .family = "pointwise", .doc = "x where positive, else alpha * (exp(x) - 1).", .on = CT_ON_FUNCTIONAL, .nargs = 2, .nresults = 1, .args = args_elu, .result_type = CT_V_TENSOR, .call = ct__call_elu},
+    {.name = "embedding", .overload = "", .c_name = "ct_embedding", .schema = "embedding(Tensor weight, Tensor indices, int padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor", .family = "norm", .doc = "The rows of weight (num, dim) that indices name: (*, dim).", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_embedding, .result_type = CT_V_TENSOR, .call = ct__call_embedding},
+    {.name = "embedding_backward", .overload = "", .c_name = "ct_embedding_backward", .schema = "embedding_backward(Tensor gy, Tensor indices, int[] size, int padding_idx, bool scale_grad_by_freq) -> Tensor", .family = "norm", .doc = "gy's rows added up by index; padding_idx stays 0.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_embedding_backward, .result_type = CT_V_TENSOR, .call = ct__call_embedding_backward},
     {.name = "empty", .overload = "", .c_name = "ct_empty", .schema = "empty(int[] size, *, FACTORY, MemoryFormat? memory_format=None) -> Tensor", .family = "creation", .doc = "An uninitialised tensor.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_empty, .result_type = CT_V_TENSOR, .call = ct__call_empty},
     {.name = "empty_like", .overload = "", .c_name = "ct_empty_like", .schema = "empty_like(Tensor self, *, FACTORY, MemoryFormat? memory_format=None) -> Tensor", .family = "creation", .doc = "Uninitialised, with self's shape, dtype and dense memory order.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_empty_like, .result_type = CT_V_TENSOR, .call = ct__call_empty_like},
     {.name = "eq", .overload = "", .c_name = "ct_eq", .schema = "eq(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self == other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "==", .nargs = 2, .nresults = 1, .args = args_eq, .result_type = CT_V_TENSOR, .call = ct__call_eq},
@@ -2503,10 +2957,13 @@ static const ct_op_info op_table_rows[] = {
     {.name = "expm1", .overload = "", .c_name = "ct_expm1", .schema = "expm1(Tensor self) -> Tensor", .family = "pointwise", .doc = "exp(x) - 1, accurate near 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_expm1, .result_type = CT_V_TENSOR, .call = ct__call_expm1},
     {.name = "expm1", .overload = "", .c_name = "ct_expm1_out", .schema = "expm1(Tensor self) -> Tensor", .family = "pointwise", .doc = "exp(x) - 1, accurate near 0.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_expm1_out, .result_type = CT_V_TENSOR, .call = ct__call_expm1_out},
     {.name = "expm1_", .overload = "", .c_name = "ct_expm1_", .schema = "expm1(Tensor self) -> Tensor", .family = "pointwise", .doc = "exp(x) - 1, accurate near 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_expm1_, .result_type = CT_V_TENSOR, .call = ct__call_expm1_},
+    {.name = "exponential_", .overload = "", .c_name = "ct_exponential_", .schema = "exponential_(Tensor self, float lambd=1, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with exponentially distributed numbers of rate lambd.", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_exponential_, .result_type = CT_V_TENSOR, .call = ct__call_exponential_},
     {.name = "extremes_backward", .overload = "", .c_name = "ct_extremes_backward", .schema = "extremes_backward(Tensor gy, Tensor self, Tensor result, int[] dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "gy where self equals the result, divided by how many do.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_extremes_backward, .result_type = CT_V_TENSOR, .call = ct__call_extremes_backward},
     {.name = "extremum_grad", .overload = "", .c_name = "ct_extremum_grad", .schema = "extremum_grad(Tensor gy, Tensor self, Tensor other, int sign) -> Tensor", .family = "pointwise", .doc = "grad where sign * self > sign * other, half of it where they are equal, else 0.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_extremum_grad, .result_type = CT_V_TENSOR, .call = ct__call_extremum_grad},
     {.name = "eye", .overload = "", .c_name = "ct_eye", .schema = "eye(int n, *, FACTORY) -> Tensor", .family = "creation", .doc = "The identity matrix (n, n).", .on = CT_ON_TORCH, .nargs = 4, .nresults = 1, .args = args_eye, .result_type = CT_V_TENSOR, .call = ct__call_eye},
     {.name = "eye", .overload = "m", .c_name = "ct_eye_m", .schema = "eye.m(int n, int m, *, FACTORY) -> Tensor", .family = "creation", .doc = "Ones on the main diagonal of an (n, m) matrix.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_eye_m, .result_type = CT_V_TENSOR, .call = ct__call_eye_m},
+    {.name = "feature_dropout", .overload = "", .c_name = "ct_feature_dropout", .schema = "feature_dropout(Tensor input, float p, bool train) -> Tensor", .family = "norm", .doc = "Dropout of whole channels of (N, C, ...).", .on = CT_ON_TORCH, .nargs = 3, .nresults = 1, .args = args_feature_dropout, .result_type = CT_V_TENSOR, .call = ct__call_feature_dropout},
+    {.name = "feature_dropout_", .overload = "", .c_name = "ct_feature_dropout_", .schema = "feature_dropout(Tensor input, float p, bool train) -> Tensor", .family = "norm", .doc = "Dropout of whole channels of (N, C, ...).", .on = CT_ON_TORCH, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_feature_dropout_, .result_type = CT_V_TENSOR, .call = ct__call_feature_dropout_},
     {.name = "fill_", .overload = "", .c_name = "ct_fill_", .schema = "fill_(Tensor self, Scalar value) -> Tensor", .family = "creation", .doc = "Sets every element to value.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_fill_, .result_type = CT_V_TENSOR, .call = ct__call_fill_},
     {.name = "fill_", .overload = "tensor", .c_name = "ct_fill__tensor", .schema = "fill_.tensor(Tensor self, Tensor value) -> Tensor", .family = "creation", .doc = "Sets every element to a 0-dim tensor's value.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_fill__tensor, .result_type = CT_V_TENSOR, .call = ct__call_fill__tensor},
     {.name = "fix", .overload = "", .c_name = "ct_trunc", .schema = "trunc(Tensor self) -> Tensor", .family = "pointwise", .doc = "Rounds towards zero.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "trunc", .nargs = 1, .nresults = 1, .args = args_trunc, .result_type = CT_V_TENSOR, .call = ct__call_trunc},
@@ -2541,6 +2998,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "gelu_erf_backward", .overload = "", .c_name = "ct_gelu_erf_backward", .schema = "gelu_erf_backward(Tensor gy, Tensor self) -> Tensor", .family = "pointwise", .doc = "grad * (Phi(x) + x * phi(x)).", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_gelu_erf_backward, .result_type = CT_V_TENSOR, .call = ct__call_gelu_erf_backward},
     {.name = "gelu_tanh", .overload = "", .c_name = "ct_gelu_tanh", .schema = "gelu_tanh(Tensor self) -> Tensor", .family = "pointwise", .doc = "x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2.", .on = CT_ON_INTERNAL, .nargs = 1, .nresults = 1, .args = args_gelu_tanh, .result_type = CT_V_TENSOR, .call = ct__call_gelu_tanh},
     {.name = "gelu_tanh_backward", .overload = "", .c_name = "ct_gelu_tanh_backward", .schema = "gelu_tanh_backward(Tensor gy, Tensor self) -> Tensor", .family = "pointwise", .doc = "The gradient of gelu_tanh.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_gelu_tanh_backward, .result_type = CT_V_TENSOR, .call = ct__call_gelu_tanh_backward},
+    {.name = "geometric_", .overload = "", .c_name = "ct_geometric_", .schema = "geometric_(Tensor self, float p, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with the number of trials until a success of probability p.", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_geometric_, .result_type = CT_V_TENSOR, .call = ct__call_geometric_},
     {.name = "ger", .overload = "", .c_name = "ct_outer", .schema = "outer(Tensor self, Tensor vec2) -> Tensor", .family = "linalg", .doc = "The matrix (n, m) of products of a vector (n) and a vector (m).", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "outer", .nargs = 2, .nresults = 1, .args = args_outer, .result_type = CT_V_TENSOR, .call = ct__call_outer},
     {.name = "greater", .overload = "", .c_name = "ct_gt", .schema = "gt(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self > other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "gt", .nargs = 2, .nresults = 1, .args = args_gt, .result_type = CT_V_TENSOR, .call = ct__call_gt},
     {.name = "greater", .overload = "", .c_name = "ct_gt_out", .schema = "gt(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self > other, element by element.", .on = CT_ON_TORCH, .alias_of = "gt", .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_gt_out, .result_type = CT_V_TENSOR, .call = ct__call_gt_out},
@@ -2553,6 +3011,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "gt_", .overload = "", .c_name = "ct_gt_", .schema = "gt(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self > other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = ">=", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_gt_, .result_type = CT_V_TENSOR, .call = ct__call_gt_},
     {.name = "hardtanh", .overload = "", .c_name = "ct_hardtanh", .schema = "hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor", .family = "pointwise", .doc = "Clamps to [min_val, max_val].", .on = CT_ON_FUNCTIONAL, .nargs = 3, .nresults = 1, .args = args_hardtanh, .result_type = CT_V_TENSOR, .call = ct__call_hardtanh},
     {.name = "hstack", .overload = "", .c_name = "ct_hstack", .schema = "hstack(Tensor[] tensors) -> Tensor", .family = "shape", .doc = "Joins along the second dimension (the first of vectors).", .on = CT_ON_TORCH, .nargs = 1, .nresults = 1, .args = args_hstack, .result_type = CT_V_TENSOR, .call = ct__call_hstack},
+    {.name = "huber_loss", .overload = "", .c_name = "ct_huber_loss", .schema = "huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.0) -> Tensor", .family = "loss", .doc = "d^2 / 2 where |d| < delta, else delta * (|d| - delta / 2).", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_huber_loss, .result_type = CT_V_TENSOR, .call = ct__call_huber_loss},
     {.name = "index_add", .overload = "", .c_name = "ct_index_add", .schema = "index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor", .family = "index", .doc = "A copy of self with alpha * source's slices added at index along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_index_add, .result_type = CT_V_TENSOR, .call = ct__call_index_add},
     {.name = "index_add_", .overload = "", .c_name = "ct_index_add_", .schema = "index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor", .family = "index", .doc = "A copy of self with alpha * source's slices added at index along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 5, .nresults = 1, .args = args_index_add_, .result_type = CT_V_TENSOR, .call = ct__call_index_add_},
     {.name = "index_backward", .overload = "", .c_name = "ct_index_backward", .schema = "index_backward(Tensor gy, Tensor indices, int[] size, int dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "gy put back at the places along dim.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_index_backward, .result_type = CT_V_TENSOR, .call = ct__call_index_backward},
@@ -2566,7 +3025,13 @@ static const ct_op_info op_table_rows[] = {
     {.name = "isfinite", .overload = "", .c_name = "ct_isfinite", .schema = "isfinite(Tensor self) -> Tensor", .family = "pointwise", .doc = "The element is neither.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_isfinite, .result_type = CT_V_TENSOR, .call = ct__call_isfinite},
     {.name = "isinf", .overload = "", .c_name = "ct_isinf", .schema = "isinf(Tensor self) -> Tensor", .family = "pointwise", .doc = "The element is an infinity.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_isinf, .result_type = CT_V_TENSOR, .call = ct__call_isinf},
     {.name = "isnan", .overload = "", .c_name = "ct_isnan", .schema = "isnan(Tensor self) -> Tensor", .family = "pointwise", .doc = "The element is not a number.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_isnan, .result_type = CT_V_TENSOR, .call = ct__call_isnan},
+    {.name = "kl_div", .overload = "", .c_name = "ct_kl_div", .schema = "kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor", .family = "loss", .doc = "target * (log(target) - self), 0 where the target is 0.", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_kl_div, .result_type = CT_V_TENSOR, .call = ct__call_kl_div},
     {.name = "kthvalue", .overload = "", .c_name = "ct_kthvalue", .schema = "kthvalue(Tensor self, int k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)", .family = "index", .doc = "The k-th smallest element along dim and its place.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 2, .args = args_kthvalue, .result_names = names_kthvalue, .tuple_name = "kthvalue", .result_type = CT_V_TENSOR, .call = ct__call_kthvalue},
+    {.name = "l1_loss", .overload = "", .c_name = "ct_l1_loss", .schema = "l1_loss(Tensor self, Tensor target, int reduction=1) -> Tensor", .family = "loss", .doc = "|self - target|.", .on = CT_ON_FUNCTIONAL, .nargs = 3, .nresults = 1, .args = args_l1_loss, .result_type = CT_V_TENSOR, .call = ct__call_l1_loss},
+    {.name = "layer_norm", .overload = "", .c_name = "ct_layer_norm", .schema = "layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enable=False) -> Tensor", .family = "norm", .doc = "(x - mean) / sqrt(var + eps) * weight + bias over the last dimensions.", .on = CT_ON_TORCH, .nargs = 6, .nresults = 1, .args = args_layer_norm, .result_type = CT_V_TENSOR, .call = ct__call_layer_norm},
+    {.name = "layer_norm_bias_grad", .overload = "", .c_name = "ct_layer_norm_bias_grad", .schema = "layer_norm_bias_grad(Tensor gy, int inner) -> Tensor", .family = "norm", .doc = "The gradient for the bias (rows added up).", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_layer_norm_bias_grad, .result_type = CT_V_TENSOR, .call = ct__call_layer_norm_bias_grad},
+    {.name = "layer_norm_input_grad", .overload = "", .c_name = "ct_layer_norm_input_grad", .schema = "layer_norm_input_grad(Tensor gy, Tensor input, Tensor? weight, Tensor mean, Tensor rstd, int inner) -> Tensor", .family = "norm", .doc = "The gradient for the input, differentiable again.", .on = CT_ON_INTERNAL, .nargs = 6, .nresults = 1, .args = args_layer_norm_input_grad, .result_type = CT_V_TENSOR, .call = ct__call_layer_norm_input_grad},
+    {.name = "layer_norm_weight_grad", .overload = "", .c_name = "ct_layer_norm_weight_grad", .schema = "layer_norm_weight_grad(Tensor gy, Tensor input, Tensor weight, Tensor mean, Tensor rstd, int inner) -> Tensor", .family = "norm", .doc = "The gradient for the weight.", .on = CT_ON_INTERNAL, .nargs = 6, .nresults = 1, .args = args_layer_norm_weight_grad, .result_type = CT_V_TENSOR, .call = ct__call_layer_norm_weight_grad},
     {.name = "le", .overload = "", .c_name = "ct_le", .schema = "le(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self <= other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "<=", .nargs = 2, .nresults = 1, .args = args_le, .result_type = CT_V_TENSOR, .call = ct__call_le},
     {.name = "le", .overload = "", .c_name = "ct_le_out", .schema = "le(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self <= other, element by element.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_le_out, .result_type = CT_V_TENSOR, .call = ct__call_le_out},
     {.name = "le_", .overload = "", .c_name = "ct_le_", .schema = "le(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self <= other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "<==", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_le_, .result_type = CT_V_TENSOR, .call = ct__call_le_},
@@ -2597,7 +3062,11 @@ static const ct_op_info op_table_rows[] = {
     {.name = "log2", .overload = "", .c_name = "ct_log2_out", .schema = "log2(Tensor self) -> Tensor", .family = "pointwise", .doc = "Logarithm to base 2.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_log2_out, .result_type = CT_V_TENSOR, .call = ct__call_log2_out},
     {.name = "log2_", .overload = "", .c_name = "ct_log2_", .schema = "log2(Tensor self) -> Tensor", .family = "pointwise", .doc = "Logarithm to base 2.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_log2_, .result_type = CT_V_TENSOR, .call = ct__call_log2_},
     {.name = "log_", .overload = "", .c_name = "ct_log_", .schema = "log(Tensor self) -> Tensor", .family = "pointwise", .doc = "Natural logarithm.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_log_, .result_type = CT_V_TENSOR, .call = ct__call_log_},
+    {.name = "log_normal_", .overload = "", .c_name = "ct_log_normal_", .schema = "log_normal_(Tensor self, float mean=1, float std=2, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with exp of normal numbers.", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 4, .nresults = 1, .args = args_log_normal_, .result_type = CT_V_TENSOR, .call = ct__call_log_normal_},
     {.name = "log_sigmoid", .overload = "", .c_name = "ct_log_sigmoid", .schema = "log_sigmoid(Tensor self) -> Tensor", .family = "pointwise", .doc = "log(sigmoid(x)).", .on = CT_ON_INTERNAL, .nargs = 1, .nresults = 1, .args = args_log_sigmoid, .result_type = CT_V_TENSOR, .call = ct__call_log_sigmoid},
+    {.name = "log_softmax", .overload = "", .c_name = "ct_log_softmax", .schema = "log_softmax(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "norm", .doc = "log(softmax(x)), without overflow.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_log_softmax, .result_type = CT_V_TENSOR, .call = ct__call_log_softmax},
+    {.name = "log_softmax_backward", .overload = "", .c_name = "ct_log_softmax_backward", .schema = "log_softmax_backward(Tensor gy, Tensor output, int dim) -> Tensor", .family = "norm", .doc = "gy - exp(output) * sum(gy).", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_log_softmax_backward, .result_type = CT_V_TENSOR, .call = ct__call_log_softmax_backward},
+    {.name = "log_softmax_forward", .overload = "", .c_name = "ct_log_softmax_forward", .schema = "log_softmax_forward(Tensor self, int dim) -> Tensor", .family = "norm", .doc = "log_softmax of a floating-point tensor.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_log_softmax_forward, .result_type = CT_V_TENSOR, .call = ct__call_log_softmax_forward},
     {.name = "logical_and", .overload = "", .c_name = "ct_logical_and", .schema = "logical_and(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "Both are not 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_logical_and, .result_type = CT_V_TENSOR, .call = ct__call_logical_and},
     {.name = "logical_and", .overload = "", .c_name = "ct_logical_and_out", .schema = "logical_and(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "Both are not 0.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_logical_and_out, .result_type = CT_V_TENSOR, .call = ct__call_logical_and_out},
     {.name = "logical_and_", .overload = "", .c_name = "ct_logical_and_", .schema = "logical_and(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "Both are not 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_logical_and_, .result_type = CT_V_TENSOR, .call = ct__call_logical_and_},
@@ -2653,10 +3122,13 @@ static const ct_op_info op_table_rows[] = {
     {.name = "moveaxis", .overload = "", .c_name = "ct_movedim", .schema = "movedim(Tensor self, int[] source, int[] destination) -> Tensor", .family = "shape", .doc = "Moves dimensions, the others keep their order.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "movedim", .nargs = 3, .nresults = 1, .args = args_movedim, .result_type = CT_V_TENSOR, .call = ct__call_movedim},
     {.name = "movedim", .overload = "int", .c_name = "ct_movedim_int", .schema = "movedim.int(Tensor self, int source, int destination) -> Tensor", .family = "shape", .doc = "Moves one dimension, the others keep their order.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_movedim_int, .result_type = CT_V_TENSOR, .call = ct__call_movedim_int},
     {.name = "movedim", .overload = "", .c_name = "ct_movedim", .schema = "movedim(Tensor self, int[] source, int[] destination) -> Tensor", .family = "shape", .doc = "Moves dimensions, the others keep their order.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_movedim, .result_type = CT_V_TENSOR, .call = ct__call_movedim},
+    {.name = "mse_loss", .overload = "", .c_name = "ct_mse_loss", .schema = "mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor", .family = "loss", .doc = "(self - target)^2.", .on = CT_ON_FUNCTIONAL, .nargs = 3, .nresults = 1, .args = args_mse_loss, .result_type = CT_V_TENSOR, .call = ct__call_mse_loss},
+    {.name = "mse_loss_backward", .overload = "", .c_name = "ct_mse_loss_backward", .schema = "mse_loss_backward(Tensor gy, Tensor self, Tensor target, int reduction) -> Tensor", .family = "loss", .doc = "The gradient of mse_loss.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_mse_loss_backward, .result_type = CT_V_TENSOR, .call = ct__call_mse_loss_backward},
     {.name = "msort", .overload = "", .c_name = "ct_msort", .schema = "msort(Tensor self) -> Tensor", .family = "index", .doc = "Sorts along the first dimension.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_msort, .result_type = CT_V_TENSOR, .call = ct__call_msort},
     {.name = "mul", .overload = "", .c_name = "ct_mul", .schema = "mul(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self * other.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "*", .nargs = 2, .nresults = 1, .args = args_mul, .result_type = CT_V_TENSOR, .call = ct__call_mul},
     {.name = "mul", .overload = "", .c_name = "ct_mul_out", .schema = "mul(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self * other.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_mul_out, .result_type = CT_V_TENSOR, .call = ct__call_mul_out},
     {.name = "mul_", .overload = "", .c_name = "ct_mul_", .schema = "mul(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self * other.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "*=", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_mul_, .result_type = CT_V_TENSOR, .call = ct__call_mul_},
+    {.name = "multinomial", .overload = "", .c_name = "ct_multinomial", .schema = "multinomial(Tensor self, int num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Places drawn with the rows' weights: (num_samples) or (rows, num_samples).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_multinomial, .result_type = CT_V_TENSOR, .call = ct__call_multinomial},
     {.name = "multiply", .overload = "", .c_name = "ct_mul", .schema = "mul(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self * other.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "mul", .nargs = 2, .nresults = 1, .args = args_mul, .result_type = CT_V_TENSOR, .call = ct__call_mul},
     {.name = "multiply", .overload = "", .c_name = "ct_mul_out", .schema = "mul(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self * other.", .on = CT_ON_TORCH, .alias_of = "mul", .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_mul_out, .result_type = CT_V_TENSOR, .call = ct__call_mul_out},
     {.name = "multiply_", .overload = "", .c_name = "ct_mul_", .schema = "mul(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self * other.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "mul_", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_mul_, .result_type = CT_V_TENSOR, .call = ct__call_mul_},
@@ -2665,6 +3137,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "nan_to_num", .overload = "", .c_name = "ct_nan_to_num", .schema = "nan_to_num(Tensor self, Scalar? nan=None, Scalar? posinf=None, Scalar? neginf=None) -> Tensor", .family = "pointwise", .doc = "NaN, inf and -inf replaced (by 0 and the dtype's extremes unless said).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_nan_to_num, .result_type = CT_V_TENSOR, .call = ct__call_nan_to_num},
     {.name = "nansum", .overload = "", .c_name = "ct_nansum", .schema = "nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "The sum, NaN counted as 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_nansum, .result_type = CT_V_TENSOR, .call = ct__call_nansum},
     {.name = "narrow", .overload = "", .c_name = "ct_narrow", .schema = "narrow(Tensor self, int dim, int start, int length) -> Tensor", .family = "shape", .doc = "length entries of dim from start on; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_narrow, .result_type = CT_V_TENSOR, .call = ct__call_narrow},
+    {.name = "native_layer_norm", .overload = "", .c_name = "ct_native_layer_norm", .schema = "native_layer_norm(Tensor input, Tensor? weight, Tensor? bias, int inner, float eps) -> (Tensor output, Tensor mean, Tensor rstd)", .family = "norm", .doc = "Layer normalisation over rows of `inner` elements; mean and rstd (rows).", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 3, .args = args_native_layer_norm, .result_names = names_native_layer_norm, .tuple_name = "native_layer_norm", .result_type = CT_V_TENSOR, .call = ct__call_native_layer_norm},
     {.name = "ne", .overload = "", .c_name = "ct_ne", .schema = "ne(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self != other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "!=", .nargs = 2, .nresults = 1, .args = args_ne, .result_type = CT_V_TENSOR, .call = ct__call_ne},
     {.name = "ne", .overload = "", .c_name = "ct_ne_out", .schema = "ne(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self != other, element by element.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_ne_out, .result_type = CT_V_TENSOR, .call = ct__call_ne_out},
     {.name = "ne_", .overload = "", .c_name = "ct_ne_", .schema = "ne(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self != other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "!==", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_ne_, .result_type = CT_V_TENSOR, .call = ct__call_ne_},
@@ -2678,10 +3151,19 @@ static const ct_op_info op_table_rows[] = {
     {.name = "new_full", .overload = "", .c_name = "ct_new_full", .schema = "new_full(Tensor self, int[] size, Scalar fill_value, *, FACTORY) -> Tensor", .family = "creation", .doc = "One value with self's dtype.", .on = CT_ON_METHOD, .nargs = 6, .nresults = 1, .args = args_new_full, .result_type = CT_V_TENSOR, .call = ct__call_new_full},
     {.name = "new_ones", .overload = "", .c_name = "ct_new_ones", .schema = "new_ones(Tensor self, int[] size, *, FACTORY) -> Tensor", .family = "creation", .doc = "Ones with self's dtype.", .on = CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_new_ones, .result_type = CT_V_TENSOR, .call = ct__call_new_ones},
     {.name = "new_zeros", .overload = "", .c_name = "ct_new_zeros", .schema = "new_zeros(Tensor self, int[] size, *, FACTORY) -> Tensor", .family = "creation", .doc = "Zeros with self's dtype.", .on = CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_new_zeros, .result_type = CT_V_TENSOR, .call = ct__call_new_zeros},
+    {.name = "nll_loss_backward", .overload = "", .c_name = "ct_nll_loss_backward", .schema = "nll_loss_backward(Tensor gy, Tensor target, Tensor? weight, int[] size, int reduction, int ignore_index, Tensor total_weight) -> Tensor", .family = "loss", .doc = "The gradient of nll_loss_forward.", .on = CT_ON_INTERNAL, .nargs = 7, .nresults = 1, .args = args_nll_loss_backward, .result_type = CT_V_TENSOR, .call = ct__call_nll_loss_backward},
+    {.name = "nll_loss_forward", .overload = "", .c_name = "ct_nll_loss_forward", .schema = "nll_loss_forward(Tensor self, Tensor target, Tensor? weight, int reduction, int ignore_index) -> (Tensor output, Tensor total_weight)", .family = "loss", .doc = "nll_loss of (N, C, ...) and the sum of the weights.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 2, .args = args_nll_loss_forward, .result_names = names_nll_loss_forward, .tuple_name = "nll_loss_forward", .result_type = CT_V_TENSOR, .call = ct__call_nll_loss_forward},
+    {.name = "nll_loss_gather", .overload = "", .c_name = "ct_nll_loss_gather", .schema = "nll_loss_gather(Tensor self, Tensor target, Tensor? weight, int reduction, int ignore_index, Tensor total_weight) -> Tensor", .family = "loss", .doc = "nll_loss_forward with a given sum of weights.", .on = CT_ON_INTERNAL, .nargs = 6, .nresults = 1, .args = args_nll_loss_gather, .result_type = CT_V_TENSOR, .call = ct__call_nll_loss_gather},
+    {.name = "nll_loss_nd", .overload = "", .c_name = "ct_nll_loss_nd", .schema = "nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor", .family = "loss", .doc = "-weight[target] * self[target] along dim 1 (dim 0 without batch); the mean divides by the weights' sum.", .on = CT_ON_FUNCTIONAL, .nargs = 5, .nresults = 1, .args = args_nll_loss_nd, .result_type = CT_V_TENSOR, .call = ct__call_nll_loss_nd},
     {.name = "nonzero", .overload = "", .c_name = "ct_nonzero", .schema = "nonzero(Tensor self) -> Tensor", .family = "index", .doc = "The places of the elements that are not 0: (n, ndim), in row-major order.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_nonzero, .result_type = CT_V_TENSOR, .call = ct__call_nonzero},
     {.name = "norm", .overload = "", .c_name = "ct_norm", .schema = "norm(Tensor self, Scalar? p=2, int[1]? dim=None, bool keepdim=False, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "The p-norm: (sum of |x|^p)^(1/p); inf: the largest |x|; 0: how many are not 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_norm, .result_type = CT_V_TENSOR, .call = ct__call_norm},
     {.name = "norm2", .overload = "", .c_name = "ct_norm2", .schema = "norm2(Tensor self, int[]? dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "The Euclidean norm.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_norm2, .result_type = CT_V_TENSOR, .call = ct__call_norm2},
     {.name = "norm2_backward", .overload = "", .c_name = "ct_norm2_backward", .schema = "norm2_backward(Tensor gy, Tensor self, Tensor result, int[]? dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "gy * self / result, 0 where the result is 0.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_norm2_backward, .result_type = CT_V_TENSOR, .call = ct__call_norm2_backward},
+    {.name = "normal", .overload = "", .c_name = "ct_normal", .schema = "normal(Tensor mean, Tensor std, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Normal numbers of these means and standard deviations.", .on = CT_ON_TORCH, .nargs = 3, .nresults = 1, .args = args_normal, .result_type = CT_V_TENSOR, .call = ct__call_normal},
+    {.name = "normal", .overload = "tensor_float", .c_name = "ct_normal_tensor_float", .schema = "normal.tensor_float(Tensor mean, float std=1, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Normal numbers of these means.", .on = CT_ON_TORCH, .nargs = 3, .nresults = 1, .args = args_normal_tensor_float, .result_type = CT_V_TENSOR, .call = ct__call_normal_tensor_float},
+    {.name = "normal", .overload = "float_tensor", .c_name = "ct_normal_float_tensor", .schema = "normal.float_tensor(float mean, Tensor std, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Normal numbers of these standard deviations.", .on = CT_ON_TORCH, .nargs = 3, .nresults = 1, .args = args_normal_float_tensor, .result_type = CT_V_TENSOR, .call = ct__call_normal_float_tensor},
+    {.name = "normal", .overload = "float_float", .c_name = "ct_normal_float_float", .schema = "normal.float_float(float mean, float std, int[] size, *, Generator? generator=None, FACTORY) -> Tensor", .family = "random", .doc = "Normal numbers.", .on = CT_ON_TORCH, .nargs = 7, .nresults = 1, .args = args_normal_float_float, .result_type = CT_V_TENSOR, .call = ct__call_normal_float_float},
+    {.name = "normal_", .overload = "", .c_name = "ct_normal_", .schema = "normal_(Tensor self, float mean=0, float std=1, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with normal numbers.", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 4, .nresults = 1, .args = args_normal_, .result_type = CT_V_TENSOR, .call = ct__call_normal_},
     {.name = "not_equal", .overload = "", .c_name = "ct_ne", .schema = "ne(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self != other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "ne", .nargs = 2, .nresults = 1, .args = args_ne, .result_type = CT_V_TENSOR, .call = ct__call_ne},
     {.name = "not_equal", .overload = "", .c_name = "ct_ne_out", .schema = "ne(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self != other, element by element.", .on = CT_ON_TORCH, .alias_of = "ne", .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_ne_out, .result_type = CT_V_TENSOR, .call = ct__call_ne_out},
     {.name = "not_equal_", .overload = "", .c_name = "ct_ne_", .schema = "ne(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self != other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "ne_", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_ne_, .result_type = CT_V_TENSOR, .call = ct__call_ne_},
@@ -2690,6 +3172,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "ones", .overload = "", .c_name = "ct_ones_out", .schema = "ones(int[] size, *, FACTORY) -> Tensor", .family = "creation", .doc = "A tensor of ones.", .on = CT_ON_TORCH, .is_out = true, .first_out = 4, .nargs = 5, .nresults = 1, .args = args_ones_out, .result_type = CT_V_TENSOR, .call = ct__call_ones_out},
     {.name = "ones_like", .overload = "", .c_name = "ct_ones_like", .schema = "ones_like(Tensor self, *, FACTORY, MemoryFormat? memory_format=None) -> Tensor", .family = "creation", .doc = "Ones with self's shape and dtype.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_ones_like, .result_type = CT_V_TENSOR, .call = ct__call_ones_like},
     {.name = "outer", .overload = "", .c_name = "ct_outer", .schema = "outer(Tensor self, Tensor vec2) -> Tensor", .family = "linalg", .doc = "The matrix (n, m) of products of a vector (n) and a vector (m).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_outer, .result_type = CT_V_TENSOR, .call = ct__call_outer},
+    {.name = "pad", .overload = "", .c_name = "ct_pad", .schema = "pad(Tensor self, int[] pad, str mode='constant', Scalar? value=None) -> Tensor", .family = "norm", .doc = "Pads the last dimensions, pairs (before, after) from the last one on: 'constant', 'reflect', 'replicate' or 'circular'.", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_pad, .result_type = CT_V_TENSOR, .call = ct__call_pad},
     {.name = "permute", .overload = "", .c_name = "ct_permute", .schema = "permute(Tensor self, int[] dims) -> Tensor", .family = "shape", .doc = "The dimensions in another order; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_view = true, .nargs = 2, .nresults = 1, .args = args_permute, .result_type = CT_V_TENSOR, .call = ct__call_permute},
     {.name = "permute_backward", .overload = "", .c_name = "ct_permute_backward", .schema = "permute_backward(Tensor self, int[] dims) -> Tensor", .family = "shape", .doc = "The permutation undone.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_permute_backward, .result_type = CT_V_TENSOR, .call = ct__call_permute_backward},
     {.name = "pow", .overload = "", .c_name = "ct_pow", .schema = "pow(Tensor self, Tensor exponent) -> Tensor", .family = "pointwise", .doc = "self to the power of exponent.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "**", .nargs = 2, .nresults = 1, .args = args_pow, .result_type = CT_V_TENSOR, .call = ct__call_pow},
@@ -2702,6 +3185,18 @@ static const ct_op_info op_table_rows[] = {
     {.name = "prod_backward", .overload = "", .c_name = "ct_prod_backward", .schema = "prod_backward(Tensor gy, Tensor self, int? dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "gy times the product of the other elements.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_prod_backward, .result_type = CT_V_TENSOR, .call = ct__call_prod_backward},
     {.name = "put_rows_", .overload = "", .c_name = "ct_put_rows_", .schema = "put_rows_(Tensor self, Tensor index, Tensor source, int indexed, bool accumulate) -> Tensor", .family = "index", .doc = "Writes (or adds) source's rows (n, rest...) into self at `index`, numbers over self's first `indexed` dimensions taken as one.", .on = CT_ON_INTERNAL, .is_inplace = true, .nargs = 5, .nresults = 1, .args = args_put_rows_, .result_type = CT_V_TENSOR, .call = ct__call_put_rows_},
     {.name = "put_rows_add", .overload = "", .c_name = "ct_put_rows_add", .schema = "put_rows_add(Tensor self, Tensor index, Tensor source) -> Tensor", .family = "index", .doc = "self (R, ...) with source's rows added at the row numbers.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_put_rows_add, .result_type = CT_V_TENSOR, .call = ct__call_put_rows_add},
+    {.name = "rand", .overload = "", .c_name = "ct_rand", .schema = "rand(int[] size, *, Generator? generator=None, FACTORY) -> Tensor", .family = "random", .doc = "Uniform numbers in [0, 1).", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_rand, .result_type = CT_V_TENSOR, .call = ct__call_rand},
+    {.name = "rand_like", .overload = "", .c_name = "ct_rand_like", .schema = "rand_like(Tensor self, *, FACTORY, MemoryFormat? memory_format=None) -> Tensor", .family = "random", .doc = "Uniform numbers in [0, 1) with self's shape.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_rand_like, .result_type = CT_V_TENSOR, .call = ct__call_rand_like},
+    {.name = "randint", .overload = "", .c_name = "ct_randint", .schema = "randint(int high, int[] size, *, Generator? generator=None, FACTORY) -> Tensor", .family = "random", .doc = "Integers in [0, high), int64 unless said.", .on = CT_ON_TORCH, .nargs = 6, .nresults = 1, .args = args_randint, .result_type = CT_V_TENSOR, .call = ct__call_randint},
+    {.name = "randint", .overload = "low", .c_name = "ct_randint_low", .schema = "randint.low(int low, int high, int[] size, *, Generator? generator=None, FACTORY) -> Tensor", .family = "random", .doc = "Integers in [low, high), int64 unless said.", .on = CT_ON_TORCH, .nargs = 7, .nresults = 1, .args = args_randint_low, .result_type = CT_V_TENSOR, .call = ct__call_randint_low},
+    {.name = "randint_like", .overload = "", .c_name = "ct_randint_like", .schema = "randint_like(Tensor self, int high, *, FACTORY, MemoryFormat? memory_format=None) -> Tensor", .family = "random", .doc = "Integers in [0, high) with self's shape.", .on = CT_ON_TORCH, .nargs = 6, .nresults = 1, .args = args_randint_like, .result_type = CT_V_TENSOR, .call = ct__call_randint_like},
+    {.name = "randint_like", .overload = "low", .c_name = "ct_randint_like_low", .schema = "randint_like.low(Tensor self, int low, int high, *, FACTORY, MemoryFormat? memory_format=None) -> Tensor", .family = "random", .doc = "Integers in [low, high) with self's shape.", .on = CT_ON_TORCH, .nargs = 7, .nresults = 1, .args = args_randint_like_low, .result_type = CT_V_TENSOR, .call = ct__call_randint_like_low},
+    {.name = "randn", .overload = "", .c_name = "ct_randn", .schema = "randn(int[] size, *, Generator? generator=None, FACTORY) -> Tensor", .family = "random", .doc = "Standard normal numbers.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_randn, .result_type = CT_V_TENSOR, .call = ct__call_randn},
+    {.name = "randn_like", .overload = "", .c_name = "ct_randn_like", .schema = "randn_like(Tensor self, *, FACTORY, MemoryFormat? memory_format=None) -> Tensor", .family = "random", .doc = "Standard normal numbers with self's shape.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_randn_like, .result_type = CT_V_TENSOR, .call = ct__call_randn_like},
+    {.name = "random_", .overload = "", .c_name = "ct_random_", .schema = "random_(Tensor self, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with integers over the dtype's whole range of exact ones.", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_random_, .result_type = CT_V_TENSOR, .call = ct__call_random_},
+    {.name = "random_", .overload = "to", .c_name = "ct_random__to", .schema = "random_.to(Tensor self, int to, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with integers in [0, to).", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_random__to, .result_type = CT_V_TENSOR, .call = ct__call_random__to},
+    {.name = "random_", .overload = "from", .c_name = "ct_random__from", .schema = "random_.from(Tensor self, int from, int? to, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with integers in [from, to).", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 4, .nresults = 1, .args = args_random__from, .result_type = CT_V_TENSOR, .call = ct__call_random__from},
+    {.name = "randperm", .overload = "", .c_name = "ct_randperm", .schema = "randperm(int n, *, Generator? generator=None, FACTORY) -> Tensor", .family = "random", .doc = "A permutation of 0 .. n-1, int64 unless said.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_randperm, .result_type = CT_V_TENSOR, .call = ct__call_randperm},
     {.name = "range", .overload = "", .c_name = "ct_range", .schema = "range(Scalar start, Scalar end, Scalar step=1, *, FACTORY) -> Tensor", .family = "creation", .doc = "start, start + step, ..., end included, as the default float; deprecated in PyTorch in favour of arange.", .on = CT_ON_TORCH, .nargs = 6, .nresults = 1, .args = args_range, .result_type = CT_V_TENSOR, .call = ct__call_range},
     {.name = "ravel", .overload = "", .c_name = "ct_ravel", .schema = "ravel(Tensor self) -> Tensor", .family = "shape", .doc = "One dimension, a view where possible.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_ravel, .result_type = CT_V_TENSOR, .call = ct__call_ravel},
     {.name = "reciprocal", .overload = "", .c_name = "ct_reciprocal", .schema = "reciprocal(Tensor self) -> Tensor", .family = "pointwise", .doc = "1 / x.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_reciprocal, .result_type = CT_V_TENSOR, .call = ct__call_reciprocal},
@@ -2760,6 +3255,13 @@ static const ct_op_info op_table_rows[] = {
     {.name = "sinh_", .overload = "", .c_name = "ct_sinh_", .schema = "sinh(Tensor self) -> Tensor", .family = "pointwise", .doc = "Hyperbolic sine.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_sinh_, .result_type = CT_V_TENSOR, .call = ct__call_sinh_},
     {.name = "slice", .overload = "", .c_name = "ct_slice", .schema = "slice(Tensor self, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor", .family = "shape", .doc = "self[start:end:step] along dim.", .on = CT_ON_INTERNAL, .is_view = true, .nargs = 5, .nresults = 1, .args = args_slice, .result_type = CT_V_TENSOR, .call = ct__call_slice},
     {.name = "slice_backward", .overload = "", .c_name = "ct_slice_backward", .schema = "slice_backward(Tensor grad, int[] size, int dim, int? start, int? end, int step) -> Tensor", .family = "shape", .doc = "The gradient put back into zeros.", .on = CT_ON_INTERNAL, .nargs = 6, .nresults = 1, .args = args_slice_backward, .result_type = CT_V_TENSOR, .call = ct__call_slice_backward},
+    {.name = "smooth_l1_loss", .overload = "", .c_name = "ct_smooth_l1_loss", .schema = "smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.0) -> Tensor", .family = "loss", .doc = "d^2 / (2 beta) where |d| < beta, else |d| - beta / 2; d = self - target.", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_smooth_l1_loss, .result_type = CT_V_TENSOR, .call = ct__call_smooth_l1_loss},
+    {.name = "soft_margin_loss", .overload = "", .c_name = "ct_soft_margin_loss", .schema = "soft_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor", .family = "loss", .doc = "log(1 + exp(-target * self)).", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_soft_margin_loss, .result_type = CT_V_TENSOR, .call = ct__call_soft_margin_loss},
+    {.name = "softmax", .overload = "", .c_name = "ct_softmax", .schema = "softmax(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "norm", .doc = "exp(x) / sum of exp(x) along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_softmax, .result_type = CT_V_TENSOR, .call = ct__call_softmax},
+    {.name = "softmax_backward", .overload = "", .c_name = "ct_softmax_backward", .schema = "softmax_backward(Tensor gy, Tensor output, int dim) -> Tensor", .family = "norm", .doc = "output * (gy - sum(gy * output)).", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_softmax_backward, .result_type = CT_V_TENSOR, .call = ct__call_softmax_backward},
+    {.name = "softmax_backward_output", .overload = "", .c_name = "ct_softmax_backward_output", .schema = "softmax_backward_output(Tensor grad, Tensor gy, Tensor output, int dim) -> Tensor", .family = "norm", .doc = "The gradient of softmax_backward for its output argument.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_softmax_backward_output, .result_type = CT_V_TENSOR, .call = ct__call_softmax_backward_output},
+    {.name = "softmax_forward", .overload = "", .c_name = "ct_softmax_forward", .schema = "softmax_forward(Tensor self, int dim) -> Tensor", .family = "norm", .doc = "softmax of a floating-point tensor.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_softmax_forward, .result_type = CT_V_TENSOR, .call = ct__call_softmax_forward},
+    {.name = "softmin", .overload = "", .c_name = "ct_softmin", .schema = "softmin(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "norm", .doc = "softmax(-x).", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_softmin, .result_type = CT_V_TENSOR, .call = ct__call_softmin},
     {.name = "softplus", .overload = "", .c_name = "ct_softplus", .schema = "softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor", .family = "pointwise", .doc = "log(1 + exp(beta * x)) / beta, and x itself where beta * x > threshold.", .on = CT_ON_FUNCTIONAL, .nargs = 3, .nresults = 1, .args = args_softplus, .result_type = CT_V_TENSOR, .call = ct__call_softplus},
     {.name = "sort", .overload = "", .c_name = "ct_sort", .schema = "sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)", .family = "index", .doc = "Sorts along dim; NaN counts as the largest. The sort is stable.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 2, .args = args_sort, .result_names = names_sort, .tuple_name = "sort", .result_type = CT_V_TENSOR, .call = ct__call_sort},
     {.name = "sort", .overload = "stable", .c_name = "ct_sort_stable", .schema = "sort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)", .family = "index", .doc = "sort; ctorch's is always stable.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 2, .args = args_sort_stable, .result_names = names_sort_stable, .tuple_name = "sort", .result_type = CT_V_TENSOR, .call = ct__call_sort_stable},
@@ -2840,6 +3342,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "unflatten", .overload = "", .c_name = "ct_unflatten", .schema = "unflatten(Tensor self, int dim, int[] sizes) -> Tensor", .family = "shape", .doc = "Splits one dimension into several.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_unflatten, .result_type = CT_V_TENSOR, .call = ct__call_unflatten},
     {.name = "unfold", .overload = "", .c_name = "ct_unfold", .schema = "unfold(Tensor self, int dimension, int size, int step) -> Tensor", .family = "shape", .doc = "Windows of `size` every `step` along a dimension, as a new last dimension; a view.", .on = CT_ON_METHOD, .is_view = true, .nargs = 4, .nresults = 1, .args = args_unfold, .result_type = CT_V_TENSOR, .call = ct__call_unfold},
     {.name = "unfold_backward", .overload = "", .c_name = "ct_unfold_backward", .schema = "unfold_backward(Tensor grad, int[] input_size, int dim, int size, int step) -> Tensor", .family = "shape", .doc = "The windows' gradients added up.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_unfold_backward, .result_type = CT_V_TENSOR, .call = ct__call_unfold_backward},
+    {.name = "uniform_", .overload = "", .c_name = "ct_uniform_", .schema = "uniform_(Tensor self, float from=0, float to=1, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with uniform numbers in [from, to).", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 4, .nresults = 1, .args = args_uniform_, .result_type = CT_V_TENSOR, .call = ct__call_uniform_},
     {.name = "unique_all", .overload = "", .c_name = "ct_unique_all", .schema = "unique_all(Tensor self, bool sorted, bool return_inverse, bool return_counts) -> (Tensor output, Tensor inverse, Tensor counts)", .family = "index", .doc = "The different values in order, the place of each element's value among them, and how often each occurs.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 3, .args = args_unique_all, .result_names = names_unique_all, .tuple_name = "unique_all", .result_type = CT_V_TENSOR, .call = ct__call_unique_all},
     {.name = "unsqueeze", .overload = "", .c_name = "ct_unsqueeze", .schema = "unsqueeze(Tensor self, int dim) -> Tensor", .family = "shape", .doc = "A new dimension of size 1 at dim; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_view = true, .nargs = 2, .nresults = 1, .args = args_unsqueeze, .result_type = CT_V_TENSOR, .call = ct__call_unsqueeze},
     {.name = "unsqueeze_", .overload = "", .c_name = "ct_unsqueeze_", .schema = "unsqueeze(Tensor self, int dim) -> Tensor", .family = "shape", .doc = "A new dimension of size 1 at dim; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .is_view = true, .nargs = 2, .nresults = 1, .args = args_unsqueeze_, .result_type = CT_V_TENSOR, .call = ct__call_unsqueeze_},

@@ -40,6 +40,7 @@
 #include "kernels/reduce.h"
 #include "kernels/random.h"
 #include "kernels/norm.h"
+#include "kernels/random.h"
 
 #define CT_KERNEL_EXTERN(F) extern __attribute__((visibility("hidden"))) ct__##F##_kernels ct__k_##F;
 CT_KERNEL_FAMILIES(CT_KERNEL_EXTERN)

@@ -364,7 +364,7 @@ ct_tensor *ct__dropout(ct_tensor *input, double p, bool train)
     if (p == 1)
         return ct_mul(input, ct_zeros_like(input));
     ct_tensor *noise = NULL;
-    ct_no_grad noise = ct_div_(ct_bernoulli_(ct_empty_like(input), 1 - p), 1 - p);
+    ct_no_grad noise = ct_div_(ct_bernoulli_(ct_empty_like(input), .p = 1 - p), 1 - p);
     return ct_mul(input, noise);
 }
 
@@ -382,7 +382,7 @@ ct_tensor *ct__feature_dropout(ct_tensor *input, double p, bool train)
     for (int64_t i = 0; i < input->ndim; i++)
         sizes[i] = i < 2 ? input->sizes[i] : 1;
     ct_tensor *noise = NULL;
-    ct_no_grad noise = ct_div_(ct_bernoulli_(ct_new_empty(input, ((ct_ints){input->ndim, sizes})), 1 - p), 1 - p);
+    ct_no_grad noise = ct_div_(ct_bernoulli_(ct_new_empty(input, ((ct_ints){input->ndim, sizes})), .p = 1 - p), 1 - p);
     return ct_mul(input, noise);
 }
 
@@ -398,7 +398,7 @@ ct_tensor *ct__alpha_dropout(ct_tensor *input, double p, bool train)
     double a = 1 / __builtin_sqrt((alpha * alpha * p + 1) * (1 - p));
     ct_tensor *noise = NULL, *shift = NULL;
     ct_no_grad {
-        noise = ct_bernoulli_(ct_empty_like(input), 1 - p);
+        noise = ct_bernoulli_(ct_empty_like(input), .p = 1 - p);
         shift = ct_add_(ct_mul_(ct_sub(noise, 1), alpha * a), alpha * a * p);
         noise = ct_mul_(noise, a);
     }
