@@ -60,18 +60,17 @@ static void variable_destroy(ct_tensor *t)
     ct__free(m, sizeof *m);
 }
 
-/* The end of a tensor's repr: PyTorch's grad_fn=<...> or requires_grad=True; NULL if neither. Valid until the next call. */
-static const char *variable_suffix(const ct_tensor *t)
+/* The end of a tensor's repr: PyTorch's grad_fn=<...> or requires_grad=True; "" if neither. */
+static const char *variable_suffix(const ct_tensor *t, char *buffer, size_t size)
 {
-    static _Thread_local char buffer[160];
     ct__meta *m = t->autograd;
     bool invalid = false;
     ct_node *n = !m ? NULL : m->base ? ct__view_history((ct_tensor *)t, m, false, &invalid) : m->grad_fn;
     if (invalid)
         return "grad_fn=<Invalid>";
     if (!n)
-        return ct__wants_grad(t) ? "requires_grad=True" : NULL;
-    snprintf(buffer, sizeof buffer, "grad_fn=<%s>", n->cls->name);
+        return ct__wants_grad(t) ? "requires_grad=True" : "";
+    snprintf(buffer, size, "grad_fn=<%s>", n->cls->name);
     return buffer;
 }
 
