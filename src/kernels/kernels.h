@@ -38,7 +38,6 @@
 #include "kernels/convert.h"
 #include "kernels/pointwise.h"
 #include "kernels/reduce.h"
-#include "kernels/random.h"
 #include "kernels/norm.h"
 #include "kernels/random.h"
 
