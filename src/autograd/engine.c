@@ -407,7 +407,7 @@ static bool engine_run_node(engine_run *run, ct_node *n)
     if (run->selective && !v->needed)
         return true;
     if (leaf) {
-        if (!grads[0])
+        if (!grads[0] || !ct__wants_grad(leaf))
             return true;
         return engine_accumulate(leaf, &grads[0]) && (!hooks || !hooks->n || ct__hooks_run_post(hooks, leaf));
     }

@@ -176,12 +176,13 @@ void ct__node_save_copy(ct_node *n, int64_t i, ct_tensor *t)
 
 const char *ct__node_short_name(const ct_node *n, char *buffer)
 {
-    snprintf(buffer, 128, "%s", n->cls->name);
-    char *end = buffer + strlen(buffer);
-    while (end > buffer && end[-1] >= '0' && end[-1] <= '9')
-        end--;
-    if (end - buffer > 8 && !strncmp(end - 8, "Backward", 8))
-        end[-8] = 0;
+    const char *name = n->cls->name, *end = strstr(name, "Backward");
+    if (!strcmp(name, "CopySlices") || !strcmp(name, "CopyBackwards") || ct__is_accumulator(n))
+        snprintf(buffer, 128, "torch::autograd::%s", name);
+    else if (!end || end == name || (end[8] && strspn(end + 8, "0123456789") != strlen(end + 8)))
+        snprintf(buffer, 128, "%s", name);
+    else
+        snprintf(buffer, 128, "%.*s%s", (int)(end - name), name, !strcmp(end + 8, "0") ? "" : end + 8);
     return buffer;
 }
 

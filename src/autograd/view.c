@@ -100,16 +100,17 @@ static bool view_refused(const ct__meta *m, bool indirect)
     char name[128], start[256];
     const char *changed = indirect ? "its base or another view of its base has been modified inplace" : "is being modified inplace";
     if (m->grad_fn)
-        snprintf(start, sizeof start, "Output %d of %s is a view and %s.", m->output_nr, ct__node_short_name(m->grad_fn, name), changed);
+        snprintf(start, sizeof start, "Output %d of %s is a view %s%s", m->output_nr, ct__node_short_name(m->grad_fn, name),
+                 m->creation == CT__VIEW_NO_GRAD ? "of a view which was created in no_grad mode and " : "and ", changed);
     else
-        snprintf(start, sizeof start, "A view was created in no_grad mode and %s with grad mode enabled.", changed);
+        snprintf(start, sizeof start, "A view was created in no_grad mode and %s", changed);
     if (m->creation == CT__VIEW_CUSTOM)
-        ct__fail(CT_ERR_RUNTIME, "%s This view was created inside a custom Function (or because an input was returned as-is) and the "
+        ct__fail(CT_ERR_RUNTIME, "%s. This view was created inside a custom Function (or because an input was returned as-is) and the "
                  "autograd logic to handle view+inplace would override the custom backward associated with the custom Function, "
                  "leading to incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of the custom "
                  "Function.", start);
     else
-        ct__fail(CT_ERR_RUNTIME, "%s Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code "
+        ct__fail(CT_ERR_RUNTIME, "%s with grad mode enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code "
                  "by moving both the view and the inplace either both inside the no_grad block (if you don't want the inplace to be "
                  "tracked) or both outside (if you want the inplace to be tracked).", start);
     return false;

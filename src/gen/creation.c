@@ -931,7 +931,7 @@ static void backward_fill_(ct_node *n, ct_tensor *const *grads, ct_tensor **resu
     }
 }
 
-static const ct__node_class class_fill_ = {"FillBackward0", NULL, backward_fill_};
+static const ct__node_class class_fill_ = {"FillBackward2", NULL, backward_fill_};
 
 static ct_tensor *run_fill_(ct_tensor *self, ct_scalar value)
 {
@@ -984,7 +984,7 @@ static void backward_fill__tensor(ct_node *n, ct_tensor *const *grads, ct_tensor
     }
 }
 
-static const ct__node_class class_fill__tensor = {"FillBackward1", NULL, backward_fill__tensor};
+static const ct__node_class class_fill__tensor = {"FillBackward3", NULL, backward_fill__tensor};
 
 static ct_tensor *run_fill__tensor(ct_tensor *self, ct_tensor *value)
 {
