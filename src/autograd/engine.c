@@ -409,6 +409,10 @@ static bool engine_run_node(engine_run *run, ct_node *n)
     if (leaf) {
         if (!grads[0] || !ct__wants_grad(leaf))
             return true;
+        if (CT_UNLIKELY(leaf->autograd->grad_fn != NULL) && !leaf->is_view_checked) {
+            ct__fail(CT_ERR_RUNTIME, "leaf variable has been moved into the graph interior");
+            return false;
+        }
         return engine_accumulate(leaf, &grads[0]) && (!hooks || !hooks->n || ct__hooks_run_post(hooks, leaf));
     }
 

@@ -160,26 +160,26 @@ void ct__view_attach(ct_node *n, ct_tensor *self, ct_tensor *view)
 
 /* ---- In place ---- */
 
-bool ct__inplace_check(ct_tensor *self)
+static bool view_inplace_overlap(const ct_tensor *self)
 {
-    if (CT_UNLIKELY(self->storage->read_only)) {
-        ct__fail(CT_ERR_RUNTIME, "the tensor's memory is read-only: it cannot be written in place");
-        return false;
-    }
-    if (CT_UNLIKELY(!self->contiguous))
-        for (int i = 0; i < self->ndim; i++)
-            if (self->strides[i] == 0 && self->sizes[i] > 1) {
-                ct__fail(CT_ERR_RUNTIME, "unsupported operation: more than one element of the written-to tensor refers to a single "
-                         "memory location. Please clone() the tensor before performing the operation.");
-                return false;
-            }
-    if (!ct__grad_mode)
-        return true;
+    if (ct__op_name && (!strcmp(ct__op_name, "zero_") || !strcmp(ct__op_name, "fill_")))
+        return true; /* writes the same value however often */
+    for (int i = 0; i < self->ndim; i++)
+        if (self->strides[i] == 0 && self->sizes[i] > 1) {
+            ct__fail(CT_ERR_RUNTIME, "unsupported operation: more than one element of the written-to tensor refers to a single "
+                     "memory location. Please clone() the tensor before performing the operation.");
+            return false;
+        }
+    return true;
+}
+
+static bool view_inplace_leaf(const ct_tensor *self)
+{
     ct__meta *m = self->autograd;
     if (CT_UNLIKELY(self->is_view_checked) && m && m->base && ct__wants_grad(self)) {
         if (m->creation != CT__VIEW_PLAIN)
             return view_refused(m, false);
-        if (m->base->requires_grad && ct_is_leaf(m->base)) {
+        if (ct_is_leaf(m->base)) {
             ct__fail(CT_ERR_RUNTIME, "a view of a leaf Variable that requires grad is being used in an in-place operation.");
             return false;
         }
@@ -189,6 +189,17 @@ bool ct__inplace_check(ct_tensor *self)
         return false;
     }
     return true;
+}
+
+bool ct__inplace_check(ct_tensor *self)
+{
+    if (CT_UNLIKELY(self->storage->read_only)) {
+        ct__fail(CT_ERR_RUNTIME, "the tensor's memory is read-only: it cannot be written in place");
+        return false;
+    }
+    if (ct__grad_mode && !view_inplace_leaf(self))
+        return false;
+    return CT_LIKELY(self->contiguous) || view_inplace_overlap(self);
 }
 
 static void view_slices_backward(ct_node *n, ct_tensor *const *grads, ct_tensor **results)

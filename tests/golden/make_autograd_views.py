@@ -26,6 +26,11 @@ class Run:
             with torch.no_grad():
                 return self.step((name[3:],) + a)
         t = r[a[0]]
+        if name in ("detach_", "requires_") or name.endswith("_"):
+            try:  # PyTorch 2.13 takes a view whose base just got its history for a leaf unless it was looked at
+                t.is_leaf
+            except RuntimeError:
+                pass
         if name == "select":
             r.append(t.select(a[1], a[2]))
         elif name == "slice":
