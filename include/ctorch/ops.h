@@ -276,41 +276,41 @@ CT_API ct_tensor *ct_linear_bias_grad(ct_tensor *grad);
 
 /* ---- loss ---- */
 
-typedef struct ct_mse_loss_opts { int64_t reduction; } ct_mse_loss_opts;
+typedef struct ct_mse_loss_opts { const char *reduction; } ct_mse_loss_opts;
 /* (self - target)^2. */
 CT_API ct_tensor *ct_mse_loss(ct_tensor *self, ct_tensor *target, const ct_mse_loss_opts *options);
-CT_API ct_tensor *ct_mse_loss_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, int64_t reduction);
-typedef struct ct_l1_loss_opts { int64_t reduction; } ct_l1_loss_opts;
+CT_API ct_tensor *ct_mse_loss_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, const char *reduction);
+typedef struct ct_l1_loss_opts { const char *reduction; } ct_l1_loss_opts;
 /* |self - target|. */
 CT_API ct_tensor *ct_l1_loss(ct_tensor *self, ct_tensor *target, const ct_l1_loss_opts *options);
-typedef struct ct_smooth_l1_loss_opts { int64_t reduction; double beta; } ct_smooth_l1_loss_opts;
+typedef struct ct_smooth_l1_loss_opts { const char *reduction; double beta; } ct_smooth_l1_loss_opts;
 /* d^2 / (2 beta) where |d| < beta, else |d| - beta / 2; d = self - target. */
 CT_API ct_tensor *ct_smooth_l1_loss(ct_tensor *self, ct_tensor *target, const ct_smooth_l1_loss_opts *options);
-typedef struct ct_huber_loss_opts { int64_t reduction; double delta; } ct_huber_loss_opts;
+typedef struct ct_huber_loss_opts { const char *reduction; double delta; } ct_huber_loss_opts;
 /* d^2 / 2 where |d| < delta, else delta * (|d| - delta / 2). */
 CT_API ct_tensor *ct_huber_loss(ct_tensor *self, ct_tensor *target, const ct_huber_loss_opts *options);
-typedef struct ct_binary_cross_entropy_opts { ct_tensor *weight; int64_t reduction; } ct_binary_cross_entropy_opts;
+typedef struct ct_binary_cross_entropy_opts { ct_tensor *weight; const char *reduction; } ct_binary_cross_entropy_opts;
 /* -(target * log(self) + (1 - target) * log(1 - self)), the logarithms not below -100. */
 CT_API ct_tensor *ct_binary_cross_entropy(ct_tensor *self, ct_tensor *target, const ct_binary_cross_entropy_opts *options);
-CT_API ct_tensor *ct_binary_cross_entropy_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction);
-CT_API ct_tensor *ct_binary_cross_entropy_target_grad(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction);
-typedef struct ct_binary_cross_entropy_with_logits_opts { ct_tensor *weight; ct_tensor *pos_weight; int64_t reduction; } ct_binary_cross_entropy_with_logits_opts;
+CT_API ct_tensor *ct_binary_cross_entropy_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction);
+CT_API ct_tensor *ct_binary_cross_entropy_target_grad(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction);
+typedef struct ct_binary_cross_entropy_with_logits_opts { ct_tensor *weight; ct_tensor *pos_weight; const char *reduction; } ct_binary_cross_entropy_with_logits_opts;
 /* binary_cross_entropy(sigmoid(self), target), without overflow. */
 CT_API ct_tensor *ct_binary_cross_entropy_with_logits(ct_tensor *self, ct_tensor *target, const ct_binary_cross_entropy_with_logits_opts *options);
-typedef struct ct_kl_div_opts { int64_t reduction; bool log_target; } ct_kl_div_opts;
+typedef struct ct_kl_div_opts { const char *reduction; bool log_target; } ct_kl_div_opts;
 /* target * (log(target) - self), 0 where the target is 0. */
 CT_API ct_tensor *ct_kl_div(ct_tensor *self, ct_tensor *target, const ct_kl_div_opts *options);
-typedef struct ct_nll_loss_nd_opts { ct_tensor *weight; int64_t reduction; int64_t ignore_index; } ct_nll_loss_nd_opts;
+typedef struct ct_nll_loss_nd_opts { ct_tensor *weight; const char *reduction; int64_t ignore_index; } ct_nll_loss_nd_opts;
 /* -weight[target] * self[target] along dim 1 (dim 0 without batch); the mean divides by the weights' sum. */
 CT_API ct_tensor *ct_nll_loss_nd(ct_tensor *self, ct_tensor *target, const ct_nll_loss_nd_opts *options);
 typedef struct ct_nll_loss_forward_result { ct_tensor *output; ct_tensor *total_weight; } ct_nll_loss_forward_result;
-CT_API ct_nll_loss_forward_result ct_nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index);
-CT_API ct_tensor *ct_nll_loss_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, int64_t reduction, int64_t ignore_index, ct_tensor *total_weight);
-CT_API ct_tensor *ct_nll_loss_gather(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index, ct_tensor *total_weight);
-typedef struct ct_cross_entropy_loss_opts { ct_tensor *weight; int64_t reduction; int64_t ignore_index; double label_smoothing; } ct_cross_entropy_loss_opts;
+CT_API ct_nll_loss_forward_result ct_nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index);
+CT_API ct_tensor *ct_nll_loss_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, const char *reduction, int64_t ignore_index, ct_tensor *total_weight);
+CT_API ct_tensor *ct_nll_loss_gather(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index, ct_tensor *total_weight);
+typedef struct ct_cross_entropy_loss_opts { ct_tensor *weight; const char *reduction; int64_t ignore_index; double label_smoothing; } ct_cross_entropy_loss_opts;
 /* nll_loss of log_softmax, with label smoothing, or the cross entropy with class probabilities. */
 CT_API ct_tensor *ct_cross_entropy_loss(ct_tensor *self, ct_tensor *target, const ct_cross_entropy_loss_opts *options);
-typedef struct ct_soft_margin_loss_opts { int64_t reduction; } ct_soft_margin_loss_opts;
+typedef struct ct_soft_margin_loss_opts { const char *reduction; } ct_soft_margin_loss_opts;
 CT_API ct_tensor *ct_soft_margin_loss(ct_tensor *self, ct_tensor *target, const ct_soft_margin_loss_opts *options);
 
 /* ---- norm ---- */
@@ -1136,16 +1136,16 @@ CT_API ct_tensor *ct_atleast_2d(ct_tensor *self);
 #define ct_addmm_out(out, self, mat1, mat2, ...) CT_WITH(ct_addmm_opts, (.beta = {CT_SCALAR_INT, {.i = 1}}, .alpha = {CT_SCALAR_INT, {.i = 1}},), ct_addmm_out(out, self, mat1, mat2, ct__options), __VA_ARGS__)
 #define ct_baddbmm(self, batch1, batch2, ...) CT_WITH(ct_baddbmm_opts, (.beta = {CT_SCALAR_INT, {.i = 1}}, .alpha = {CT_SCALAR_INT, {.i = 1}},), ct_baddbmm(self, batch1, batch2, ct__options), __VA_ARGS__)
 #define ct_linear(input, weight, ...) CT_WITH(ct_linear_opts, (.bias = NULL,), ct_linear(input, weight, ct__options), __VA_ARGS__)
-#define ct_mse_loss(self, target, ...) CT_WITH(ct_mse_loss_opts, (.reduction = 1,), ct_mse_loss(self, target, ct__options), __VA_ARGS__)
-#define ct_l1_loss(self, target, ...) CT_WITH(ct_l1_loss_opts, (.reduction = 1,), ct_l1_loss(self, target, ct__options), __VA_ARGS__)
-#define ct_smooth_l1_loss(self, target, ...) CT_WITH(ct_smooth_l1_loss_opts, (.reduction = 1, .beta = 1.0,), ct_smooth_l1_loss(self, target, ct__options), __VA_ARGS__)
-#define ct_huber_loss(self, target, ...) CT_WITH(ct_huber_loss_opts, (.reduction = 1, .delta = 1.0,), ct_huber_loss(self, target, ct__options), __VA_ARGS__)
-#define ct_binary_cross_entropy(self, target, ...) CT_WITH(ct_binary_cross_entropy_opts, (.weight = NULL, .reduction = 1,), ct_binary_cross_entropy(self, target, ct__options), __VA_ARGS__)
-#define ct_binary_cross_entropy_with_logits(self, target, ...) CT_WITH(ct_binary_cross_entropy_with_logits_opts, (.weight = NULL, .pos_weight = NULL, .reduction = 1,), ct_binary_cross_entropy_with_logits(self, target, ct__options), __VA_ARGS__)
-#define ct_kl_div(self, target, ...) CT_WITH(ct_kl_div_opts, (.reduction = 1, .log_target = false,), ct_kl_div(self, target, ct__options), __VA_ARGS__)
-#define ct_nll_loss_nd(self, target, ...) CT_WITH(ct_nll_loss_nd_opts, (.weight = NULL, .reduction = 1, .ignore_index = -100,), ct_nll_loss_nd(self, target, ct__options), __VA_ARGS__)
-#define ct_cross_entropy_loss(self, target, ...) CT_WITH(ct_cross_entropy_loss_opts, (.weight = NULL, .reduction = 1, .ignore_index = -100, .label_smoothing = 0.0,), ct_cross_entropy_loss(self, target, ct__options), __VA_ARGS__)
-#define ct_soft_margin_loss(self, target, ...) CT_WITH(ct_soft_margin_loss_opts, (.reduction = 1,), ct_soft_margin_loss(self, target, ct__options), __VA_ARGS__)
+#define ct_mse_loss(self, target, ...) CT_WITH(ct_mse_loss_opts, (.reduction = "mean",), ct_mse_loss(self, target, ct__options), __VA_ARGS__)
+#define ct_l1_loss(self, target, ...) CT_WITH(ct_l1_loss_opts, (.reduction = "mean",), ct_l1_loss(self, target, ct__options), __VA_ARGS__)
+#define ct_smooth_l1_loss(self, target, ...) CT_WITH(ct_smooth_l1_loss_opts, (.reduction = "mean", .beta = 1.0,), ct_smooth_l1_loss(self, target, ct__options), __VA_ARGS__)
+#define ct_huber_loss(self, target, ...) CT_WITH(ct_huber_loss_opts, (.reduction = "mean", .delta = 1.0,), ct_huber_loss(self, target, ct__options), __VA_ARGS__)
+#define ct_binary_cross_entropy(self, target, ...) CT_WITH(ct_binary_cross_entropy_opts, (.weight = NULL, .reduction = "mean",), ct_binary_cross_entropy(self, target, ct__options), __VA_ARGS__)
+#define ct_binary_cross_entropy_with_logits(self, target, ...) CT_WITH(ct_binary_cross_entropy_with_logits_opts, (.weight = NULL, .pos_weight = NULL, .reduction = "mean",), ct_binary_cross_entropy_with_logits(self, target, ct__options), __VA_ARGS__)
+#define ct_kl_div(self, target, ...) CT_WITH(ct_kl_div_opts, (.reduction = "mean", .log_target = false,), ct_kl_div(self, target, ct__options), __VA_ARGS__)
+#define ct_nll_loss_nd(self, target, ...) CT_WITH(ct_nll_loss_nd_opts, (.weight = NULL, .reduction = "mean", .ignore_index = -100,), ct_nll_loss_nd(self, target, ct__options), __VA_ARGS__)
+#define ct_cross_entropy_loss(self, target, ...) CT_WITH(ct_cross_entropy_loss_opts, (.weight = NULL, .reduction = "mean", .ignore_index = -100, .label_smoothing = 0.0,), ct_cross_entropy_loss(self, target, ct__options), __VA_ARGS__)
+#define ct_soft_margin_loss(self, target, ...) CT_WITH(ct_soft_margin_loss_opts, (.reduction = "mean",), ct_soft_margin_loss(self, target, ct__options), __VA_ARGS__)
 #define ct_softmax(self, dim, ...) CT_WITH(ct_softmax_opts, (.dtype = CT_DTYPE_NONE,), ct_softmax(self, dim, ct__options), __VA_ARGS__)
 #define ct_log_softmax(self, dim, ...) CT_WITH(ct_log_softmax_opts, (.dtype = CT_DTYPE_NONE,), ct_log_softmax(self, dim, ct__options), __VA_ARGS__)
 #define ct_softmin(self, dim, ...) CT_WITH(ct_softmin_opts, (.dtype = CT_DTYPE_NONE,), ct_softmin(self, dim, ct__options), __VA_ARGS__)

@@ -3,12 +3,12 @@
 /* Wrappers, gradients and boxed calls of the loss ops. */
 #include "gen/support.h"
 
-/* mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor */
-static const ct_mse_loss_opts defaults_mse_loss = {.reduction = 1};
+/* mse_loss(Tensor self, Tensor target, str reduction='mean') -> Tensor */
+static const ct_mse_loss_opts defaults_mse_loss = {.reduction = "mean"};
 static void backward_mse_loss(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
     if (ct__node_needs(n, 0)) {
-        int64_t value_reduction = ct__node_value(n, 0)->i;
+        const char *value_reduction = ct__node_value(n, 0)->str;
         ct_tensor *saved_self = ct__node_saved(n, 0);
         ct_tensor *saved_target = ct__node_saved(n, 1);
         if (ct__pending())
@@ -16,7 +16,7 @@ static void backward_mse_loss(ct_node *n, ct_tensor *const *grads, ct_tensor **r
         results[0] = (ct_mse_loss_backward)(grads[0], saved_self, saved_target, value_reduction);
     }
     if (ct__node_needs(n, 1)) {
-        int64_t value_reduction = ct__node_value(n, 0)->i;
+        const char *value_reduction = ct__node_value(n, 0)->str;
         ct_tensor *saved_self = ct__node_saved(n, 0);
         ct_tensor *saved_target = ct__node_saved(n, 1);
         if (ct__pending())
@@ -27,7 +27,7 @@ static void backward_mse_loss(ct_node *n, ct_tensor *const *grads, ct_tensor **r
 
 static const ct__node_class class_mse_loss = {"MseLossBackward0", "torch.nn._functions.thnn.auto.MSELoss", backward_mse_loss};
 
-static ct_tensor *run_mse_loss(ct_tensor *self, ct_tensor *target, int64_t reduction)
+static ct_tensor *run_mse_loss(ct_tensor *self, ct_tensor *target, const char *reduction)
 {
     if (!ct__given(self, "self"))
         return NULL;
@@ -41,7 +41,7 @@ static ct_tensor *run_mse_loss(ct_tensor *self, ct_tensor *target, int64_t reduc
             return NULL;
         ct__node_save(n, 0, self);
         ct__node_save(n, 1, target);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = reduction}});
+        ct__node_save_value(n, 0, (ct_value){CT_V_STRING, {.str = reduction}});
     }
     ct_tensor *r = ct__mse_loss(self, target, reduction);
     if (!r) {
@@ -69,13 +69,13 @@ CT_HIDDEN bool ct__call_mse_loss(const ct_value *a, ct_value *results);
 bool ct__call_mse_loss(const ct_value *a, ct_value *results)
 {
     ct_mse_loss_opts o = {
-        .reduction = a[2].i};
+        .reduction = a[2].str};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_mse_loss)(a[0].t, a[1].t, &o)}};
     return ct_ok();
 }
 
-/* mse_loss_backward(Tensor gy, Tensor self, Tensor target, int reduction) -> Tensor */
-static ct_tensor *run_mse_loss_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, int64_t reduction)
+/* mse_loss_backward(Tensor gy, Tensor self, Tensor target, str reduction) -> Tensor */
+static ct_tensor *run_mse_loss_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, const char *reduction)
 {
     if (!ct__given(gy, "gy"))
         return NULL;
@@ -86,7 +86,7 @@ static ct_tensor *run_mse_loss_backward(ct_tensor *gy, ct_tensor *self, ct_tenso
     return ct__mse_loss_backward(gy, self, target, reduction);
 }
 
-ct_tensor *(ct_mse_loss_backward)(ct_tensor *gy, ct_tensor *self, ct_tensor *target, int64_t reduction)
+ct_tensor *(ct_mse_loss_backward)(ct_tensor *gy, ct_tensor *self, ct_tensor *target, const char *reduction)
 {
     if (ct__pending())
         return NULL;
@@ -102,13 +102,13 @@ ct_tensor *(ct_mse_loss_backward)(ct_tensor *gy, ct_tensor *self, ct_tensor *tar
 CT_HIDDEN bool ct__call_mse_loss_backward(const ct_value *a, ct_value *results);
 bool ct__call_mse_loss_backward(const ct_value *a, ct_value *results)
 {
-    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_mse_loss_backward)(a[0].t, a[1].t, a[2].t, a[3].i)}};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_mse_loss_backward)(a[0].t, a[1].t, a[2].t, a[3].str)}};
     return ct_ok();
 }
 
-/* l1_loss(Tensor self, Tensor target, int reduction=1) -> Tensor */
-static const ct_l1_loss_opts defaults_l1_loss = {.reduction = 1};
-static ct_tensor *run_l1_loss(ct_tensor *self, ct_tensor *target, int64_t reduction)
+/* l1_loss(Tensor self, Tensor target, str reduction='mean') -> Tensor */
+static const ct_l1_loss_opts defaults_l1_loss = {.reduction = "mean"};
+static ct_tensor *run_l1_loss(ct_tensor *self, ct_tensor *target, const char *reduction)
 {
     if (!ct__given(self, "self"))
         return NULL;
@@ -136,14 +136,14 @@ CT_HIDDEN bool ct__call_l1_loss(const ct_value *a, ct_value *results);
 bool ct__call_l1_loss(const ct_value *a, ct_value *results)
 {
     ct_l1_loss_opts o = {
-        .reduction = a[2].i};
+        .reduction = a[2].str};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_l1_loss)(a[0].t, a[1].t, &o)}};
     return ct_ok();
 }
 
-/* smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.0) -> Tensor */
-static const ct_smooth_l1_loss_opts defaults_smooth_l1_loss = {.reduction = 1, .beta = 1.0};
-static ct_tensor *run_smooth_l1_loss(ct_tensor *self, ct_tensor *target, int64_t reduction, double beta)
+/* smooth_l1_loss(Tensor self, Tensor target, str reduction='mean', float beta=1.0) -> Tensor */
+static const ct_smooth_l1_loss_opts defaults_smooth_l1_loss = {.reduction = "mean", .beta = 1.0};
+static ct_tensor *run_smooth_l1_loss(ct_tensor *self, ct_tensor *target, const char *reduction, double beta)
 {
     if (!ct__given(self, "self"))
         return NULL;
@@ -171,15 +171,15 @@ CT_HIDDEN bool ct__call_smooth_l1_loss(const ct_value *a, ct_value *results);
 bool ct__call_smooth_l1_loss(const ct_value *a, ct_value *results)
 {
     ct_smooth_l1_loss_opts o = {
-        .reduction = a[2].i,
+        .reduction = a[2].str,
         .beta = a[3].f};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_smooth_l1_loss)(a[0].t, a[1].t, &o)}};
     return ct_ok();
 }
 
-/* huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.0) -> Tensor */
-static const ct_huber_loss_opts defaults_huber_loss = {.reduction = 1, .delta = 1.0};
-static ct_tensor *run_huber_loss(ct_tensor *self, ct_tensor *target, int64_t reduction, double delta)
+/* huber_loss(Tensor self, Tensor target, str reduction='mean', float delta=1.0) -> Tensor */
+static const ct_huber_loss_opts defaults_huber_loss = {.reduction = "mean", .delta = 1.0};
+static ct_tensor *run_huber_loss(ct_tensor *self, ct_tensor *target, const char *reduction, double delta)
 {
     if (!ct__given(self, "self"))
         return NULL;
@@ -207,18 +207,18 @@ CT_HIDDEN bool ct__call_huber_loss(const ct_value *a, ct_value *results);
 bool ct__call_huber_loss(const ct_value *a, ct_value *results)
 {
     ct_huber_loss_opts o = {
-        .reduction = a[2].i,
+        .reduction = a[2].str,
         .delta = a[3].f};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_huber_loss)(a[0].t, a[1].t, &o)}};
     return ct_ok();
 }
 
-/* binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor */
-static const ct_binary_cross_entropy_opts defaults_binary_cross_entropy = {.weight = NULL, .reduction = 1};
+/* binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, str reduction='mean') -> Tensor */
+static const ct_binary_cross_entropy_opts defaults_binary_cross_entropy = {.weight = NULL, .reduction = "mean"};
 static void backward_binary_cross_entropy(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
     if (ct__node_needs(n, 0)) {
-        int64_t value_reduction = ct__node_value(n, 0)->i;
+        const char *value_reduction = ct__node_value(n, 0)->str;
         ct_tensor *saved_self = ct__node_saved(n, 0);
         ct_tensor *saved_target = ct__node_saved(n, 1);
         ct_tensor *saved_weight = ct__node_saved(n, 2);
@@ -227,7 +227,7 @@ static void backward_binary_cross_entropy(ct_node *n, ct_tensor *const *grads, c
         results[0] = (ct_binary_cross_entropy_backward)(grads[0], saved_self, saved_target, saved_weight, value_reduction);
     }
     if (ct__node_needs(n, 1)) {
-        int64_t value_reduction = ct__node_value(n, 0)->i;
+        const char *value_reduction = ct__node_value(n, 0)->str;
         ct_tensor *saved_self = ct__node_saved(n, 0);
         ct_tensor *saved_target = ct__node_saved(n, 1);
         ct_tensor *saved_weight = ct__node_saved(n, 2);
@@ -239,7 +239,7 @@ static void backward_binary_cross_entropy(ct_node *n, ct_tensor *const *grads, c
 
 static const ct__node_class class_binary_cross_entropy = {"BinaryCrossEntropyBackward0", NULL, backward_binary_cross_entropy};
 
-static ct_tensor *run_binary_cross_entropy(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction)
+static ct_tensor *run_binary_cross_entropy(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction)
 {
     if (!ct__given(self, "self"))
         return NULL;
@@ -254,7 +254,7 @@ static ct_tensor *run_binary_cross_entropy(ct_tensor *self, ct_tensor *target, c
         ct__node_save(n, 0, self);
         ct__node_save(n, 1, target);
         ct__node_save(n, 2, weight);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = reduction}});
+        ct__node_save_value(n, 0, (ct_value){CT_V_STRING, {.str = reduction}});
     }
     ct_tensor *r = ct__binary_cross_entropy(self, target, weight, reduction);
     if (!r) {
@@ -283,13 +283,13 @@ bool ct__call_binary_cross_entropy(const ct_value *a, ct_value *results)
 {
     ct_binary_cross_entropy_opts o = {
         .weight = a[2].type == CT_V_NONE ? NULL : a[2].t,
-        .reduction = a[3].i};
+        .reduction = a[3].str};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_binary_cross_entropy)(a[0].t, a[1].t, &o)}};
     return ct_ok();
 }
 
-/* binary_cross_entropy_backward(Tensor gy, Tensor self, Tensor target, Tensor? weight, int reduction) -> Tensor */
-static ct_tensor *run_binary_cross_entropy_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction)
+/* binary_cross_entropy_backward(Tensor gy, Tensor self, Tensor target, Tensor? weight, str reduction) -> Tensor */
+static ct_tensor *run_binary_cross_entropy_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction)
 {
     if (!ct__given(gy, "gy"))
         return NULL;
@@ -300,7 +300,7 @@ static ct_tensor *run_binary_cross_entropy_backward(ct_tensor *gy, ct_tensor *se
     return ct__binary_cross_entropy_backward(gy, self, target, weight, reduction);
 }
 
-ct_tensor *(ct_binary_cross_entropy_backward)(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction)
+ct_tensor *(ct_binary_cross_entropy_backward)(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction)
 {
     if (ct__pending())
         return NULL;
@@ -316,12 +316,12 @@ ct_tensor *(ct_binary_cross_entropy_backward)(ct_tensor *gy, ct_tensor *self, ct
 CT_HIDDEN bool ct__call_binary_cross_entropy_backward(const ct_value *a, ct_value *results);
 bool ct__call_binary_cross_entropy_backward(const ct_value *a, ct_value *results)
 {
-    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_binary_cross_entropy_backward)(a[0].t, a[1].t, a[2].t, a[3].type == CT_V_NONE ? NULL : a[3].t, a[4].i)}};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_binary_cross_entropy_backward)(a[0].t, a[1].t, a[2].t, a[3].type == CT_V_NONE ? NULL : a[3].t, a[4].str)}};
     return ct_ok();
 }
 
-/* binary_cross_entropy_target_grad(Tensor gy, Tensor self, Tensor target, Tensor? weight, int reduction) -> Tensor */
-static ct_tensor *run_binary_cross_entropy_target_grad(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction)
+/* binary_cross_entropy_target_grad(Tensor gy, Tensor self, Tensor target, Tensor? weight, str reduction) -> Tensor */
+static ct_tensor *run_binary_cross_entropy_target_grad(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction)
 {
     if (!ct__given(gy, "gy"))
         return NULL;
@@ -332,7 +332,7 @@ static ct_tensor *run_binary_cross_entropy_target_grad(ct_tensor *gy, ct_tensor 
     return ct__binary_cross_entropy_target_grad(gy, self, target, weight, reduction);
 }
 
-ct_tensor *(ct_binary_cross_entropy_target_grad)(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction)
+ct_tensor *(ct_binary_cross_entropy_target_grad)(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction)
 {
     if (ct__pending())
         return NULL;
@@ -348,13 +348,13 @@ ct_tensor *(ct_binary_cross_entropy_target_grad)(ct_tensor *gy, ct_tensor *self,
 CT_HIDDEN bool ct__call_binary_cross_entropy_target_grad(const ct_value *a, ct_value *results);
 bool ct__call_binary_cross_entropy_target_grad(const ct_value *a, ct_value *results)
 {
-    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_binary_cross_entropy_target_grad)(a[0].t, a[1].t, a[2].t, a[3].type == CT_V_NONE ? NULL : a[3].t, a[4].i)}};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_binary_cross_entropy_target_grad)(a[0].t, a[1].t, a[2].t, a[3].type == CT_V_NONE ? NULL : a[3].t, a[4].str)}};
     return ct_ok();
 }
 
-/* binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor */
-static const ct_binary_cross_entropy_with_logits_opts defaults_binary_cross_entropy_with_logits = {.weight = NULL, .pos_weight = NULL, .reduction = 1};
-static ct_tensor *run_binary_cross_entropy_with_logits(ct_tensor *self, ct_tensor *target, ct_tensor *weight, ct_tensor *pos_weight, int64_t reduction)
+/* binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, str reduction='mean') -> Tensor */
+static const ct_binary_cross_entropy_with_logits_opts defaults_binary_cross_entropy_with_logits = {.weight = NULL, .pos_weight = NULL, .reduction = "mean"};
+static ct_tensor *run_binary_cross_entropy_with_logits(ct_tensor *self, ct_tensor *target, ct_tensor *weight, ct_tensor *pos_weight, const char *reduction)
 {
     if (!ct__given(self, "self"))
         return NULL;
@@ -384,14 +384,14 @@ bool ct__call_binary_cross_entropy_with_logits(const ct_value *a, ct_value *resu
     ct_binary_cross_entropy_with_logits_opts o = {
         .weight = a[2].type == CT_V_NONE ? NULL : a[2].t,
         .pos_weight = a[3].type == CT_V_NONE ? NULL : a[3].t,
-        .reduction = a[4].i};
+        .reduction = a[4].str};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_binary_cross_entropy_with_logits)(a[0].t, a[1].t, &o)}};
     return ct_ok();
 }
 
-/* kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor */
-static const ct_kl_div_opts defaults_kl_div = {.reduction = 1, .log_target = false};
-static ct_tensor *run_kl_div(ct_tensor *self, ct_tensor *target, int64_t reduction, bool log_target)
+/* kl_div(Tensor self, Tensor target, str reduction='mean', *, bool log_target=False) -> Tensor */
+static const ct_kl_div_opts defaults_kl_div = {.reduction = "mean", .log_target = false};
+static ct_tensor *run_kl_div(ct_tensor *self, ct_tensor *target, const char *reduction, bool log_target)
 {
     if (!ct__given(self, "self"))
         return NULL;
@@ -419,15 +419,15 @@ CT_HIDDEN bool ct__call_kl_div(const ct_value *a, ct_value *results);
 bool ct__call_kl_div(const ct_value *a, ct_value *results)
 {
     ct_kl_div_opts o = {
-        .reduction = a[2].i,
+        .reduction = a[2].str,
         .log_target = a[3].b};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_kl_div)(a[0].t, a[1].t, &o)}};
     return ct_ok();
 }
 
-/* nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor */
-static const ct_nll_loss_nd_opts defaults_nll_loss_nd = {.weight = NULL, .reduction = 1, .ignore_index = -100};
-static ct_tensor *run_nll_loss_nd(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index)
+/* nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, str reduction='mean', int ignore_index=-100) -> Tensor */
+static const ct_nll_loss_nd_opts defaults_nll_loss_nd = {.weight = NULL, .reduction = "mean", .ignore_index = -100};
+static ct_tensor *run_nll_loss_nd(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index)
 {
     if (!ct__given(self, "self"))
         return NULL;
@@ -456,19 +456,19 @@ bool ct__call_nll_loss_nd(const ct_value *a, ct_value *results)
 {
     ct_nll_loss_nd_opts o = {
         .weight = a[2].type == CT_V_NONE ? NULL : a[2].t,
-        .reduction = a[3].i,
+        .reduction = a[3].str,
         .ignore_index = a[4].i};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_nll_loss_nd)(a[0].t, a[1].t, &o)}};
     return ct_ok();
 }
 
-/* nll_loss_forward(Tensor self, Tensor target, Tensor? weight, int reduction, int ignore_index) -> (Tensor output, Tensor total_weight) */
+/* nll_loss_forward(Tensor self, Tensor target, Tensor? weight, str reduction, int ignore_index) -> (Tensor output, Tensor total_weight) */
 static void backward_nll_loss_forward(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
     if (ct__node_needs(n, 0)) {
         ct_ints meta_self_sizes = ct__node_value(n, 0)->ints;
         int64_t value_ignore_index = ct__node_value(n, 1)->i;
-        int64_t value_reduction = ct__node_value(n, 2)->i;
+        const char *value_reduction = ct__node_value(n, 2)->str;
         ct_tensor *saved_target = ct__node_saved(n, 0);
         ct_tensor *saved_weight = ct__node_saved(n, 1);
         ct_tensor *saved_result1 = ct__node_saved(n, 2);
@@ -481,7 +481,7 @@ static void backward_nll_loss_forward(ct_node *n, ct_tensor *const *grads, ct_te
 
 static const ct__node_class class_nll_loss_forward = {"NllLossBackward0", "torch.nn._functions.thnn.auto.NLLLoss", backward_nll_loss_forward};
 
-static ct_nll_loss_forward_result run_nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index)
+static ct_nll_loss_forward_result run_nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index)
 {
     if (!ct__given(self, "self"))
         return (ct_nll_loss_forward_result){0};
@@ -497,7 +497,7 @@ static ct_nll_loss_forward_result run_nll_loss_forward(ct_tensor *self, ct_tenso
         ct__node_save(n, 1, weight);
         ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
         ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = ignore_index}});
-        ct__node_save_value(n, 2, (ct_value){CT_V_INT, {.i = reduction}});
+        ct__node_save_value(n, 2, (ct_value){CT_V_STRING, {.str = reduction}});
     }
     ct_tensor *results[2] = {NULL};
     if (!ct__nll_loss_forward(self, target, weight, reduction, ignore_index, results)) {
@@ -513,7 +513,7 @@ static ct_nll_loss_forward_result run_nll_loss_forward(ct_tensor *self, ct_tenso
     return (ct_nll_loss_forward_result){results[0], results[1]};
 }
 
-ct_nll_loss_forward_result (ct_nll_loss_forward)(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index)
+ct_nll_loss_forward_result (ct_nll_loss_forward)(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index)
 {
     if (ct__pending())
         return (ct_nll_loss_forward_result){0};
@@ -527,18 +527,18 @@ ct_nll_loss_forward_result (ct_nll_loss_forward)(ct_tensor *self, ct_tensor *tar
 CT_HIDDEN bool ct__call_nll_loss_forward(const ct_value *a, ct_value *results);
 bool ct__call_nll_loss_forward(const ct_value *a, ct_value *results)
 {
-    ct_nll_loss_forward_result r = (ct_nll_loss_forward)(a[0].t, a[1].t, a[2].type == CT_V_NONE ? NULL : a[2].t, a[3].i, a[4].i);
+    ct_nll_loss_forward_result r = (ct_nll_loss_forward)(a[0].t, a[1].t, a[2].type == CT_V_NONE ? NULL : a[2].t, a[3].str, a[4].i);
     results[0] = (ct_value){CT_V_TENSOR, {.t = r.output}};
     results[1] = (ct_value){CT_V_TENSOR, {.t = r.total_weight}};
     return ct_ok();
 }
 
-/* nll_loss_backward(Tensor gy, Tensor target, Tensor? weight, int[] size, int reduction, int ignore_index, Tensor total_weight) -> Tensor */
+/* nll_loss_backward(Tensor gy, Tensor target, Tensor? weight, int[] size, str reduction, int ignore_index, Tensor total_weight) -> Tensor */
 static void backward_nll_loss_backward(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
     if (ct__node_needs(n, 0)) {
         int64_t value_ignore_index = ct__node_value(n, 0)->i;
-        int64_t value_reduction = ct__node_value(n, 1)->i;
+        const char *value_reduction = ct__node_value(n, 1)->str;
         ct_tensor *saved_target = ct__node_saved(n, 0);
         ct_tensor *saved_total_weight = ct__node_saved(n, 1);
         ct_tensor *saved_weight = ct__node_saved(n, 2);
@@ -550,7 +550,7 @@ static void backward_nll_loss_backward(ct_node *n, ct_tensor *const *grads, ct_t
 
 static const ct__node_class class_nll_loss_backward = {"NllLossBackwardBackward0", NULL, backward_nll_loss_backward};
 
-static ct_tensor *run_nll_loss_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, int64_t reduction, int64_t ignore_index, ct_tensor *total_weight)
+static ct_tensor *run_nll_loss_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, const char *reduction, int64_t ignore_index, ct_tensor *total_weight)
 {
     if (!ct__given(gy, "gy"))
         return NULL;
@@ -568,7 +568,7 @@ static ct_tensor *run_nll_loss_backward(ct_tensor *gy, ct_tensor *target, ct_ten
         ct__node_save(n, 1, total_weight);
         ct__node_save(n, 2, weight);
         ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = ignore_index}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = reduction}});
+        ct__node_save_value(n, 1, (ct_value){CT_V_STRING, {.str = reduction}});
     }
     ct_tensor *r = ct__nll_loss_backward(gy, target, weight, size, reduction, ignore_index, total_weight);
     if (!r) {
@@ -579,7 +579,7 @@ static ct_tensor *run_nll_loss_backward(ct_tensor *gy, ct_tensor *target, ct_ten
     return ct_adopt(r);
 }
 
-ct_tensor *(ct_nll_loss_backward)(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, int64_t reduction, int64_t ignore_index, ct_tensor *total_weight)
+ct_tensor *(ct_nll_loss_backward)(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, const char *reduction, int64_t ignore_index, ct_tensor *total_weight)
 {
     if (ct__pending())
         return NULL;
@@ -593,12 +593,12 @@ ct_tensor *(ct_nll_loss_backward)(ct_tensor *gy, ct_tensor *target, ct_tensor *w
 CT_HIDDEN bool ct__call_nll_loss_backward(const ct_value *a, ct_value *results);
 bool ct__call_nll_loss_backward(const ct_value *a, ct_value *results)
 {
-    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_nll_loss_backward)(a[0].t, a[1].t, a[2].type == CT_V_NONE ? NULL : a[2].t, a[3].ints, a[4].i, a[5].i, a[6].t)}};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_nll_loss_backward)(a[0].t, a[1].t, a[2].type == CT_V_NONE ? NULL : a[2].t, a[3].ints, a[4].str, a[5].i, a[6].t)}};
     return ct_ok();
 }
 
-/* nll_loss_gather(Tensor self, Tensor target, Tensor? weight, int reduction, int ignore_index, Tensor total_weight) -> Tensor */
-static ct_tensor *run_nll_loss_gather(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index, ct_tensor *total_weight)
+/* nll_loss_gather(Tensor self, Tensor target, Tensor? weight, str reduction, int ignore_index, Tensor total_weight) -> Tensor */
+static ct_tensor *run_nll_loss_gather(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index, ct_tensor *total_weight)
 {
     if (!ct__given(self, "self"))
         return NULL;
@@ -609,7 +609,7 @@ static ct_tensor *run_nll_loss_gather(ct_tensor *self, ct_tensor *target, ct_ten
     return ct__nll_loss_gather(self, target, weight, reduction, ignore_index, total_weight);
 }
 
-ct_tensor *(ct_nll_loss_gather)(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index, ct_tensor *total_weight)
+ct_tensor *(ct_nll_loss_gather)(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index, ct_tensor *total_weight)
 {
     if (ct__pending())
         return NULL;
@@ -625,13 +625,13 @@ ct_tensor *(ct_nll_loss_gather)(ct_tensor *self, ct_tensor *target, ct_tensor *w
 CT_HIDDEN bool ct__call_nll_loss_gather(const ct_value *a, ct_value *results);
 bool ct__call_nll_loss_gather(const ct_value *a, ct_value *results)
 {
-    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_nll_loss_gather)(a[0].t, a[1].t, a[2].type == CT_V_NONE ? NULL : a[2].t, a[3].i, a[4].i, a[5].t)}};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_nll_loss_gather)(a[0].t, a[1].t, a[2].type == CT_V_NONE ? NULL : a[2].t, a[3].str, a[4].i, a[5].t)}};
     return ct_ok();
 }
 
-/* cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100, float label_smoothing=0.0) -> Tensor */
-static const ct_cross_entropy_loss_opts defaults_cross_entropy_loss = {.weight = NULL, .reduction = 1, .ignore_index = -100, .label_smoothing = 0.0};
-static ct_tensor *run_cross_entropy_loss(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index, double label_smoothing)
+/* cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, str reduction='mean', int ignore_index=-100, float label_smoothing=0.0) -> Tensor */
+static const ct_cross_entropy_loss_opts defaults_cross_entropy_loss = {.weight = NULL, .reduction = "mean", .ignore_index = -100, .label_smoothing = 0.0};
+static ct_tensor *run_cross_entropy_loss(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index, double label_smoothing)
 {
     if (!ct__given(self, "self"))
         return NULL;
@@ -660,16 +660,16 @@ bool ct__call_cross_entropy_loss(const ct_value *a, ct_value *results)
 {
     ct_cross_entropy_loss_opts o = {
         .weight = a[2].type == CT_V_NONE ? NULL : a[2].t,
-        .reduction = a[3].i,
+        .reduction = a[3].str,
         .ignore_index = a[4].i,
         .label_smoothing = a[5].f};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_cross_entropy_loss)(a[0].t, a[1].t, &o)}};
     return ct_ok();
 }
 
-/* soft_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor */
-static const ct_soft_margin_loss_opts defaults_soft_margin_loss = {.reduction = 1};
-static ct_tensor *run_soft_margin_loss(ct_tensor *self, ct_tensor *target, int64_t reduction)
+/* soft_margin_loss(Tensor self, Tensor target, str reduction='mean') -> Tensor */
+static const ct_soft_margin_loss_opts defaults_soft_margin_loss = {.reduction = "mean"};
+static ct_tensor *run_soft_margin_loss(ct_tensor *self, ct_tensor *target, const char *reduction)
 {
     if (!ct__given(self, "self"))
         return NULL;
@@ -697,7 +697,7 @@ CT_HIDDEN bool ct__call_soft_margin_loss(const ct_value *a, ct_value *results);
 bool ct__call_soft_margin_loss(const ct_value *a, ct_value *results)
 {
     ct_soft_margin_loss_opts o = {
-        .reduction = a[2].i};
+        .reduction = a[2].str};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_soft_margin_loss)(a[0].t, a[1].t, &o)}};
     return ct_ok();
 }

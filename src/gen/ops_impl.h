@@ -113,22 +113,22 @@ CT_HIDDEN ct_tensor *ct__linear_weight_grad(ct_tensor *grad, ct_tensor *input);
 CT_HIDDEN ct_tensor *ct__linear_bias_grad(ct_tensor *grad);
 
 /* loss */
-CT_HIDDEN ct_tensor *ct__mse_loss(ct_tensor *self, ct_tensor *target, int64_t reduction);
-CT_HIDDEN ct_tensor *ct__mse_loss_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, int64_t reduction);
-CT_HIDDEN ct_tensor *ct__l1_loss(ct_tensor *self, ct_tensor *target, int64_t reduction);
-CT_HIDDEN ct_tensor *ct__smooth_l1_loss(ct_tensor *self, ct_tensor *target, int64_t reduction, double beta);
-CT_HIDDEN ct_tensor *ct__huber_loss(ct_tensor *self, ct_tensor *target, int64_t reduction, double delta);
-CT_HIDDEN ct_tensor *ct__binary_cross_entropy(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction);
-CT_HIDDEN ct_tensor *ct__binary_cross_entropy_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction);
-CT_HIDDEN ct_tensor *ct__binary_cross_entropy_target_grad(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction);
-CT_HIDDEN ct_tensor *ct__binary_cross_entropy_with_logits(ct_tensor *self, ct_tensor *target, ct_tensor *weight, ct_tensor *pos_weight, int64_t reduction);
-CT_HIDDEN ct_tensor *ct__kl_div(ct_tensor *self, ct_tensor *target, int64_t reduction, bool log_target);
-CT_HIDDEN ct_tensor *ct__nll_loss_nd(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index);
-CT_HIDDEN bool ct__nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index, ct_tensor **results);
-CT_HIDDEN ct_tensor *ct__nll_loss_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, int64_t reduction, int64_t ignore_index, ct_tensor *total_weight);
-CT_HIDDEN ct_tensor *ct__nll_loss_gather(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index, ct_tensor *total_weight);
-CT_HIDDEN ct_tensor *ct__cross_entropy_loss(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index, double label_smoothing);
-CT_HIDDEN ct_tensor *ct__soft_margin_loss(ct_tensor *self, ct_tensor *target, int64_t reduction);
+CT_HIDDEN ct_tensor *ct__mse_loss(ct_tensor *self, ct_tensor *target, const char *reduction);
+CT_HIDDEN ct_tensor *ct__mse_loss_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, const char *reduction);
+CT_HIDDEN ct_tensor *ct__l1_loss(ct_tensor *self, ct_tensor *target, const char *reduction);
+CT_HIDDEN ct_tensor *ct__smooth_l1_loss(ct_tensor *self, ct_tensor *target, const char *reduction, double beta);
+CT_HIDDEN ct_tensor *ct__huber_loss(ct_tensor *self, ct_tensor *target, const char *reduction, double delta);
+CT_HIDDEN ct_tensor *ct__binary_cross_entropy(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction);
+CT_HIDDEN ct_tensor *ct__binary_cross_entropy_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction);
+CT_HIDDEN ct_tensor *ct__binary_cross_entropy_target_grad(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction);
+CT_HIDDEN ct_tensor *ct__binary_cross_entropy_with_logits(ct_tensor *self, ct_tensor *target, ct_tensor *weight, ct_tensor *pos_weight, const char *reduction);
+CT_HIDDEN ct_tensor *ct__kl_div(ct_tensor *self, ct_tensor *target, const char *reduction, bool log_target);
+CT_HIDDEN ct_tensor *ct__nll_loss_nd(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index);
+CT_HIDDEN bool ct__nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index, ct_tensor **results);
+CT_HIDDEN ct_tensor *ct__nll_loss_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, const char *reduction, int64_t ignore_index, ct_tensor *total_weight);
+CT_HIDDEN ct_tensor *ct__nll_loss_gather(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index, ct_tensor *total_weight);
+CT_HIDDEN ct_tensor *ct__cross_entropy_loss(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index, double label_smoothing);
+CT_HIDDEN ct_tensor *ct__soft_margin_loss(ct_tensor *self, ct_tensor *target, const char *reduction);
 
 /* norm */
 CT_HIDDEN ct_tensor *ct__softmax(ct_tensor *self, int64_t dim, ct_dtype dtype);

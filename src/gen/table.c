@@ -727,76 +727,76 @@ CT_HIDDEN bool ct__call_mse_loss(const ct_value *a, ct_value *results);
 static const ct_arg_info args_mse_loss[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "target", .type = CT_V_TENSOR},
-    {.name = "reduction", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}}};
+    {.name = "reduction", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "mean"}}}};
 CT_HIDDEN bool ct__call_mse_loss_backward(const ct_value *a, ct_value *results);
 static const ct_arg_info args_mse_loss_backward[] = {
     {.name = "gy", .type = CT_V_TENSOR},
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "target", .type = CT_V_TENSOR},
-    {.name = "reduction", .type = CT_V_INT}};
+    {.name = "reduction", .type = CT_V_STRING}};
 CT_HIDDEN bool ct__call_l1_loss(const ct_value *a, ct_value *results);
 static const ct_arg_info args_l1_loss[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "target", .type = CT_V_TENSOR},
-    {.name = "reduction", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}}};
+    {.name = "reduction", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "mean"}}}};
 CT_HIDDEN bool ct__call_smooth_l1_loss(const ct_value *a, ct_value *results);
 static const ct_arg_info args_smooth_l1_loss[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "target", .type = CT_V_TENSOR},
-    {.name = "reduction", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}},
+    {.name = "reduction", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "mean"}}},
     {.name = "beta", .type = CT_V_FLOAT, .has_default = true, .value = {CT_V_FLOAT, {.f = 1.0}}}};
 CT_HIDDEN bool ct__call_huber_loss(const ct_value *a, ct_value *results);
 static const ct_arg_info args_huber_loss[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "target", .type = CT_V_TENSOR},
-    {.name = "reduction", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}},
+    {.name = "reduction", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "mean"}}},
     {.name = "delta", .type = CT_V_FLOAT, .has_default = true, .value = {CT_V_FLOAT, {.f = 1.0}}}};
 CT_HIDDEN bool ct__call_binary_cross_entropy(const ct_value *a, ct_value *results);
 static const ct_arg_info args_binary_cross_entropy[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "target", .type = CT_V_TENSOR},
     {.name = "weight", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
-    {.name = "reduction", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}}};
+    {.name = "reduction", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "mean"}}}};
 CT_HIDDEN bool ct__call_binary_cross_entropy_backward(const ct_value *a, ct_value *results);
 static const ct_arg_info args_binary_cross_entropy_backward[] = {
     {.name = "gy", .type = CT_V_TENSOR},
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "target", .type = CT_V_TENSOR},
     {.name = "weight", .type = CT_V_TENSOR, .optional = true},
-    {.name = "reduction", .type = CT_V_INT}};
+    {.name = "reduction", .type = CT_V_STRING}};
 CT_HIDDEN bool ct__call_binary_cross_entropy_target_grad(const ct_value *a, ct_value *results);
 static const ct_arg_info args_binary_cross_entropy_target_grad[] = {
     {.name = "gy", .type = CT_V_TENSOR},
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "target", .type = CT_V_TENSOR},
     {.name = "weight", .type = CT_V_TENSOR, .optional = true},
-    {.name = "reduction", .type = CT_V_INT}};
+    {.name = "reduction", .type = CT_V_STRING}};
 CT_HIDDEN bool ct__call_binary_cross_entropy_with_logits(const ct_value *a, ct_value *results);
 static const ct_arg_info args_binary_cross_entropy_with_logits[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "target", .type = CT_V_TENSOR},
     {.name = "weight", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
     {.name = "pos_weight", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
-    {.name = "reduction", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}}};
+    {.name = "reduction", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "mean"}}}};
 CT_HIDDEN bool ct__call_kl_div(const ct_value *a, ct_value *results);
 static const ct_arg_info args_kl_div[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "target", .type = CT_V_TENSOR},
-    {.name = "reduction", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}},
+    {.name = "reduction", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "mean"}}},
     {.name = "log_target", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
 CT_HIDDEN bool ct__call_nll_loss_nd(const ct_value *a, ct_value *results);
 static const ct_arg_info args_nll_loss_nd[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "target", .type = CT_V_TENSOR},
     {.name = "weight", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
-    {.name = "reduction", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}},
+    {.name = "reduction", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "mean"}}},
     {.name = "ignore_index", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = -100}}}};
 CT_HIDDEN bool ct__call_nll_loss_forward(const ct_value *a, ct_value *results);
 static const ct_arg_info args_nll_loss_forward[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "target", .type = CT_V_TENSOR},
     {.name = "weight", .type = CT_V_TENSOR, .optional = true},
-    {.name = "reduction", .type = CT_V_INT},
+    {.name = "reduction", .type = CT_V_STRING},
     {.name = "ignore_index", .type = CT_V_INT}};
 static const char *const names_nll_loss_forward[] = {"output", "total_weight"};
 CT_HIDDEN bool ct__call_nll_loss_backward(const ct_value *a, ct_value *results);
@@ -805,7 +805,7 @@ static const ct_arg_info args_nll_loss_backward[] = {
     {.name = "target", .type = CT_V_TENSOR},
     {.name = "weight", .type = CT_V_TENSOR, .optional = true},
     {.name = "size", .type = CT_V_INTS, .list_size = -1},
-    {.name = "reduction", .type = CT_V_INT},
+    {.name = "reduction", .type = CT_V_STRING},
     {.name = "ignore_index", .type = CT_V_INT},
     {.name = "total_weight", .type = CT_V_TENSOR}};
 CT_HIDDEN bool ct__call_nll_loss_gather(const ct_value *a, ct_value *results);
@@ -813,7 +813,7 @@ static const ct_arg_info args_nll_loss_gather[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "target", .type = CT_V_TENSOR},
     {.name = "weight", .type = CT_V_TENSOR, .optional = true},
-    {.name = "reduction", .type = CT_V_INT},
+    {.name = "reduction", .type = CT_V_STRING},
     {.name = "ignore_index", .type = CT_V_INT},
     {.name = "total_weight", .type = CT_V_TENSOR}};
 CT_HIDDEN bool ct__call_cross_entropy_loss(const ct_value *a, ct_value *results);
@@ -821,14 +821,14 @@ static const ct_arg_info args_cross_entropy_loss[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "target", .type = CT_V_TENSOR},
     {.name = "weight", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
-    {.name = "reduction", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}},
+    {.name = "reduction", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "mean"}}},
     {.name = "ignore_index", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = -100}}},
     {.name = "label_smoothing", .type = CT_V_FLOAT, .has_default = true, .value = {CT_V_FLOAT, {.f = 0.0}}}};
 CT_HIDDEN bool ct__call_soft_margin_loss(const ct_value *a, ct_value *results);
 static const ct_arg_info args_soft_margin_loss[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "target", .type = CT_V_TENSOR},
-    {.name = "reduction", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}}};
+    {.name = "reduction", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "mean"}}}};
 CT_HIDDEN bool ct__call_softmax(const ct_value *a, ct_value *results);
 static const ct_arg_info args_softmax[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -2835,10 +2835,10 @@ static const ct_op_info op_table_rows[] = {
     {.name = "bernoulli", .overload = "p", .c_name = "ct_bernoulli_p", .schema = "bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "1 with probability p, else 0, with self's shape.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_bernoulli_p, .result_type = CT_V_TENSOR, .call = ct__call_bernoulli_p},
     {.name = "bernoulli_", .overload = "", .c_name = "ct_bernoulli_", .schema = "bernoulli_(Tensor self, float p=0.5, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with 1 with probability p, else 0.", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_bernoulli_, .result_type = CT_V_TENSOR, .call = ct__call_bernoulli_},
     {.name = "bernoulli_", .overload = "Tensor", .c_name = "ct_bernoulli__Tensor", .schema = "bernoulli_.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with 1 with probability p of the same place, else 0.", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_bernoulli__Tensor, .result_type = CT_V_TENSOR, .call = ct__call_bernoulli__Tensor},
-    {.name = "binary_cross_entropy", .overload = "", .c_name = "ct_binary_cross_entropy", .schema = "binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor", .family = "loss", .doc = "-(target * log(self) + (1 - target) * log(1 - self)), the logarithms not below -100.", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_binary_cross_entropy, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy},
-    {.name = "binary_cross_entropy_backward", .overload = "", .c_name = "ct_binary_cross_entropy_backward", .schema = "binary_cross_entropy_backward(Tensor gy, Tensor self, Tensor target, Tensor? weight, int reduction) -> Tensor", .family = "loss", .doc = "The gradient for self.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_binary_cross_entropy_backward, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy_backward},
-    {.name = "binary_cross_entropy_target_grad", .overload = "", .c_name = "ct_binary_cross_entropy_target_grad", .schema = "binary_cross_entropy_target_grad(Tensor gy, Tensor self, Tensor target, Tensor? weight, int reduction) -> Tensor", .family = "loss", .doc = "The gradient for the target.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_binary_cross_entropy_target_grad, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy_target_grad},
-    {.name = "binary_cross_entropy_with_logits", .overload = "", .c_name = "ct_binary_cross_entropy_with_logits", .schema = "binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor", .family = "loss", .doc = "binary_cross_entropy(sigmoid(self), target), without overflow.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_binary_cross_entropy_with_logits, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy_with_logits},
+    {.name = "binary_cross_entropy", .overload = "", .c_name = "ct_binary_cross_entropy", .schema = "binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, str reduction='mean') -> Tensor", .family = "loss", .doc = "-(target * log(self) + (1 - target) * log(1 - self)), the logarithms not below -100.", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_binary_cross_entropy, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy},
+    {.name = "binary_cross_entropy_backward", .overload = "", .c_name = "ct_binary_cross_entropy_backward", .schema = "binary_cross_entropy_backward(Tensor gy, Tensor self, Tensor target, Tensor? weight, str reduction) -> Tensor", .family = "loss", .doc = "The gradient for self.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_binary_cross_entropy_backward, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy_backward},
+    {.name = "binary_cross_entropy_target_grad", .overload = "", .c_name = "ct_binary_cross_entropy_target_grad", .schema = "binary_cross_entropy_target_grad(Tensor gy, Tensor self, Tensor target, Tensor? weight, str reduction) -> Tensor", .family = "loss", .doc = "The gradient for the target.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_binary_cross_entropy_target_grad, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy_target_grad},
+    {.name = "binary_cross_entropy_with_logits", .overload = "", .c_name = "ct_binary_cross_entropy_with_logits", .schema = "binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, str reduction='mean') -> Tensor", .family = "loss", .doc = "binary_cross_entropy(sigmoid(self), target), without overflow.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_binary_cross_entropy_with_logits, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy_with_logits},
     {.name = "bincount", .overload = "", .c_name = "ct_bincount", .schema = "bincount(Tensor self, Tensor? weights=None, int minlength=0) -> Tensor", .family = "index", .doc = "How often each number 0, 1, ... occurs in a vector (or the sum of its weights).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_bincount, .result_type = CT_V_TENSOR, .call = ct__call_bincount},
     {.name = "bitwise_and", .overload = "", .c_name = "ct_bitwise_and", .schema = "bitwise_and(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self & other on integers' bits or truth values.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "&", .nargs = 2, .nresults = 1, .args = args_bitwise_and, .result_type = CT_V_TENSOR, .call = ct__call_bitwise_and},
     {.name = "bitwise_and", .overload = "", .c_name = "ct_bitwise_and_out", .schema = "bitwise_and(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self & other on integers' bits or truth values.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_bitwise_and_out, .result_type = CT_V_TENSOR, .call = ct__call_bitwise_and_out},
@@ -2909,7 +2909,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "cosh", .overload = "", .c_name = "ct_cosh_out", .schema = "cosh(Tensor self) -> Tensor", .family = "pointwise", .doc = "Hyperbolic cosine.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_cosh_out, .result_type = CT_V_TENSOR, .call = ct__call_cosh_out},
     {.name = "cosh_", .overload = "", .c_name = "ct_cosh_", .schema = "cosh(Tensor self) -> Tensor", .family = "pointwise", .doc = "Hyperbolic cosine.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_cosh_, .result_type = CT_V_TENSOR, .call = ct__call_cosh_},
     {.name = "count_nonzero", .overload = "", .c_name = "ct_count_nonzero", .schema = "count_nonzero(Tensor self, int[1]? dim=None) -> Tensor", .family = "reduce", .doc = "How many elements are not 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_count_nonzero, .result_type = CT_V_TENSOR, .call = ct__call_count_nonzero},
-    {.name = "cross_entropy_loss", .overload = "", .c_name = "ct_cross_entropy_loss", .schema = "cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100, float label_smoothing=0.0) -> Tensor", .family = "loss", .doc = "nll_loss of log_softmax, with label smoothing, or the cross entropy with class probabilities.", .on = CT_ON_TORCH, .nargs = 6, .nresults = 1, .args = args_cross_entropy_loss, .result_type = CT_V_TENSOR, .call = ct__call_cross_entropy_loss},
+    {.name = "cross_entropy_loss", .overload = "", .c_name = "ct_cross_entropy_loss", .schema = "cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, str reduction='mean', int ignore_index=-100, float label_smoothing=0.0) -> Tensor", .family = "loss", .doc = "nll_loss of log_softmax, with label smoothing, or the cross entropy with class probabilities.", .on = CT_ON_TORCH, .nargs = 6, .nresults = 1, .args = args_cross_entropy_loss, .result_type = CT_V_TENSOR, .call = ct__call_cross_entropy_loss},
     {.name = "cumprod", .overload = "", .c_name = "ct_cumprod", .schema = "cumprod(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "Running products along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_cumprod, .result_type = CT_V_TENSOR, .call = ct__call_cumprod},
     {.name = "cumprod_backward", .overload = "", .c_name = "ct_cumprod_backward", .schema = "cumprod_backward(Tensor gy, Tensor self, Tensor result, int dim) -> Tensor", .family = "reduce", .doc = "The gradient of running products; also where elements are 0.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_cumprod_backward, .result_type = CT_V_TENSOR, .call = ct__call_cumprod_backward},
     {.name = "cumsum", .overload = "", .c_name = "ct_cumsum", .schema = "cumsum(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "Running sums along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_cumsum, .result_type = CT_V_TENSOR, .call = ct__call_cumsum},
@@ -3011,7 +3011,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "gt_", .overload = "", .c_name = "ct_gt_", .schema = "gt(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self > other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = ">=", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_gt_, .result_type = CT_V_TENSOR, .call = ct__call_gt_},
     {.name = "hardtanh", .overload = "", .c_name = "ct_hardtanh", .schema = "hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor", .family = "pointwise", .doc = "Clamps to [min_val, max_val].", .on = CT_ON_FUNCTIONAL, .nargs = 3, .nresults = 1, .args = args_hardtanh, .result_type = CT_V_TENSOR, .call = ct__call_hardtanh},
     {.name = "hstack", .overload = "", .c_name = "ct_hstack", .schema = "hstack(Tensor[] tensors) -> Tensor", .family = "shape", .doc = "Joins along the second dimension (the first of vectors).", .on = CT_ON_TORCH, .nargs = 1, .nresults = 1, .args = args_hstack, .result_type = CT_V_TENSOR, .call = ct__call_hstack},
-    {.name = "huber_loss", .overload = "", .c_name = "ct_huber_loss", .schema = "huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.0) -> Tensor", .family = "loss", .doc = "d^2 / 2 where |d| < delta, else delta * (|d| - delta / 2).", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_huber_loss, .result_type = CT_V_TENSOR, .call = ct__call_huber_loss},
+    {.name = "huber_loss", .overload = "", .c_name = "ct_huber_loss", .schema = "huber_loss(Tensor self, Tensor target, str reduction='mean', float delta=1.0) -> Tensor", .family = "loss", .doc = "d^2 / 2 where |d| < delta, else delta * (|d| - delta / 2).", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_huber_loss, .result_type = CT_V_TENSOR, .call = ct__call_huber_loss},
     {.name = "index_add", .overload = "", .c_name = "ct_index_add", .schema = "index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor", .family = "index", .doc = "A copy of self with alpha * source's slices added at index along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_index_add, .result_type = CT_V_TENSOR, .call = ct__call_index_add},
     {.name = "index_add_", .overload = "", .c_name = "ct_index_add_", .schema = "index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor", .family = "index", .doc = "A copy of self with alpha * source's slices added at index along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 5, .nresults = 1, .args = args_index_add_, .result_type = CT_V_TENSOR, .call = ct__call_index_add_},
     {.name = "index_backward", .overload = "", .c_name = "ct_index_backward", .schema = "index_backward(Tensor gy, Tensor indices, int[] size, int dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "gy put back at the places along dim.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_index_backward, .result_type = CT_V_TENSOR, .call = ct__call_index_backward},
@@ -3025,9 +3025,9 @@ static const ct_op_info op_table_rows[] = {
     {.name = "isfinite", .overload = "", .c_name = "ct_isfinite", .schema = "isfinite(Tensor self) -> Tensor", .family = "pointwise", .doc = "The element is neither.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_isfinite, .result_type = CT_V_TENSOR, .call = ct__call_isfinite},
     {.name = "isinf", .overload = "", .c_name = "ct_isinf", .schema = "isinf(Tensor self) -> Tensor", .family = "pointwise", .doc = "The element is an infinity.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_isinf, .result_type = CT_V_TENSOR, .call = ct__call_isinf},
     {.name = "isnan", .overload = "", .c_name = "ct_isnan", .schema = "isnan(Tensor self) -> Tensor", .family = "pointwise", .doc = "The element is not a number.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_isnan, .result_type = CT_V_TENSOR, .call = ct__call_isnan},
-    {.name = "kl_div", .overload = "", .c_name = "ct_kl_div", .schema = "kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor", .family = "loss", .doc = "target * (log(target) - self), 0 where the target is 0.", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_kl_div, .result_type = CT_V_TENSOR, .call = ct__call_kl_div},
+    {.name = "kl_div", .overload = "", .c_name = "ct_kl_div", .schema = "kl_div(Tensor self, Tensor target, str reduction='mean', *, bool log_target=False) -> Tensor", .family = "loss", .doc = "target * (log(target) - self), 0 where the target is 0.", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_kl_div, .result_type = CT_V_TENSOR, .call = ct__call_kl_div},
     {.name = "kthvalue", .overload = "", .c_name = "ct_kthvalue", .schema = "kthvalue(Tensor self, int k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)", .family = "index", .doc = "The k-th smallest element along dim and its place.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 2, .args = args_kthvalue, .result_names = names_kthvalue, .tuple_name = "kthvalue", .result_type = CT_V_TENSOR, .call = ct__call_kthvalue},
-    {.name = "l1_loss", .overload = "", .c_name = "ct_l1_loss", .schema = "l1_loss(Tensor self, Tensor target, int reduction=1) -> Tensor", .family = "loss", .doc = "|self - target|.", .on = CT_ON_FUNCTIONAL, .nargs = 3, .nresults = 1, .args = args_l1_loss, .result_type = CT_V_TENSOR, .call = ct__call_l1_loss},
+    {.name = "l1_loss", .overload = "", .c_name = "ct_l1_loss", .schema = "l1_loss(Tensor self, Tensor target, str reduction='mean') -> Tensor", .family = "loss", .doc = "|self - target|.", .on = CT_ON_FUNCTIONAL, .nargs = 3, .nresults = 1, .args = args_l1_loss, .result_type = CT_V_TENSOR, .call = ct__call_l1_loss},
     {.name = "layer_norm", .overload = "", .c_name = "ct_layer_norm", .schema = "layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enable=False) -> Tensor", .family = "norm", .doc = "(x - mean) / sqrt(var + eps) * weight + bias over the last dimensions.", .on = CT_ON_TORCH, .nargs = 6, .nresults = 1, .args = args_layer_norm, .result_type = CT_V_TENSOR, .call = ct__call_layer_norm},
     {.name = "layer_norm_bias_grad", .overload = "", .c_name = "ct_layer_norm_bias_grad", .schema = "layer_norm_bias_grad(Tensor gy, int inner) -> Tensor", .family = "norm", .doc = "The gradient for the bias (rows added up).", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_layer_norm_bias_grad, .result_type = CT_V_TENSOR, .call = ct__call_layer_norm_bias_grad},
     {.name = "layer_norm_input_grad", .overload = "", .c_name = "ct_layer_norm_input_grad", .schema = "layer_norm_input_grad(Tensor gy, Tensor input, Tensor? weight, Tensor mean, Tensor rstd, int inner) -> Tensor", .family = "norm", .doc = "The gradient for the input, differentiable again.", .on = CT_ON_INTERNAL, .nargs = 6, .nresults = 1, .args = args_layer_norm_input_grad, .result_type = CT_V_TENSOR, .call = ct__call_layer_norm_input_grad},
@@ -3122,8 +3122,8 @@ static const ct_op_info op_table_rows[] = {
     {.name = "moveaxis", .overload = "", .c_name = "ct_movedim", .schema = "movedim(Tensor self, int[] source, int[] destination) -> Tensor", .family = "shape", .doc = "Moves dimensions, the others keep their order.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "movedim", .nargs = 3, .nresults = 1, .args = args_movedim, .result_type = CT_V_TENSOR, .call = ct__call_movedim},
     {.name = "movedim", .overload = "int", .c_name = "ct_movedim_int", .schema = "movedim.int(Tensor self, int source, int destination) -> Tensor", .family = "shape", .doc = "Moves one dimension, the others keep their order.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_movedim_int, .result_type = CT_V_TENSOR, .call = ct__call_movedim_int},
     {.name = "movedim", .overload = "", .c_name = "ct_movedim", .schema = "movedim(Tensor self, int[] source, int[] destination) -> Tensor", .family = "shape", .doc = "Moves dimensions, the others keep their order.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_movedim, .result_type = CT_V_TENSOR, .call = ct__call_movedim},
-    {.name = "mse_loss", .overload = "", .c_name = "ct_mse_loss", .schema = "mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor", .family = "loss", .doc = "(self - target)^2.", .on = CT_ON_FUNCTIONAL, .nargs = 3, .nresults = 1, .args = args_mse_loss, .result_type = CT_V_TENSOR, .call = ct__call_mse_loss},
-    {.name = "mse_loss_backward", .overload = "", .c_name = "ct_mse_loss_backward", .schema = "mse_loss_backward(Tensor gy, Tensor self, Tensor target, int reduction) -> Tensor", .family = "loss", .doc = "The gradient of mse_loss.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_mse_loss_backward, .result_type = CT_V_TENSOR, .call = ct__call_mse_loss_backward},
+    {.name = "mse_loss", .overload = "", .c_name = "ct_mse_loss", .schema = "mse_loss(Tensor self, Tensor target, str reduction='mean') -> Tensor", .family = "loss", .doc = "(self - target)^2.", .on = CT_ON_FUNCTIONAL, .nargs = 3, .nresults = 1, .args = args_mse_loss, .result_type = CT_V_TENSOR, .call = ct__call_mse_loss},
+    {.name = "mse_loss_backward", .overload = "", .c_name = "ct_mse_loss_backward", .schema = "mse_loss_backward(Tensor gy, Tensor self, Tensor target, str reduction) -> Tensor", .family = "loss", .doc = "The gradient of mse_loss.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_mse_loss_backward, .result_type = CT_V_TENSOR, .call = ct__call_mse_loss_backward},
     {.name = "msort", .overload = "", .c_name = "ct_msort", .schema = "msort(Tensor self) -> Tensor", .family = "index", .doc = "Sorts along the first dimension.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_msort, .result_type = CT_V_TENSOR, .call = ct__call_msort},
     {.name = "mul", .overload = "", .c_name = "ct_mul", .schema = "mul(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self * other.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "*", .nargs = 2, .nresults = 1, .args = args_mul, .result_type = CT_V_TENSOR, .call = ct__call_mul},
     {.name = "mul", .overload = "", .c_name = "ct_mul_out", .schema = "mul(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self * other.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_mul_out, .result_type = CT_V_TENSOR, .call = ct__call_mul_out},
@@ -3151,10 +3151,10 @@ static const ct_op_info op_table_rows[] = {
     {.name = "new_full", .overload = "", .c_name = "ct_new_full", .schema = "new_full(Tensor self, int[] size, Scalar fill_value, *, FACTORY) -> Tensor", .family = "creation", .doc = "One value with self's dtype.", .on = CT_ON_METHOD, .nargs = 6, .nresults = 1, .args = args_new_full, .result_type = CT_V_TENSOR, .call = ct__call_new_full},
     {.name = "new_ones", .overload = "", .c_name = "ct_new_ones", .schema = "new_ones(Tensor self, int[] size, *, FACTORY) -> Tensor", .family = "creation", .doc = "Ones with self's dtype.", .on = CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_new_ones, .result_type = CT_V_TENSOR, .call = ct__call_new_ones},
     {.name = "new_zeros", .overload = "", .c_name = "ct_new_zeros", .schema = "new_zeros(Tensor self, int[] size, *, FACTORY) -> Tensor", .family = "creation", .doc = "Zeros with self's dtype.", .on = CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_new_zeros, .result_type = CT_V_TENSOR, .call = ct__call_new_zeros},
-    {.name = "nll_loss_backward", .overload = "", .c_name = "ct_nll_loss_backward", .schema = "nll_loss_backward(Tensor gy, Tensor target, Tensor? weight, int[] size, int reduction, int ignore_index, Tensor total_weight) -> Tensor", .family = "loss", .doc = "The gradient of nll_loss_forward.", .on = CT_ON_INTERNAL, .nargs = 7, .nresults = 1, .args = args_nll_loss_backward, .result_type = CT_V_TENSOR, .call = ct__call_nll_loss_backward},
-    {.name = "nll_loss_forward", .overload = "", .c_name = "ct_nll_loss_forward", .schema = "nll_loss_forward(Tensor self, Tensor target, Tensor? weight, int reduction, int ignore_index) -> (Tensor output, Tensor total_weight)", .family = "loss", .doc = "nll_loss of (N, C, ...) and the sum of the weights.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 2, .args = args_nll_loss_forward, .result_names = names_nll_loss_forward, .tuple_name = "nll_loss_forward", .result_type = CT_V_TENSOR, .call = ct__call_nll_loss_forward},
-    {.name = "nll_loss_gather", .overload = "", .c_name = "ct_nll_loss_gather", .schema = "nll_loss_gather(Tensor self, Tensor target, Tensor? weight, int reduction, int ignore_index, Tensor total_weight) -> Tensor", .family = "loss", .doc = "nll_loss_forward with a given sum of weights.", .on = CT_ON_INTERNAL, .nargs = 6, .nresults = 1, .args = args_nll_loss_gather, .result_type = CT_V_TENSOR, .call = ct__call_nll_loss_gather},
-    {.name = "nll_loss_nd", .overload = "", .c_name = "ct_nll_loss_nd", .schema = "nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor", .family = "loss", .doc = "-weight[target] * self[target] along dim 1 (dim 0 without batch); the mean divides by the weights' sum.", .on = CT_ON_FUNCTIONAL, .nargs = 5, .nresults = 1, .args = args_nll_loss_nd, .result_type = CT_V_TENSOR, .call = ct__call_nll_loss_nd},
+    {.name = "nll_loss_backward", .overload = "", .c_name = "ct_nll_loss_backward", .schema = "nll_loss_backward(Tensor gy, Tensor target, Tensor? weight, int[] size, str reduction, int ignore_index, Tensor total_weight) -> Tensor", .family = "loss", .doc = "The gradient of nll_loss_forward.", .on = CT_ON_INTERNAL, .nargs = 7, .nresults = 1, .args = args_nll_loss_backward, .result_type = CT_V_TENSOR, .call = ct__call_nll_loss_backward},
+    {.name = "nll_loss_forward", .overload = "", .c_name = "ct_nll_loss_forward", .schema = "nll_loss_forward(Tensor self, Tensor target, Tensor? weight, str reduction, int ignore_index) -> (Tensor output, Tensor total_weight)", .family = "loss", .doc = "nll_loss of (N, C, ...) and the sum of the weights.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 2, .args = args_nll_loss_forward, .result_names = names_nll_loss_forward, .tuple_name = "nll_loss_forward", .result_type = CT_V_TENSOR, .call = ct__call_nll_loss_forward},
+    {.name = "nll_loss_gather", .overload = "", .c_name = "ct_nll_loss_gather", .schema = "nll_loss_gather(Tensor self, Tensor target, Tensor? weight, str reduction, int ignore_index, Tensor total_weight) -> Tensor", .family = "loss", .doc = "nll_loss_forward with a given sum of weights.", .on = CT_ON_INTERNAL, .nargs = 6, .nresults = 1, .args = args_nll_loss_gather, .result_type = CT_V_TENSOR, .call = ct__call_nll_loss_gather},
+    {.name = "nll_loss_nd", .overload = "", .c_name = "ct_nll_loss_nd", .schema = "nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, str reduction='mean', int ignore_index=-100) -> Tensor", .family = "loss", .doc = "-weight[target] * self[target] along dim 1 (dim 0 without batch); the mean divides by the weights' sum.", .on = CT_ON_FUNCTIONAL, .nargs = 5, .nresults = 1, .args = args_nll_loss_nd, .result_type = CT_V_TENSOR, .call = ct__call_nll_loss_nd},
     {.name = "nonzero", .overload = "", .c_name = "ct_nonzero", .schema = "nonzero(Tensor self) -> Tensor", .family = "index", .doc = "The places of the elements that are not 0: (n, ndim), in row-major order.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_nonzero, .result_type = CT_V_TENSOR, .call = ct__call_nonzero},
     {.name = "norm", .overload = "", .c_name = "ct_norm", .schema = "norm(Tensor self, Scalar? p=2, int[1]? dim=None, bool keepdim=False, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "The p-norm: (sum of |x|^p)^(1/p); inf: the largest |x|; 0: how many are not 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_norm, .result_type = CT_V_TENSOR, .call = ct__call_norm},
     {.name = "norm2", .overload = "", .c_name = "ct_norm2", .schema = "norm2(Tensor self, int[]? dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "The Euclidean norm.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_norm2, .result_type = CT_V_TENSOR, .call = ct__call_norm2},
@@ -3255,8 +3255,8 @@ static const ct_op_info op_table_rows[] = {
     {.name = "sinh_", .overload = "", .c_name = "ct_sinh_", .schema = "sinh(Tensor self) -> Tensor", .family = "pointwise", .doc = "Hyperbolic sine.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_sinh_, .result_type = CT_V_TENSOR, .call = ct__call_sinh_},
     {.name = "slice", .overload = "", .c_name = "ct_slice", .schema = "slice(Tensor self, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor", .family = "shape", .doc = "self[start:end:step] along dim.", .on = CT_ON_INTERNAL, .is_view = true, .nargs = 5, .nresults = 1, .args = args_slice, .result_type = CT_V_TENSOR, .call = ct__call_slice},
     {.name = "slice_backward", .overload = "", .c_name = "ct_slice_backward", .schema = "slice_backward(Tensor grad, int[] size, int dim, int? start, int? end, int step) -> Tensor", .family = "shape", .doc = "The gradient put back into zeros.", .on = CT_ON_INTERNAL, .nargs = 6, .nresults = 1, .args = args_slice_backward, .result_type = CT_V_TENSOR, .call = ct__call_slice_backward},
-    {.name = "smooth_l1_loss", .overload = "", .c_name = "ct_smooth_l1_loss", .schema = "smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.0) -> Tensor", .family = "loss", .doc = "d^2 / (2 beta) where |d| < beta, else |d| - beta / 2; d = self - target.", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_smooth_l1_loss, .result_type = CT_V_TENSOR, .call = ct__call_smooth_l1_loss},
-    {.name = "soft_margin_loss", .overload = "", .c_name = "ct_soft_margin_loss", .schema = "soft_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor", .family = "loss", .doc = "log(1 + exp(-target * self)).", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_soft_margin_loss, .result_type = CT_V_TENSOR, .call = ct__call_soft_margin_loss},
+    {.name = "smooth_l1_loss", .overload = "", .c_name = "ct_smooth_l1_loss", .schema = "smooth_l1_loss(Tensor self, Tensor target, str reduction='mean', float beta=1.0) -> Tensor", .family = "loss", .doc = "d^2 / (2 beta) where |d| < beta, else |d| - beta / 2; d = self - target.", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_smooth_l1_loss, .result_type = CT_V_TENSOR, .call = ct__call_smooth_l1_loss},
+    {.name = "soft_margin_loss", .overload = "", .c_name = "ct_soft_margin_loss", .schema = "soft_margin_loss(Tensor self, Tensor target, str reduction='mean') -> Tensor", .family = "loss", .doc = "log(1 + exp(-target * self)).", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_soft_margin_loss, .result_type = CT_V_TENSOR, .call = ct__call_soft_margin_loss},
     {.name = "softmax", .overload = "", .c_name = "ct_softmax", .schema = "softmax(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "norm", .doc = "exp(x) / sum of exp(x) along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_softmax, .result_type = CT_V_TENSOR, .call = ct__call_softmax},
     {.name = "softmax_backward", .overload = "", .c_name = "ct_softmax_backward", .schema = "softmax_backward(Tensor gy, Tensor output, int dim) -> Tensor", .family = "norm", .doc = "output * (gy - sum(gy * output)).", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_softmax_backward, .result_type = CT_V_TENSOR, .call = ct__call_softmax_backward},
     {.name = "softmax_backward_output", .overload = "", .c_name = "ct_softmax_backward_output", .schema = "softmax_backward_output(Tensor grad, Tensor gy, Tensor output, int dim) -> Tensor", .family = "norm", .doc = "The gradient of softmax_backward for its output argument.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_softmax_backward_output, .result_type = CT_V_TENSOR, .call = ct__call_softmax_backward_output},

@@ -1,33 +1,39 @@
-/* Losses. reduction: 0 none, 1 mean, 2 sum. */
+/* Losses. reduction: "none", "mean" or "sum". */
 #include "kernels/kernels.h"
 #include "ops/ops.h"
 #include <math.h>
 
-enum { LOSS_NONE, LOSS_MEAN, LOSS_SUM };
+CT_INLINE bool loss_is(const char *reduction, const char *kind) { return !strcmp(reduction, kind); }
 
-static ct_tensor *loss_reduce(ct_tensor *t, int64_t reduction)
+static ct_tensor *loss_reduce(ct_tensor *t, const char *reduction)
 {
-    return reduction == LOSS_NONE ? t : reduction == LOSS_MEAN ? ct_mean(t) : ct_sum(t);
+    if (loss_is(reduction, "none"))
+        return t;
+    if (loss_is(reduction, "mean"))
+        return ct_mean(t);
+    if (loss_is(reduction, "sum"))
+        return ct_sum(t);
+    return ct__fail(CT_ERR_VALUE, "%s is not a valid value for reduction", reduction);
 }
 
 /* ---- Differences ---- */
 
-ct_tensor *ct__mse_loss(ct_tensor *self, ct_tensor *target, int64_t reduction)
+ct_tensor *ct__mse_loss(ct_tensor *self, ct_tensor *target, const char *reduction)
 {
     CT_COMPUTE();
     return ct_retain(loss_reduce(ct_square(ct_sub(self, target)), reduction));
 }
 
-ct_tensor *ct__mse_loss_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, int64_t reduction)
+ct_tensor *ct__mse_loss_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, const char *reduction)
 {
     ct_tensor *d = ct_sub(self, target);
-    double scale = reduction == LOSS_MEAN && d ? 2.0 / (double)d->numel : 2.0;
+    double scale = loss_is(reduction, "mean") && d ? 2.0 / (double)d->numel : 2.0;
     return ct_mul(ct_mul(d, scale), gy);
 }
 
-ct_tensor *ct__l1_loss(ct_tensor *self, ct_tensor *target, int64_t reduction) { return loss_reduce(ct_abs(ct_sub(self, target)), reduction); }
+ct_tensor *ct__l1_loss(ct_tensor *self, ct_tensor *target, const char *reduction) { return loss_reduce(ct_abs(ct_sub(self, target)), reduction); }
 
-ct_tensor *ct__smooth_l1_loss(ct_tensor *self, ct_tensor *target, int64_t reduction, double beta)
+ct_tensor *ct__smooth_l1_loss(ct_tensor *self, ct_tensor *target, const char *reduction, double beta)
 {
     if (beta < 0)
         return ct__fail(CT_ERR_RUNTIME, "smooth_l1_loss does not support negative values for beta.");
@@ -38,7 +44,7 @@ ct_tensor *ct__smooth_l1_loss(ct_tensor *self, ct_tensor *target, int64_t reduct
     return loss_reduce(ct_where_self(ct_lt(d, beta), near, ct_sub(d, 0.5 * beta)), reduction);
 }
 
-ct_tensor *ct__huber_loss(ct_tensor *self, ct_tensor *target, int64_t reduction, double delta)
+ct_tensor *ct__huber_loss(ct_tensor *self, ct_tensor *target, const char *reduction, double delta)
 {
     if (delta <= 0)
         return ct__fail(CT_ERR_RUNTIME, "huber_loss does not support non-positive values for delta.");
@@ -47,14 +53,14 @@ ct_tensor *ct__huber_loss(ct_tensor *self, ct_tensor *target, int64_t reduction,
     return loss_reduce(ct_where_self(ct_le(d, delta), near, far), reduction);
 }
 
-ct_tensor *ct__soft_margin_loss(ct_tensor *self, ct_tensor *target, int64_t reduction)
+ct_tensor *ct__soft_margin_loss(ct_tensor *self, ct_tensor *target, const char *reduction)
 {
     return loss_reduce(ct_log1p(ct_exp(ct_neg(ct_mul(target, self)))), reduction);
 }
 
 /* ---- Binary cross entropy ---- */
 
-ct_tensor *ct__binary_cross_entropy(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction)
+ct_tensor *ct__binary_cross_entropy(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction)
 {
     CT_COMPUTE();
     ct_tensor *outside = ct_any(ct_logical_not(ct_logical_and(ct_ge(self, 0), ct_le(self, 1))));
@@ -67,27 +73,27 @@ ct_tensor *ct__binary_cross_entropy(ct_tensor *self, ct_tensor *target, ct_tenso
     return ct_retain(loss_reduce(loss, reduction));
 }
 
-static ct_tensor *loss_scaled(ct_tensor *g, ct_tensor *gy, ct_tensor *weight, int64_t reduction, int64_t numel)
+static ct_tensor *loss_scaled(ct_tensor *g, ct_tensor *gy, ct_tensor *weight, const char *reduction, int64_t numel)
 {
     g = ct_mul(g, gy);
     if (weight)
         g = ct_mul(g, weight);
-    return reduction == LOSS_MEAN ? ct_div(g, (double)numel) : g;
+    return loss_is(reduction, "mean") ? ct_div(g, (double)numel) : g;
 }
 
-ct_tensor *ct__binary_cross_entropy_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction)
+ct_tensor *ct__binary_cross_entropy_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction)
 {
     ct_tensor *below = ct_clamp_min(ct_mul(ct_rsub(self, 1), self), ct_float_scalar(1e-12));
     return loss_scaled(ct_div(ct_sub(self, target), below), gy, weight, reduction, self->numel);
 }
 
-ct_tensor *ct__binary_cross_entropy_target_grad(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction)
+ct_tensor *ct__binary_cross_entropy_target_grad(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction)
 {
     ct_tensor *yes = ct_clamp_min(ct_log(self), ct_float_scalar(-100)), *no = ct_clamp_min(ct_log1p(ct_neg(self)), ct_float_scalar(-100));
     return loss_scaled(ct_sub(no, yes), gy, weight, reduction, self->numel);
 }
 
-ct_tensor *ct__binary_cross_entropy_with_logits(ct_tensor *self, ct_tensor *target, ct_tensor *weight, ct_tensor *pos_weight, int64_t reduction)
+ct_tensor *ct__binary_cross_entropy_with_logits(ct_tensor *self, ct_tensor *target, ct_tensor *weight, ct_tensor *pos_weight, const char *reduction)
 {
     ct_tensor *log_sigmoid = ct_log_sigmoid(self), *loss;
     if (pos_weight) {
@@ -101,7 +107,7 @@ ct_tensor *ct__binary_cross_entropy_with_logits(ct_tensor *self, ct_tensor *targ
     return loss_reduce(loss, reduction);
 }
 
-ct_tensor *ct__kl_div(ct_tensor *self, ct_tensor *target, int64_t reduction, bool log_target)
+ct_tensor *ct__kl_div(ct_tensor *self, ct_tensor *target, const char *reduction, bool log_target)
 {
     if (log_target)
         return loss_reduce(ct_mul(ct_exp(target), ct_sub(target, self)), reduction);
@@ -144,9 +150,11 @@ static ct_tensor *loss_nll_check(ct_tensor *target, ct_tensor *weight, ct_ints s
     return t;
 }
 
-bool ct__nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index, ct_tensor **results)
+bool ct__nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index, ct_tensor **results)
 {
     loss_nll j;
+    if (!loss_is(reduction, "none") && !loss_is(reduction, "mean") && !loss_is(reduction, "sum"))
+        return ct__fail(CT_ERR_VALUE, "%s is not a valid value for reduction", reduction) != NULL;
     if (!ct_is_floating((ct_dtype)self->dtype))
         return ct__fail(CT_ERR_NOT_IMPLEMENTED, "\"nll_loss_out_frame\" not implemented for '%s'", ct_dtype_type_name((ct_dtype)self->dtype)) != NULL;
     CT_AUTO ct_tensor *t = loss_nll_check(target, weight, ct__sizes_of(self), ignore_index, &j, true);
@@ -157,8 +165,8 @@ bool ct__nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight,
     ct_dtype dtype = (ct_dtype)self->dtype;
     int64_t item = ct__itemsize(dtype), witem = w ? ct__itemsize(w->dtype) : 0;
     double sum = 0, total = 0;
-    ct_tensor *out = reduction == LOSS_NONE ? ct__new(dtype, ct__device_of(self), target->ndim, target->sizes) : NULL;
-    if (reduction == LOSS_NONE && !out)
+    ct_tensor *out = loss_is(reduction, "none") ? ct__new(dtype, ct__device_of(self), target->ndim, target->sizes) : NULL;
+    if (loss_is(reduction, "none") && !out)
         return false;
     for (int64_t i = 0; i < j.n * j.plane; i++) {
         int64_t c = j.target[i], at = (i / j.plane * j.classes + c) * j.plane + i % j.plane;
@@ -169,7 +177,7 @@ bool ct__nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight,
         if (out)
             ct__store_scalar(dtype, out->data + i * item, ct_float_scalar(loss));
     }
-    results[0] = out ? out : ct__new_scalar(ct_float_scalar(reduction == LOSS_MEAN ? sum / total : sum), dtype);
+    results[0] = out ? out : ct__new_scalar(ct_float_scalar(loss_is(reduction, "mean") ? sum / total : sum), dtype);
     results[1] = ct__new_scalar(ct_float_scalar(total), dtype);
     if (results[0] && results[1])
         return true;
@@ -179,7 +187,7 @@ bool ct__nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight,
     return false;
 }
 
-ct_tensor *ct__nll_loss_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, int64_t reduction, int64_t ignore_index,
+ct_tensor *ct__nll_loss_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, const char *reduction, int64_t ignore_index,
                                  ct_tensor *total_weight)
 {
     loss_nll j;
@@ -191,26 +199,26 @@ ct_tensor *ct__nll_loss_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *we
         return NULL;
     ct_dtype dtype = (ct_dtype)gy->dtype;
     int64_t item = ct__itemsize(dtype), witem = w ? ct__itemsize(w->dtype) : 0;
-    double divisor = reduction == LOSS_MEAN ? ct__load_double((ct_dtype)total_weight->dtype, total_weight->data) : 1;
+    double divisor = loss_is(reduction, "mean") ? ct__load_double((ct_dtype)total_weight->dtype, total_weight->data) : 1;
     for (int64_t i = 0; i < j.n * j.plane; i++) {
         int64_t c = j.target[i], at = (i / j.plane * j.classes + c) * j.plane + i % j.plane;
         if (c == ignore_index)
             continue;
         double k = w ? ct__load_double((ct_dtype)w->dtype, w->data + c * witem) : 1;
-        double upper = ct__load_double(dtype, g->data + (reduction == LOSS_NONE ? i * item : 0));
+        double upper = ct__load_double(dtype, g->data + (loss_is(reduction, "none") ? i * item : 0));
         ct__store_scalar(dtype, out->data + at * item, ct_float_scalar(-k * upper / divisor));
     }
     return out;
 }
 
-ct_tensor *ct__nll_loss_gather(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index,
+ct_tensor *ct__nll_loss_gather(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index,
                                ct_tensor *total_weight)
 {
-    ct_tensor *sum = ct_nll_loss_forward(self, target, weight, reduction == LOSS_MEAN ? LOSS_SUM : reduction, ignore_index).output;
-    return reduction == LOSS_MEAN ? ct_div(sum, total_weight) : sum;
+    ct_tensor *sum = ct_nll_loss_forward(self, target, weight, loss_is(reduction, "mean") ? "sum" : reduction, ignore_index).output;
+    return loss_is(reduction, "mean") ? ct_div(sum, total_weight) : sum;
 }
 
-ct_tensor *ct__nll_loss_nd(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index)
+ct_tensor *ct__nll_loss_nd(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index)
 {
     if (self->ndim < 1)
         return ct__fail(CT_ERR_VALUE, "Expected 1 or more dimensions (got %d)", self->ndim);
@@ -237,7 +245,7 @@ static ct_tensor *loss_class_weights(ct_tensor *weight, int64_t ndim, int64_t cl
     return ct_reshape(weight, ((ct_ints){ndim, sizes}));
 }
 
-ct_tensor *ct__cross_entropy_loss(ct_tensor *self, ct_tensor *target, ct_tensor *weight, int64_t reduction, int64_t ignore_index,
+ct_tensor *ct__cross_entropy_loss(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index,
                                   double label_smoothing)
 {
     int64_t class_dim = self->ndim == 1 ? 0 : 1;
@@ -255,10 +263,10 @@ ct_tensor *ct__cross_entropy_loss(ct_tensor *self, ct_tensor *target, ct_tensor 
         if (weight)
             terms = ct_mul(terms, loss_class_weights(weight, self->ndim, class_dim));
         ct_tensor *loss = ct_sum(terms, .dim = CT_INTS(class_dim));
-        if (reduction == LOSS_NONE)
+        if (loss_is(reduction, "none"))
             return loss;
         double n = (double)self->numel / (double)(classes ? classes : 1);
-        return reduction == LOSS_SUM ? ct_sum(loss) : ct_div(ct_sum(loss), n);
+        return loss_is(reduction, "sum") ? ct_sum(loss) : ct_div(ct_sum(loss), n);
     }
     ct_tensor *logs = ct_log_softmax(self, class_dim);
     ct_tensor *nll = ct_nll_loss_nd(logs, target, .weight = weight, .reduction = reduction, .ignore_index = ignore_index);
@@ -268,9 +276,9 @@ ct_tensor *ct__cross_entropy_loss(ct_tensor *self, ct_tensor *target, ct_tensor 
     ct_tensor *smooth = ct_neg(ct_sum(weighted, .dim = CT_INTS(class_dim)));
     ct_tensor *ignored = ct_eq(target, ignore_index);
     smooth = ct_masked_fill(smooth, ignored, 0.0);
-    if (reduction == LOSS_SUM) {
+    if (loss_is(reduction, "sum")) {
         smooth = ct_sum(smooth);
-    } else if (reduction == LOSS_MEAN) {
+    } else if (loss_is(reduction, "mean")) {
         ct_tensor *total;
         if (weight) {
             ct_tensor *safe = ct_masked_fill(target, ignored, 0);
