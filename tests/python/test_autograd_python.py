@@ -6,7 +6,8 @@ from scenario import Scenarios, make_tests
 scenarios = Scenarios('autograd_python')
 
 FN = '''
-from torch.autograd import Function, Variable, grad, gradcheck, gradgradcheck
+Function, Variable, grad = torch.autograd.Function, torch.autograd.Variable, torch.autograd.grad
+gradcheck, gradgradcheck = torch.autograd.gradcheck, torch.autograd.gradgradcheck
 class Exp(Function):
     @staticmethod
     def forward(ctx, x):
@@ -74,7 +75,7 @@ scenarios.many('function', [
     '  @staticmethod\n  def backward(ctx, g): return g\nSv.apply(x)',
     'class Ret(Function):\n  @staticmethod\n  def forward(ctx, x): return 3\n  @staticmethod\n'
     '  def backward(ctx, g): return g\nRet.apply(x)',
-    'from torch.autograd.function import once_differentiable\nclass Od(Function):\n  @staticmethod\n'
+    'once_differentiable = torch.autograd.function.once_differentiable\nclass Od(Function):\n  @staticmethod\n'
     '  def forward(ctx, x): return x * 2\n  @staticmethod\n  @once_differentiable\n  def backward(ctx, g): return g * 2\n'
     'g, = grad(Od.apply(x).sum(), x, create_graph=False)\ng',
     'y = x * 2\nt = y * 1\nz = Exp.apply(t)\nz.add_(1)\nz.sum().backward()',
