@@ -89,9 +89,6 @@ def _run(ctx, name, forward, backward, args, legacy_name=None, setup=None):
         shapes = []
         for i, out in enumerate(outputs):
             if not isinstance(out, Tensor):
-                if out is not None and single:
-                    raise TypeError(f'{name}: expected Tensor or tuple of Tensor (got {type(out).__name__}) for return '
-                                    'value 0')
                 continue
             if id(out) in in_ids and id(out) not in dirty:
                 outputs[i] = fresh = out.view_as(out).detach()

@@ -12,6 +12,8 @@ class Parameter(Tensor):
             data = _C.empty(0)
         if not isinstance(data, Tensor):
             raise TypeError(f"Parameter data must be a Tensor, not {type(data).__name__}")
+        if requires_grad and not (data.is_floating_point() or data.is_complex()):
+            raise RuntimeError('Only Tensors of floating point and complex dtype can require gradients')
         return Tensor._make_subclass(cls, data, requires_grad)
 
     def __deepcopy__(self, memo):
