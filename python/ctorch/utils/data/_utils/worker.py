@@ -7,8 +7,6 @@ import traceback
 
 import ctorch as torch
 
-from .shared import Channel, Closed, pack
-
 __all__ = ["WorkerInfo", "get_worker_info", "ExceptionWrapper", "KeyErrorMessage"]
 
 _worker_info = None
@@ -121,6 +119,7 @@ def _seed_numpy(base_seed, worker):
 def work(sock, others, parent, worker, workers, base_seed, dataset, fetcher, fetcher_args, init_fn):
     """A worker's life: take (batch number, indices), answer (batch number, batch), until the parent hangs up."""
     global _worker_info
+    from .shared import Channel, Closed, pack
     for other in others:
         other.close()
     channel = Channel(sock)
