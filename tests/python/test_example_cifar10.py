@@ -12,7 +12,7 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "python" / "cifar10
 
 
 def run(cwd, *args, **env):
-    env = {**os.environ, **env}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **env}
     return subprocess.run([sys.executable, str(EXAMPLE), *args], cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
 
 

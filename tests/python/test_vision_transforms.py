@@ -1,5 +1,5 @@
 """Transforms and image helpers against torchvision's values, draws, prints and messages."""
-import hashlib
+import os
 import subprocess
 import sys
 
@@ -212,7 +212,8 @@ def test_imports_stay_light():
     code = ("import sys; before = set(sys.modules); import ctorch.vision, ctorch.utils.data; "
             "new = set(sys.modules) - before; print(sorted(m for m in new if m.split('.')[0] in "
             "('PIL', 'numpy', 'urllib', 'multiprocessing', 'matplotlib')))")
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
     if "torch" in getattr(torch, "_t", sys).__name__:
         pytest.skip("ctorch is a stand-in here")
     assert out.returncode == 0, out.stderr
