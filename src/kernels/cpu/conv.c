@@ -18,9 +18,7 @@
 #include "kernels/cpu/vec.h"
 
 enum { CONV_COLS, CONV_ROWS, CONV_LANES, CONV_SPREAD };
-#ifndef CONV_WEIGHTS
-#define CONV_WEIGHTS 12288
-#endif
+#define CONV_WEIGHTS (1 << 16) /* bytes of weights that `lanes` takes at a time */
 #define CONV_TAPS 32 /* most kernel rows of `spread` */
 
 #if VEC_BYTES == 64
@@ -141,7 +139,10 @@ static void conv_plan_direct(ct__conv_plan *p, int64_t size, int64_t lanes)
             p->rows = conv_min(s->oh, conv_ceil(1 << 19, cost));
         } else {
             p->rows = conv_min(s->oh, conv_ceil(256, s->ow));
-            if (p->rows == s->oh) p->chunk = conv_min(s->n, conv_max(1, 200 / plane));
+            if (p->rows == s->oh) { /* several small images, as long as their copies stay in the second cache */
+                int64_t image = cg * conv_frame_of(p).plane * size;
+                p->chunk = conv_min(s->n, conv_max(1, conv_min(128 / plane, (5 << 16) / image)));
+            }
             p->v[1] = conv_max(4, CONV_WEIGHTS / (taps * lanes * size));
         }
         p->blocks = conv_ceil(s->oh, p->rows);
