@@ -139,7 +139,7 @@ static void conv_plan_direct(ct__conv_plan *p, int64_t size, int64_t lanes)
             p->rows = conv_min(s->oh, conv_ceil(1 << 19, cost));
         } else {
             p->rows = conv_min(s->oh, conv_ceil(256, s->ow));
-            if (p->rows == s->oh) { /* several small images, as long as their copies stay in the second cache */
+            if (p->rows == s->oh) { /* several small images, while their copies stay in the second cache */
                 int64_t image = cg * conv_frame_of(p).plane * size;
                 p->chunk = conv_min(s->n, conv_max(1, conv_min(128 / plane, (5 << 16) / image)));
             }

@@ -1,6 +1,7 @@
 /* Matrix products, f32 and f64: small ones as they lie in memory, large ones packed and cache-blocked.
  * An element's sum over k is made in one order, chosen by the whole product's m, n, k and the transposes:
- * `part` with any cut gives the same bits. (f32 called on a piece of a larger product may choose another one.)
+ * `part` with any cut gives the same bits. (f32 called on a piece of a larger product may choose
+ * another one.)
  * Orders: direct, one chain over k; packed, a chain for each block of k; dots (B transposed, few rows or few
  * columns), as many chains as lanes and a tree.
  *
