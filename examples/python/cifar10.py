@@ -100,7 +100,7 @@ def train(net, loader, epochs, steps):
         running = recent = 0.0
         bar = Bar(min(len(loader), steps or len(loader)), f"Epoch {epoch + 1}/{epochs}")
         for i, (inputs, labels) in enumerate(loader):
-            if i == steps:
+            if steps and i == steps:
                 break
             optimizer.zero_grad()
             loss = criterion(net(inputs), labels)
@@ -159,7 +159,7 @@ def draw(path, history, epochs, score, testset, predictions, accuracy):
     axes.plot(spots, means, color=line, alpha=0.35, linewidth=1.2)
     smooth, level = [], means[0]
     for value in means:
-        level += 0.2 * (value - level)
+        level += 0.35 * (value - level)
         smooth.append(level)
     axes.plot(spots, smooth, color=line, linewidth=2.4)
     for epoch in range(1, epochs):
@@ -236,7 +236,7 @@ def main():
 
     start = time.perf_counter()
     history = train(net, trainloader, args.epochs, args.steps)
-    print(f"Finished training in {time.perf_counter() - start:.1f} s")
+    print(f"Finished training: {len(history):,} batches in {time.perf_counter() - start:.1f} s")
 
     weights = os.path.join(args.out, "cifar_net.pth")
     torch.save(net.state_dict(), weights)

@@ -24,7 +24,7 @@ def test_example(tmp_path):
     assert "Data: data/cifar-10-batches-py (found in the current folder)" in text
     assert "verified (against data/cifar-10-batches-py/checksums.md5)" in text
     assert "(conv1): Conv2d(3, 6, kernel_size=(5, 5), stride=(1, 1))" in text
-    assert "Finished training in" in text and "Accuracy of the network on the 400 test images: " in text
+    assert "Finished training: 1,000 batches in" in text and "Accuracy of the network on the 400 test images: " in text
     assert text.count("Accuracy for class") == 10
     written = sorted(os.listdir(tmp_path / "results"))
     assert written in (["cifar10.png", "cifar_net.pth"], ["cifar_net.pth"])
