@@ -649,12 +649,7 @@ bool ct__call_div_out(const ct_value *a, ct_value *results)
 /* floor_divide(Tensor self, Tensor other) -> Tensor */
 static void backward_floor_divide(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
-    if (ct__node_needs(n, 0)) {
-        results[0] = (ct_zeros_like)(grads[0], NULL);
-    }
-    if (ct__node_needs(n, 1)) {
-        results[1] = (ct_zeros_like)(grads[0], NULL);
-    }
+    ct__fail(CT_ERR_NOT_IMPLEMENTED, "the derivative for 'floor_divide' is not implemented.");
 }
 
 static const ct__node_class class_floor_divide = {"FloorDivideBackward0", NULL, backward_floor_divide};
@@ -9327,7 +9322,7 @@ static void backward_lerp(ct_node *n, ct_tensor *const *grads, ct_tensor **resul
         ct_tensor *saved_weight = ct__node_saved(n, 0);
         if (ct__pending())
             return;
-        results[0] = (ct_mul)(grads[0], (ct_sub)(ct_number_int(1), saved_weight, NULL));
+        results[0] = (ct_sub)(grads[0], (ct_mul)(grads[0], saved_weight), NULL);
     }
     if (ct__node_needs(n, 1)) {
         ct_tensor *saved_weight = ct__node_saved(n, 0);

@@ -65,8 +65,8 @@ ct_tensor *ct__clamp_Tensor(ct_tensor *self, ct_tensor *min, ct_tensor *max)
 {
     if (!min && !max)
         return ct__fail(CT_ERR_RUNTIME, "torch.clamp: At least one of 'min' or 'max' must not be None");
-    ct_tensor *r = min ? ct_maximum(self, min) : self;
-    return max ? ct_minimum(r, max) : r;
+    ct_tensor *r = min ? ct_where_self(ct_lt(self, min), min, self) : self;
+    return max ? ct_where_self(ct_gt(r, max), max, r) : r;
 }
 
 ct_tensor *ct__clamp_min(ct_tensor *self, ct_scalar min) { return ct_clamp(self, .min = min); }
