@@ -128,14 +128,8 @@ ct_tensor *ct_saved_unpack(ct_saved *s, ct_node *owner)
     if (!s->is_output)
         return ct_adopt(ct_retain(t));
     ct_tensor *output = ct__alias(t);
-    if (output && owner && s->output_nr < owner->noutputs && owner->metas[s->output_nr].dtype != CT_DTYPE_NONE) {
-        ct__meta *m = ct__meta_of(output);
-        if (!m) {
-            ct_release(output);
-            return NULL;
-        }
-        ct__set_history(output, m, owner, s->output_nr);
-    }
+    if (output && owner && s->output_nr < owner->noutputs && owner->metas[s->output_nr].dtype != CT_DTYPE_NONE)
+        return ct__reattach(output, owner, s->output_nr);
     return output ? ct_adopt(output) : NULL;
 }
 

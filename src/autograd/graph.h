@@ -36,6 +36,7 @@ struct ct_node {
     size_t bytes;
     int32_t ninputs, noutputs, nsaved, nvalues;
     bool freed;           /* what it saved was dropped after a run */
+    ct_node *outer;       /* the CopySlices node that this one is inside of, not owned */
     const void *first_input; /* inputs[0] when it was made; compared, never followed */
     ct_tensor *variable;  /* AccumulateGrad: the leaf, owned while refcount > 0 */
     void *extra;          /* the class's own data */
@@ -91,6 +92,10 @@ CT_HIDDEN void ct__spin_unlock(uint8_t *lock);
 /* view.c: the grad_fn of a view, regenerated where its base changed. NULL: none, or (only where `report`) the error is set;
  * *invalid is set where asking is an error. */
 CT_HIDDEN ct_node *ct__view_history(ct_tensor *view, ct__meta *m, bool report, bool *invalid);
+
+/* A tensor of `alias`'s geometry as output output_nr of n: for a node inside of CopySlices through that node. Takes alias;
+ * the result is in the scope. */
+CT_HIDDEN ct_tensor *ct__reattach(ct_tensor *alias, ct_node *n, int64_t output_nr);
 
 /* hooks.c */
 CT_HIDDEN bool ct__hooks_add(ct__hooks *list, ct__hook *hook);

@@ -223,14 +223,7 @@ ct_tensor *ct__node_saved(ct_node *n, int64_t i)
     }
     if (!s->is_output || !ct__grad_mode || !ct_is_floating(t->dtype))
         return t;
-    ct_tensor *output = ct__alias(t);
-    ct__meta *m = output ? ct__meta_of(output) : NULL;
-    if (!m) {
-        ct_release(output);
-        return NULL;
-    }
-    ct__set_history(output, m, n, s->output_nr);
-    return ct_adopt(output);
+    return ct__reattach(ct__alias(t), n, s->output_nr);
 }
 
 void ct__node_forget(ct_node *n)

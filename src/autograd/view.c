@@ -32,6 +32,8 @@ static void view_drop(ct_node *n)
 {
     view_place *p = n->extra;
     if (p) {
+        if (p->inner)
+            p->inner->outer = NULL;
         ct_release(p->inner);
         ct__free(p, sizeof *p);
     }
@@ -250,6 +252,7 @@ static void view_rebase(ct_node *n, ct_tensor *self, ct__meta *m)
             slices->extra = p;
         if (bm) {
             p->inner = ct_retain(n);
+            n->outer = slices;
             p->self_first = self_first;
             if (base->requires_grad)
                 slices->edges[0] = ct__gradient_edge(base);
@@ -267,6 +270,31 @@ static void view_rebase(ct_node *n, ct_tensor *self, ct__meta *m)
         ct_release(slices);
     }
     ct_release(n);
+}
+
+ct_tensor *ct__reattach(ct_tensor *alias, ct_node *n, int64_t output_nr)
+{
+    ct__meta *m = alias ? ct__meta_of(alias) : NULL;
+    if (m && !n->outer) {
+        ct__set_history(alias, m, n, output_nr);
+    } else if (m) {
+        ct_node *view = ct__node_block(&view_strided, 1, 1, 0, 0);
+        view_place *p = view ? ct__alloc(sizeof *p) : NULL;
+        if (p) {
+            *p = *(const view_place *)n->outer->extra;
+            p->inner = NULL;
+            view->extra = p;
+            view->edges[0] = (ct__edge){ct_retain(n->outer), 0};
+            ct__output_meta_set(&view->metas[0], alias);
+            ct__set_history(alias, m, view, 0);
+        }
+        ct_release(view);
+    }
+    if (ct__pending()) {
+        ct_release(alias);
+        return NULL;
+    }
+    return alias ? ct_adopt(alias) : NULL;
 }
 
 void ct__node_attach_inplace(ct_node *n, ct_tensor *self)
