@@ -247,9 +247,11 @@ PyObject *ctpy_mismatch(const ctpy_group *g, bool out, PyObject *const *args, Py
         plausible = sigs[0], count = 1;
     if (count == 1 && mismatch_single(g, plausible, args, nargs, kwnames))
         return NULL;
-    static _Thread_local mismatch_text text;
-    mismatch_text *t = &text;
+    mismatch_text *t = PyMem_Malloc(sizeof *t);
+    if (!t)
+        return PyErr_NoMemory();
     t->n = 0;
+    t->s[0] = 0;
     mismatch_add(t, "%s() received an invalid combination of arguments - got (", g->name);
     for (Py_ssize_t i = self; i < nargs; i++)
         mismatch_add(t, "%s%s", i > self ? ", " : "", mismatch_object(args[i]));
@@ -269,5 +271,6 @@ PyObject *ctpy_mismatch(const ctpy_group *g, bool out, PyObject *const *args, Py
         }
     }
     PyErr_SetString(PyExc_TypeError, t->s);
+    PyMem_Free(t);
     return NULL;
 }
