@@ -404,6 +404,27 @@ static bool whole_run(void)
     return ct_ok();
 }
 
+/* tests/python/test_data_native.py has the same files, settings and number. */
+static void test_same_as_python(void)
+{
+    CT_SCOPE();
+    ct_transform *t = ct_compose(ct_random_crop(32, .padding = 4), ct_random_horizontal_flip(), ct_to_tensor(),
+                                 ct_normalize(.mean = {0.5, 0.4, 0.3}, .std = {0.5, 0.25, 0.2}));
+    ct_loader *l = ct_loader_new(ct_cifar10(folder, .transform = t), .batch_size = 3, .shuffle = true, .workers = 2);
+    uint64_t hash = UINT64_C(14695981039346656037);
+    ct_manual_seed(0);
+    for (int e = 0; e < 2; e++)
+        ct_for_batch (b, l)
+            for (int f = 0; f < 2; f++) {
+                const uint8_t *at = ct_data(b.fields[f]);
+                int64_t n = ct_numel(b.fields[f]) * ct_dtype_size(ct_dtype_of(b.fields[f]));
+                for (int64_t i = 0; i < n; i++)
+                    hash = (hash ^ at[i]) * UINT64_C(1099511628211);
+            }
+    CHECK(hash == UINT64_C(0x9d350226569498db));
+    ct_free_all(l, t);
+}
+
 static void test_allocations(void)
 {
     CHECK(whole_run());
@@ -450,6 +471,7 @@ int main(void)
     test_transforms();
     test_readers();
     test_damaged();
+    test_same_as_python();
     test_allocations();
     test_pictures();
     char command[256];

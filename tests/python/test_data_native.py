@@ -149,3 +149,33 @@ def test_bad_indices(root):
     assert torch.equal(next(iter(DataLoader(d, batch_sampler=[torch.tensor([2, 3])])))[0][1], d[3][0])
     with pytest.raises(ValueError, match=r"Required crop size \(99, 99\) is larger than input image size"):
         list(DataLoader(datasets.CIFAR10(root, transform=T.Compose([T.RandomCrop(99), T.ToTensor()]))))
+
+
+def test_same_as_c(tmp_path):
+    """tests/c/test_data.c has the same files, settings and number."""
+    import hashlib
+    from ctorch.vision import _prepare
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    sums = []
+
+    def write(name, data):
+        (folder / name).write_bytes(data)
+        sums.append(f"{hashlib.md5(data).hexdigest()}  {name}\n")
+
+    for b, name in enumerate(["test_batch"] + [f"data_batch_{k}" for k in range(1, 6)]):
+        write(name, _prepare._batch_pickle("t", [b, 3], bytes((i * 3 + b) % 256 for i in range(6144)), ["a", "b"]))
+    write("batches.meta", _prepare._meta_pickle())
+    (folder / "checksums.md5").write_text("".join(sums))
+    transform = T.Compose([T.RandomCrop(32, padding=4), T.RandomHorizontalFlip(), T.ToTensor(),
+                           T.Normalize((0.5, 0.4, 0.3), (0.5, 0.25, 0.2))])
+    for cls in (DataLoader, InPython):
+        torch.manual_seed(0)
+        loader = cls(datasets.CIFAR10(tmp_path, transform=transform), batch_size=3, shuffle=True, num_workers=2)
+        number = 14695981039346656037
+        for _ in range(2):
+            for batch in loader:
+                for field in batch:
+                    for byte in bytes(memoryview(field.view(-1))):
+                        number = (number ^ byte) * 1099511628211 & 0xFFFFFFFFFFFFFFFF
+        assert number == 0x9d350226569498db
