@@ -182,6 +182,8 @@ typedef struct ct_print_options {
 } ct_print_options;
 CT_API ct_print_options ct_get_print_options(void);
 CT_API void ct_set_print_options(ct_print_options options);
+/* 0.1.12's format shall say "Variable containing:" above t, as it did above gradients; it says so of itself where t has a history. */
+CT_API void ct_print_as_variable(ct_tensor *t);
 
 #ifdef __cplusplus
 }

@@ -15,6 +15,7 @@ static PyObject *grad_get(PyObject *o, void *u)
         return NULL;
     if (!g)
         Py_RETURN_NONE;
+    ct_print_as_variable(g);
     return ctpy_wrap(g);
 }
 
@@ -486,7 +487,15 @@ static PyObject *mode_set(PyObject *m, PyObject *value)
 
 static PyObject *mode_get(PyObject *m, PyObject *u) { return PyBool_FromLong(ct_grad_enabled()); }
 
+static PyObject *mode_print_as_variable(PyObject *m, PyObject *o)
+{
+    if (ctpy_is_tensor(o))
+        ct_print_as_variable(CTPY_TENSOR(o));
+    Py_RETURN_NONE;
+}
+
 PyMethodDef ctpy_autograd_functions[] = {
+    {"_print_as_variable", mode_print_as_variable, METH_O, NULL},
     {"set_grad_enabled", mode_set, METH_O, "Turns recording on or off for this thread; returns what it was."},
     {"_set_grad_enabled", mode_set, METH_O, NULL},
     {"is_grad_enabled", mode_get, METH_NOARGS, NULL},

@@ -54,11 +54,25 @@ static void node_dealloc(PyObject *o)
     Py_DECREF(type);
 }
 
+/* 0.1.12 had classes of their own for an operand that is a number. */
+static bool node_with_number(ct_node *n, const char *legacy)
+{
+    static const char *const names[] = {"basic_ops.Add", "basic_ops.Sub", "basic_ops.Mul", "basic_ops.Div"};
+    int64_t nr;
+    const char *dot = strstr(legacy, "basic_ops.");
+    for (int i = 0; dot && i < 4; i++)
+        if (!strcmp(dot, names[i]))
+            return ct_node_num_inputs(n) < 2 || !ct_node_next(n, 1, &nr);
+    return false;
+}
+
 static PyObject *node_repr(PyObject *o)
 {
     const char *name = ct_node_name(((PyNode *)o)->n), *legacy = NULL;
     if (ct_get_print_options().legacy)
         legacy = ct_node_legacy_name(((PyNode *)o)->n);
+    if (legacy && node_with_number(((PyNode *)o)->n, legacy))
+        return PyUnicode_FromFormat("<%sConstant object at %p>", legacy, (void *)o);
     return PyUnicode_FromFormat("<%s object at %p>", legacy ? legacy : name, (void *)o);
 }
 
@@ -99,6 +113,8 @@ static PyObject *node_previous_functions(PyObject *o, void *u)
         int64_t nr = 0;
         ct_node *next = ct_node_next(n, linear ? order[i] : i, &nr);
         if (linear && next && !strcmp(ct_node_name(next), "TBackward0"))
+            next = ct_node_next(next, 0, &nr);
+        while (next && !strcmp(ct_node_name(next), "ExpandBackward0")) /* broadcasting was no operation then */
             next = ct_node_next(next, 0, &nr);
         ct_tensor *leaf = next ? ct_node_variable(next) : NULL;
         PyObject *item = leaf ? ctpy_wrap(leaf) : ctpy_node_object(next);

@@ -256,3 +256,9 @@ void ct__print_legacy(const ct_tensor *t, ct__text *text)
         ct__text_addf(text, "%s%lld", i ? "x" : "", (long long)t->sizes[i]);
     ct__text_add(text, t->ndim ? "]\n" : "1]\n");
 }
+
+void ct_print_as_variable(ct_tensor *t)
+{
+    if (t)
+        t->base.reserved |= CT_PRINT_VARIABLE;
+}

@@ -4,7 +4,6 @@ import ast
 import hashlib
 import os
 import pathlib
-import pickle
 import re
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import textwrap
 import pytest
 
 import ctorch
+from ctorch.vision._prepare import _batch_pickle, _meta_pickle
 
 np = pytest.importorskip('numpy')
 HERE = pathlib.Path(__file__).resolve().parent.parent / 'introduction'
@@ -26,14 +26,12 @@ def folder(tmp_path_factory):
     base = root / 'data' / 'cifar-10-batches-py'
     base.mkdir(parents=True)
     rng = np.random.RandomState(0)
-    names = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck']
     files = {f'data_batch_{i}': 12 for i in range(1, 6)}
     files['test_batch'] = 16
     for name, n in files.items():
-        batch = {b'data': rng.randint(0, 256, (n, 3072)).astype(np.uint8), b'labels': [int(i) % 10 for i in range(n)],
-                 b'batch_label': b'', b'filenames': [b'x'] * n}
-        (base / name).write_bytes(pickle.dumps(batch, protocol=2))
-    (base / 'batches.meta').write_bytes(pickle.dumps({b'label_names': [n.encode() for n in names]}, protocol=2))
+        pixels = rng.randint(0, 256, (n, 3072)).astype(np.uint8).tobytes()
+        (base / name).write_bytes(_batch_pickle(name, [i % 10 for i in range(n)], pixels, ['x'] * n))
+    (base / 'batches.meta').write_bytes(_meta_pickle())
     sums = [f'{hashlib.md5(p.read_bytes()).hexdigest()}  {p.name}' for p in sorted(base.iterdir())]
     (base / 'checksums.md5').write_text('\n'.join(sums) + '\n')
     stub = root / 'stubs' / 'matplotlib'
@@ -61,7 +59,7 @@ def as_notebook(source):
     tree = ast.parse(source)
     for node in tree.body:
         if isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant) and not (
-                isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name)):
+                isinstance(node.value, ast.Call) and (isinstance(node.value.func, ast.Name) or node.value.func.attr == 'add_')):
             call = ast.parse('_shown(0)').body[0]
             call.value.args[0] = node.value
             node.value = call.value
@@ -113,8 +111,8 @@ def test_tensors(document):
 
 
 def test_numpy_bridge(document):
-    assert document[1] == ('\n 2\n 2\n 2\n 2\n 2\n[torch.FloatTensor of size 5]\n\n[2. 2. 2. 2. 2.]\n[2. 2. 2. 2. 2.]\n'
-                           '\n 2\n 2\n 2\n 2\n 2\n[torch.DoubleTensor of size 5]\n\n')
+    assert document[1] == ('\n 2\n 2\n 2\n 2\n 2\n[torch.FloatTensor of size 5]\n\n[2. 2. 2. 2. 2.]\n'
+                           '>>>array([2., 2., 2., 2., 2.])\n[2. 2. 2. 2. 2.]\n\n 2\n 2\n 2\n 2\n 2\n[torch.DoubleTensor of size 5]\n\n')
 
 
 def test_autograd(document):

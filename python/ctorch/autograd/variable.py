@@ -16,6 +16,7 @@ class _VariableType(type):
         if not isinstance(data, Tensor):
             raise TypeError(f'Variable data has to be a tensor, but got {type(data).__name__}')
         var = data.detach()
+        _C._print_as_variable(var)
         if requires_grad:
             var.requires_grad_(True)
         return var

@@ -2,18 +2,19 @@
 import warnings
 
 
-def get_enum(reduction):
-    """'none', 'mean', 'sum' as the C ops take them: 0, 1, 2. ValueError for anything else."""
-    if reduction == 'mean':
-        return 1
-    if reduction == 'sum':
-        return 2
-    if reduction == 'none':
-        return 0
+def checked(reduction):
+    """'none', 'mean' or 'sum' as the C ops take them. ValueError for anything else."""
+    if reduction in ('mean', 'sum', 'none'):
+        return reduction
     if reduction == 'elementwise_mean':
         warnings.warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.", stacklevel=3)
-        return 1
+        return 'mean'
     raise ValueError(f'{reduction} is not a valid value for reduction')
+
+
+def get_enum(reduction):
+    """PyTorch's numbers for them: 0, 1, 2."""
+    return ('none', 'mean', 'sum').index(checked(reduction))
 
 
 def legacy_get_string(size_average, reduce, emit_warning=True):

@@ -3,7 +3,7 @@ import math as _math
 import warnings
 
 from .._backend import Tensor, Size, op as _op, has_op as _has_op, _C
-from ._reduction import get_enum as _get_enum, legacy_get_string as _legacy
+from ._reduction import checked as _checked, legacy_get_string as _legacy
 
 # ---- the C ops as they are ----
 
@@ -573,7 +573,7 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
     """-input[n, target[n]], of log-probabilities (N, C, ...) and classes (N, ...)."""
     if size_average is not None or reduce is not None:
         reduction = _legacy(size_average, reduce)
-    return _nll_loss(input, target, weight, _get_enum(reduction), ignore_index)
+    return _nll_loss(input, target, weight, _checked(reduction), ignore_index)
 
 
 def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction='mean',
@@ -581,7 +581,7 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-1
     """nll_loss(log_softmax(input)), of scores (N, C, ...) and classes (N, ...) or class probabilities (N, C, ...)."""
     if size_average is not None or reduce is not None:
         reduction = _legacy(size_average, reduce)
-    return _cross_entropy(input, target, weight, _get_enum(reduction), ignore_index, label_smoothing)
+    return _cross_entropy(input, target, weight, _checked(reduction), ignore_index, label_smoothing)
 
 
 def kl_div(input, target, size_average=None, reduce=None, reduction='mean', log_target=False):
@@ -593,7 +593,7 @@ def kl_div(input, target, size_average=None, reduce=None, reduction='mean', log_
                       "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
                       "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
                       stacklevel=2)
-    out = _kl_div(input, target, 2 if reduction == 'batchmean' else _get_enum(reduction), log_target=log_target)
+    out = _kl_div(input, target, 'sum' if reduction == 'batchmean' else _checked(reduction), log_target=log_target)
     return out / input.size(0) if reduction == 'batchmean' and input.dim() != 0 else out
 
 
@@ -620,8 +620,8 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction='mean', we
     if size_average is not None or reduce is not None:
         reduction = _legacy(size_average, reduce)
     if weight is not None:
-        return _weighted(_mse_loss(input, target, 0), weight, reduction)
-    return _mse_loss(input, target, _get_enum(reduction))
+        return _weighted(_mse_loss(input, target, 'none'), weight, reduction)
+    return _mse_loss(input, target, _checked(reduction))
 
 
 def l1_loss(input, target, size_average=None, reduce=None, reduction='mean', weight=None):
@@ -631,8 +631,8 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction='mean', wei
     if size_average is not None or reduce is not None:
         reduction = _legacy(size_average, reduce)
     if weight is not None:
-        return _weighted(_l1_loss(input, target, 0), weight, reduction)
-    return _l1_loss(input, target, _get_enum(reduction))
+        return _weighted(_l1_loss(input, target, 'none'), weight, reduction)
+    return _l1_loss(input, target, _checked(reduction))
 
 
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction='mean', beta=1.0):
@@ -642,8 +642,8 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction='mea
     if size_average is not None or reduce is not None:
         reduction = _legacy(size_average, reduce)
     if beta == 0.0:
-        return _l1_loss(input, target, _get_enum(reduction))
-    return _smooth_l1_loss(input, target, _get_enum(reduction), beta)
+        return _l1_loss(input, target, _checked(reduction))
+    return _smooth_l1_loss(input, target, _checked(reduction), beta)
 
 
 def huber_loss(input, target, reduction='mean', delta=1.0, weight=None):
@@ -651,15 +651,15 @@ def huber_loss(input, target, reduction='mean', delta=1.0, weight=None):
     if target.shape != input.shape:
         input, target = _sizes_differ(input, target)
     if weight is not None:
-        return _weighted(_huber_loss(input, target, 0, delta), weight, reduction)
-    return _huber_loss(input, target, _get_enum(reduction), delta)
+        return _weighted(_huber_loss(input, target, 'none', delta), weight, reduction)
+    return _huber_loss(input, target, _checked(reduction), delta)
 
 
 def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction='mean'):
     """-(t log x + (1 - t) log(1 - x)), of probabilities of the target's shape."""
     if size_average is not None or reduce is not None:
         reduction = _legacy(size_average, reduce)
-    reduction = _get_enum(reduction)
+    reduction = _checked(reduction)
     if target.size() != input.size():
         raise ValueError(f'Using a target size ({target.size()}) that is different to the input size ({input.size()}) '
                          'is deprecated. Please ensure they have the same size.')
@@ -675,12 +675,12 @@ def binary_cross_entropy_with_logits(input, target, weight=None, size_average=No
         reduction = _legacy(size_average, reduce)
     if target.size() != input.size():
         raise ValueError(f'Target size ({target.size()}) must be the same as input size ({input.size()})')
-    return _bce_logits(input, target, weight, pos_weight, _get_enum(reduction))
+    return _bce_logits(input, target, weight, pos_weight, _checked(reduction))
 
 
 def _reduce(loss, reduction):
-    kind = _get_enum(reduction)
-    return loss if kind == 0 else loss.mean() if kind == 1 else loss.sum()
+    kind = _checked(reduction)
+    return loss if kind == 'none' else loss.mean() if kind == 'mean' else loss.sum()
 
 
 def poisson_nll_loss(input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None,

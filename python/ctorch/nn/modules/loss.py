@@ -62,7 +62,7 @@ class CrossEntropyLoss(_WeightedLoss):
         self.label_smoothing = label_smoothing
 
     def forward(self, input, target):
-        return F._cross_entropy(input, target, self._buffers['weight'], F._get_enum(self.reduction), self.ignore_index,
+        return F._cross_entropy(input, target, self._buffers['weight'], F._checked(self.reduction), self.ignore_index,
                                 self.label_smoothing)
 
 
