@@ -106,7 +106,9 @@ static PyObject *node_previous_functions(PyObject *o, void *u)
 {
     ct_node *n = ((PyNode *)o)->n;
     int64_t count = ct_node_num_inputs(n);
-    bool linear = count == 3 && !strcmp(ct_node_name(n), "AddmmBackward0"); /* bias, input, weight.t() */
+    int64_t last_nr;
+    ct_node *last = count == 3 && !strcmp(ct_node_name(n), "AddmmBackward0") ? ct_node_next(n, 2, &last_nr) : NULL;
+    bool linear = last && !strcmp(ct_node_name(last), "TBackward0"); /* addmm(bias, input, weight.t()) */
     static const int order[] = {1, 2, 0};
     PyObject *t = PyTuple_New(count);
     for (int64_t i = 0; t && i < count; i++) {
