@@ -1,5 +1,6 @@
-/* The pointwise engine. Same-shape dense operands of one computed dtype go straight to the kernel; everything else through the
- * iterator, operands of other dtypes by way of blocks that are converted to the class of the computation. */
+/* The pointwise engine. Small dense operands of one dtype go straight to the kernel; everything else through the iterator, in
+ * blocks where operands are strided or have to be converted to the class of the computation. One-element operands are converted
+ * once, before the loop. */
 #include "ops/pointwise.h"
 #include "kernels/kernels.h"
 #include "ops/ops.h"
@@ -8,53 +9,97 @@
 #define POINTWISE_BLOCK 512
 #define POINTWISE_GRAIN (1 << 14)
 
-typedef enum { RULE_PROMOTE, RULE_FLOAT, RULE_BOOL, RULE_INT, RULE_KEEP } pointwise_rule;
-static const struct { const char *name; uint8_t inputs, rule; } pointwise_ops[CT_PW_COUNT] = {
-#define POINTWISE_ROW(name, inputs, class, rule) [CT_PW_##name] = {#name, inputs, RULE_##rule},
-    CT_POINTWISE(POINTWISE_ROW)
+/* Ops with nothing to check but dtypes, by the dtype that they take as it is: 1 float and double, 2 int64 too. */
+static const uint8_t pointwise_simple[CT_PW_COUNT] = {
+#define POINTWISE_SIMPLE_FLOAT 1
+#define POINTWISE_SIMPLE_ANY 2
+#define POINTWISE_SIMPLE_BOOL 2
+#define POINTWISE_SIMPLE_INT 0
+#define POINTWISE_SIMPLE(name, inputs, class, rule) [CT_PW_##name] = inputs <= 2 ? POINTWISE_SIMPLE_##class : 0,
+    CT_POINTWISE(POINTWISE_SIMPLE)
 };
 
 typedef struct pointwise_job {
     ct__pointwise_loop *loop;
     ct__pointwise_params params;
-    int inputs, class, out_class;
-    ct__load_fn *load[3];          /* NULL: the operand is of the computation's class already */
-    ct__class_fn *change[3];
-    ct__store_fn *store;           /* NULL: the result's dtype is the loop's */
+    int inputs;
+    bool converts;             /* some operand or the result is not of the computation's class */
+    bool needs[3], stores;
+    int64_t size, out_size;    /* of an element of the class, and of the loop's result */
+    ct__load_fn *load[3];      /* gathers an operand into its own class */
+    ct__class_fn *change[3];   /* its class -> the computation's; NULL where they are the same */
+    ct__store_fn *store;
+    uint64_t one[3];           /* one-element operands, converted */
 } pointwise_job;
 
-static void pointwise_direct(void *context, char *const *data, const int64_t *strides, int64_t n)
+static void pointwise_fill(void *block, int64_t size, int64_t n)
 {
-    const pointwise_job *j = context;
-    j->loop(n, data, strides, &j->params);
+    if (size == 4)
+        for (int64_t i = 1; i < n; i++)
+            ((uint32_t *)block)[i] = *(uint32_t *)block;
+    else
+        for (int64_t i = 1; i < n; i++)
+            ((uint64_t *)block)[i] = *(uint64_t *)block;
 }
 
-static void pointwise_blocks(void *context, char *const *data, const int64_t *strides, int64_t n)
+static void pointwise_gather(const pointwise_job *j, int k, void *to, const char *from, int64_t stride, int64_t n)
 {
-    const pointwise_job *j = context;
-    int64_t block[CT_ITER_ARGS][POINTWISE_BLOCK], step[CT_ITER_ARGS], own[POINTWISE_BLOCK];
+    int64_t own[POINTWISE_BLOCK];
+    j->load[k](j->change[k] ? (void *)own : to, from, stride, n);
+    if (j->change[k])
+        j->change[k](to, own, n);
+}
+
+/* By blocks: what is dense and of the class stays where it is, everything else is gathered. */
+static void pointwise_blocks(const pointwise_job *j, char *const *data, const int64_t *strides, int64_t n)
+{
+    int64_t block[CT_ITER_ARGS][POINTWISE_BLOCK], step[CT_ITER_ARGS];
     char *at[CT_ITER_ARGS];
+    bool moves[3], store = j->stores || strides[0] != j->out_size;
+    int64_t longest = n < POINTWISE_BLOCK ? n : POINTWISE_BLOCK;
+    for (int k = 0; k < j->inputs; k++) {
+        int64_t s = strides[k + 1];
+        moves[k] = s != 0 && (j->needs[k] || s != j->size);
+        step[k + 1] = j->size;
+        at[k + 1] = moves[k] || s == 0 ? (char *)block[k + 1] : data[k + 1];
+        if (s == 0) {
+            if (j->needs[k])
+                pointwise_gather(j, k, block[k + 1], data[k + 1], 0, 1);
+            else
+                memcpy(block[k + 1], data[k + 1], (size_t)j->size);
+            if (j->inputs == 2 && k == 1)
+                step[2] = 0;
+            else
+                pointwise_fill(block[k + 1], j->size, longest);
+        }
+    }
     for (int64_t i = 0; i < n; i += POINTWISE_BLOCK) {
         int64_t m = n - i < POINTWISE_BLOCK ? n - i : POINTWISE_BLOCK;
-        for (int k = 0; k < j->inputs; k++) {
-            const char *from = data[k + 1] + i * strides[k + 1];
-            at[k + 1] = (char *)from;
-            step[k + 1] = strides[k + 1];
-            if (!j->load[k])
-                continue;
-            int64_t count = strides[k + 1] == 0 ? 1 : m;
-            j->load[k](j->change[k] ? (void *)own : (void *)block[k + 1], from, strides[k + 1], count);
-            if (j->change[k])
-                j->change[k](block[k + 1], own, count);
-            at[k + 1] = (char *)block[k + 1];
-            step[k + 1] = strides[k + 1] == 0 ? 0 : ct__class_size(j->class);
-        }
-        at[0] = j->store ? (char *)block[0] : data[0] + i * strides[0];
-        step[0] = j->store ? ct__class_size(j->out_class) : strides[0];
+        for (int k = 0; k < j->inputs; k++)
+            if (moves[k])
+                pointwise_gather(j, k, block[k + 1], data[k + 1] + i * strides[k + 1], strides[k + 1], m);
+            else if (strides[k + 1])
+                at[k + 1] = data[k + 1] + i * j->size;
+        at[0] = store ? (char *)block[0] : data[0] + i * j->out_size;
+        step[0] = j->out_size;
         j->loop(m, at, step, &j->params);
-        if (j->store)
+        if (store)
             j->store(data[0] + i * strides[0], strides[0], block[0], m);
     }
+}
+
+static void pointwise_run(void *context, char *const *data, const int64_t *strides, int64_t n)
+{
+    const pointwise_job *j = context;
+    if (!j->converts) {
+        bool dense = strides[0] == j->out_size && strides[1] == j->size && (j->inputs < 2 || strides[2] == j->size || (j->inputs == 2 && !strides[2]))
+                  && (j->inputs < 3 || strides[3] == j->size);
+        if (dense || n < 8) {
+            j->loop(n, data, strides, &j->params);
+            return;
+        }
+    }
+    pointwise_blocks(j, data, strides, n);
 }
 
 static bool pointwise_same_shape(const ct_tensor *a, const ct_tensor *b)
@@ -69,174 +114,211 @@ static bool pointwise_same_shape(const ct_tensor *a, const ct_tensor *b)
 
 static int pointwise_category(ct_dtype d) { return d == CT_BOOL ? 0 : ct_is_floating(d) ? 2 : 1; }
 
-/* The dtype that is computed in, and the result's. False: an error is set. */
-static bool pointwise_dtypes(int op, int64_t nin, ct_tensor *const *in, const ct_scalar *p, const ct_scalar *q, ct_dtype *compute, ct_dtype *result)
-{
-    int first = op == CT_PW_where_self ? 1 : 0;
-    ct_dtype d = nin == 1 || (nin == 2 && in[0]->dtype == in[1]->dtype && !in[0]->is_number && !in[1]->is_number)
-               ? (ct_dtype)in[0]->dtype : ct__result_type(nin - first, in + first);
-    int category = pointwise_category(d);
-    /* A scalar argument of a higher category decides as a number would (clamp(int, .5), add(int, int, alpha=.5) is refused). */
-    if (p || q) {
-        int scalar = (p && p->kind == CT_SCALAR_FLOAT) || (q && q->kind == CT_SCALAR_FLOAT) ? 2 : 1;
-        bool alpha = op == CT_PW_add || op == CT_PW_sub || op == CT_PW_rsub;
-        if (alpha && p->kind == CT_SCALAR_FLOAT && category < 2)
-            return ct__fail(CT_ERR_RUNTIME, "For integral input tensors, argument alpha must not be a floating point number.") != NULL;
-        if (!alpha && (op == CT_PW_clamp_both) && scalar > category)
-            d = scalar == 2 ? ct_default_dtype() : CT_INT64;
-    }
-    switch (pointwise_ops[op].rule) {
-    case RULE_FLOAT:
-        *compute = *result = ct_is_floating(d) ? d : ct_default_dtype();
-        break;
-    case RULE_BOOL:
-        *compute = d;
-        *result = CT_BOOL;
-        break;
-    case RULE_INT:
-        if (category == 2)
-            return ct__fail(CT_ERR_NOT_IMPLEMENTED, "\"%s_cpu\" not implemented for '%s'", pointwise_ops[op].name, ct_dtype_type_name(d)) != NULL;
-        *compute = *result = d;
-        break;
-    default:
-        *compute = *result = d;
-    }
-    if (d == CT_BOOL && (op == CT_PW_sub || op == CT_PW_rsub))
-        return ct__fail(CT_ERR_NOT_IMPLEMENTED, "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
-                        "operator instead.") != NULL;
-    if (d == CT_BOOL && op == CT_PW_neg)
-        return ct__fail(CT_ERR_RUNTIME, "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the "
-                        "`~` or `logical_not()` operator instead.") != NULL;
-    if (d == CT_BOOL && (op == CT_PW_floor_divide || op == CT_PW_remainder || op == CT_PW_fmod || op == CT_PW_abs || op == CT_PW_pow))
-        return ct__fail(CT_ERR_NOT_IMPLEMENTED, "\"%s_cpu\" not implemented for 'Bool'", pointwise_ops[op].name) != NULL;
-    return true;
-}
-
-/* True where some element of an integer tensor satisfies the test. */
-static bool pointwise_any_int(const ct_tensor *t, bool zero)
-{
-    for (int64_t i = 0; i < t->numel; i++) {
-        int64_t v = ct_int_at(t, i);
-        if (zero ? v == 0 : v < 0)
-            return true;
-    }
-    return false;
-}
-
-static bool pointwise_integer_checks(int op, ct_tensor *const *in, ct_dtype compute)
-{
-    bool divides = op == CT_PW_floor_divide || op == CT_PW_remainder || op == CT_PW_fmod || op == CT_PW_trunc_divide;
-    if (pointwise_category(compute) == 2 || (!divides && op != CT_PW_pow))
-        return true;
-    if (divides && pointwise_any_int(in[1], true))
-        return ct__fail(CT_ERR_RUNTIME, "ZeroDivisionError") != NULL;
-    if (op == CT_PW_pow && in[1]->is_number && pointwise_any_int(in[1], false))
-        return ct__fail(CT_ERR_RUNTIME, "Integers to negative integer powers are not allowed.") != NULL;
-    return true;
-}
-
-/* Whether writing `out` could change what is still to be read of `in`: the same memory through another geometry. */
+/* Whether writing `out` could change what is still to be read of `in`: memory in common through another geometry. */
 static bool pointwise_overlaps(const ct_tensor *out, const ct_tensor *in)
 {
-    if (out->storage != in->storage)
+    if (out->storage != in->storage || !out->numel || !in->numel)
         return false;
-    return !(out->data == in->data && out->dtype == in->dtype && pointwise_same_shape(out, in)
-             && !memcmp(out->strides, in->strides, sizeof(int64_t) * out->ndim));
+    if (out->data == in->data && out->dtype == in->dtype && pointwise_same_shape(out, in)
+        && !memcmp(out->strides, in->strides, sizeof(int64_t) * out->ndim))
+        return false;
+    int64_t out_end = 1, in_end = 1;
+    for (int d = 0; d < out->ndim; d++)
+        out_end += (out->sizes[d] - 1) * out->strides[d];
+    for (int d = 0; d < in->ndim; d++)
+        in_end += (in->sizes[d] - 1) * in->strides[d];
+    return out->data < in->data + in_end * ct__itemsize(in->dtype) && in->data < out->data + out_end * ct__itemsize(out->dtype);
+}
+
+static void pointwise_params(pointwise_job *j, const ct_scalar *p, const ct_scalar *q)
+{
+    if (p) {
+        j->params.pf = ct_scalar_double(*p);
+        j->params.pi = ct_scalar_int(*p);
+    }
+    if (q) {
+        j->params.qf = ct_scalar_double(*q);
+        j->params.qi = ct_scalar_int(*q);
+    }
+}
+
+/* Dense operands of one shape and dtype, or one and a number of no higher category: false where it is not that simple. */
+static bool pointwise_fast(int op, int64_t nin, ct_tensor *const *in, const ct_scalar *p, const ct_scalar *q, ct_tensor **result)
+{
+    const ct_tensor *a = in[0], *b = nin > 1 ? in[1] : NULL;
+    int class = a->dtype == CT_FLOAT32 ? CT_CLASS_F32 : a->dtype == CT_FLOAT64 ? CT_CLASS_F64 : CT_CLASS_I64;
+    pointwise_job j = {0};
+    int64_t size = class == CT_CLASS_F32 ? 4 : 8;
+    if (!a->contiguous || a->is_number || a->numel > POINTWISE_GRAIN || !a->data || a->numel == 0)
+        return false;
+    if (class == CT_CLASS_I64
+        && (a->dtype != CT_INT64 || pointwise_simple[op] < 2 || op == CT_PW_floor_divide || op == CT_PW_remainder || op == CT_PW_fmod
+            || op == CT_PW_trunc_divide || op == CT_PW_pow || op == CT_PW_frac || op == CT_PW_leaky_relu || (p && p->kind != CT_SCALAR_INT)
+            || (q && q->kind != CT_SCALAR_INT)))
+        return false;
+    if (pointwise_simple[op] == 0 || (p && p->kind == CT_SCALAR_BOOL))
+        return false;
+    int64_t steps[3] = {size, size, size};
+    char *data[3] = {NULL, a->data, NULL};
+    double as_double;
+    float as_float;
+    if (b && b->is_number) {
+        if (!b->data || b->dtype == CT_BOOL || (class == CT_CLASS_I64 && b->dtype != CT_INT64))
+            return false;
+        steps[2] = 0;
+        if (class == CT_CLASS_I64) {
+            data[2] = b->data;
+        } else {
+            as_double = b->dtype == CT_INT64 ? (double)*(const int64_t *)b->data : *(const double *)b->data;
+            as_float = (float)as_double;
+            data[2] = class == CT_CLASS_F32 ? (char *)&as_float : (char *)&as_double;
+        }
+    } else if (b) {
+        if (b->dtype != a->dtype || !b->contiguous || !pointwise_same_shape(a, b))
+            return false;
+        data[2] = b->data;
+    }
+    bool truth = ct__pointwise_is_bool(op);
+    ct_tensor *r = *result = ct__new(truth ? CT_BOOL : (ct_dtype)a->dtype, (ct_device){CT_CPU, 0}, a->ndim, a->sizes);
+    if (!r)
+        return true;
+    steps[0] = truth ? 1 : size;
+    data[0] = r->data;
+    pointwise_params(&j, p, q);
+    ct__k_pointwise.loop[class][op](r->numel, data, steps, &j.params);
+    return true;
+}
+
+/* A one-element operand's value in the computation's class, by way of the dtype that the operands were promoted to. */
+static uint64_t pointwise_one(const ct_tensor *t, ct_dtype compute, int class)
+{
+    uint64_t raw[2] = {0}, changed = 0;
+    const void *from = t->data;
+    ct_dtype dtype = (ct_dtype)t->dtype;
+    uint64_t narrow = 0;
+    if (class == CT_CLASS_I64 && dtype != compute) {
+        ct__store_scalar(compute, &narrow, ct_int_scalar(ct__load_int(dtype, from)));
+        from = &narrow;
+        dtype = compute;
+    }
+    ct__k_convert.load[dtype](raw, from, 0, 1);
+    int own = ct__class_of(dtype);
+    if (own == class)
+        return raw[0];
+    ct__k_convert.change[own][class](&changed, raw, 1);
+    return changed;
+}
+
+static void pointwise_compute(int op, ct_tensor *r, int64_t nin, ct_tensor *const *operands, const ct_scalar *p, const ct_scalar *q,
+                              ct_dtype compute)
+{
+    int class = ct__class_of(compute);
+    int out_class = ct__pointwise_is_bool(op) || op == CT_PW_logical_not ? CT_CLASS_BOOL : class;
+    pointwise_job j = {.loop = ct__k_pointwise.loop[class][op], .inputs = (int)nin, .size = ct__class_size(class),
+                       .out_size = ct__class_size(out_class)};
+    pointwise_params(&j, p, q);
+    ct_tensor *args[CT_ITER_ARGS] = {r, operands[0], operands[1], operands[2]};
+    ct__iter it;
+    ct__iter_init(&it, (int)nin + 1, args);
+    for (int64_t i = 0; i < nin; i++) {
+        const ct_tensor *t = operands[i];
+        int own = ct__class_of(t->dtype);
+        j.load[i] = ct__k_convert.load[t->dtype];
+        j.change[i] = own == class ? NULL : ct__k_convert.change[own][class];
+        if (t->dtype == (class == CT_CLASS_F32 ? CT_FLOAT32 : class == CT_CLASS_F64 ? CT_FLOAT64 : CT_INT64))
+            continue;
+        if (t->numel == 1) {
+            j.one[i] = pointwise_one(t, compute, class);
+            it.data[i + 1] = (char *)&j.one[i];
+            j.load[i] = NULL; /* never gathered: its strides are 0 */
+            continue;
+        }
+        j.needs[i] = j.converts = true;
+    }
+    ct_dtype produced = out_class == CT_CLASS_BOOL ? CT_BOOL : class == CT_CLASS_F32 ? CT_FLOAT32 : class == CT_CLASS_F64 ? CT_FLOAT64 : CT_INT64;
+    j.store = ct__k_convert.store[out_class][r->dtype];
+    j.stores = r->dtype != produced;
+    j.converts = j.converts || j.stores;
+    ct__iter_run(&it, POINTWISE_GRAIN, pointwise_run, &j);
+}
+
+/* The result's dtype is narrower than what the loop computes in, and another one than the target's: it has to be rounded first. */
+static bool pointwise_rounds(ct_dtype result, ct_dtype target)
+{
+    return result != target && result != CT_FLOAT32 && result != CT_FLOAT64 && result != CT_INT64 && result != CT_BOOL;
+}
+
+static bool pointwise_target(ct_tensor *out, bool inplace, int64_t ndim, const int64_t *sizes, ct_dtype result)
+{
+    if (pointwise_category(result) > pointwise_category((ct_dtype)out->dtype))
+        return ct__fail(CT_ERR_RUNTIME, "result type %s can't be cast to the desired output type %s", ct_dtype_type_name(result),
+                        ct_dtype_type_name((ct_dtype)out->dtype)) != NULL;
+    if (inplace && (out->ndim != ndim || memcmp(out->sizes, sizes, sizeof(int64_t) * (size_t)ndim)))
+        return ct__fail(CT_ERR_RUNTIME, "output with shape %s doesn't match the broadcast shape %s", ct__shape_text(out),
+                        ct__ints_text(ndim, sizes)) != NULL;
+    if (!inplace && !ct__resize_out(out, ndim, sizes))
+        return false;
+    for (int d = 0; d < out->ndim; d++)
+        if (out->strides[d] == 0 && out->sizes[d] > 1)
+            return ct__fail(CT_ERR_RUNTIME, "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+                            "location. Please clone() the tensor before performing the operation.") != NULL;
+    return true;
 }
 
 ct_tensor *ct__pointwise(int op, ct_tensor *out, int64_t nin, ct_tensor *const *in, const ct_scalar *p, const ct_scalar *q)
 {
-    ct_dtype compute = CT_FLOAT32, result = CT_FLOAT32;
-    if (!pointwise_dtypes(op, nin, in, p, q, &compute, &result) || !pointwise_integer_checks(op, in, compute))
-        return NULL;
-    if (op == CT_PW_bitwise_not && compute == CT_BOOL)
-        op = CT_PW_logical_not;
-    bool same = true, dense = in[0]->contiguous;
+    ct_dtype compute, result;
+    ct_tensor *r = NULL;
+    if (!out && pointwise_fast(op, nin, in, p, q, &r))
+        return r;
+    int64_t ndim = in[0]->ndim, shape[CT_MAX_DIMS], strides[CT_MAX_DIMS];
+    const int64_t *sizes = in[0]->sizes;
+    bool same = true, dense = in[0]->contiguous, meta = in[0]->device == CT_META;
     for (int64_t i = 1; i < nin; i++) {
         same = same && pointwise_same_shape(in[0], in[i]);
         dense = dense && in[i]->contiguous;
+        meta = meta || in[i]->device == CT_META;
     }
-    int64_t ndim = in[0]->ndim, shape[CT_MAX_DIMS];
-    const int64_t *sizes = in[0]->sizes;
+    if (!ct__pointwise_operands(op, nin, in))
+        return NULL;
     if (!same) {
         if (!ct__broadcast(nin, in, &ndim, shape))
             return NULL;
         sizes = shape;
     }
-    ct_tensor *r = out, *held[3] = {NULL, NULL, NULL}, *operands[3] = {in[0], nin > 1 ? in[1] : NULL, nin > 2 ? in[2] : NULL};
+    if (!ct__pointwise_dtypes(op, nin, in, p, q, &compute, &result) || !ct__pointwise_integers(op, in, compute))
+        return NULL;
+    if (op == CT_PW_bitwise_not && compute == CT_BOOL)
+        op = CT_PW_logical_not;
+    ct_tensor *held[3] = {NULL, NULL, NULL}, *operands[3] = {in[0], nin > 1 ? in[1] : NULL, nin > 2 ? in[2] : NULL};
     if (out) {
-        if (pointwise_category(result) > pointwise_category((ct_dtype)out->dtype) && result != CT_BOOL)
-            return ct__fail(CT_ERR_RUNTIME, "result type %s can't be cast to the desired output type %s", ct_dtype_type_name(result),
-                            ct_dtype_type_name((ct_dtype)out->dtype));
-        if (out == in[0]) {
-            if (out->ndim != ndim || memcmp(out->sizes, sizes, sizeof(int64_t) * (size_t)ndim))
-                return ct__fail(CT_ERR_RUNTIME, "output with shape %s doesn't match the broadcast shape %s", ct__shape_text(out),
-                                ct__ints_text(ndim, sizes));
-        } else if (!ct__resize_out(out, ndim, sizes)) {
+        if (!pointwise_target(out, out == in[0], ndim, sizes, result))
             return NULL;
+        if (pointwise_rounds(result, (ct_dtype)out->dtype)) {
+            CT_AUTO ct_tensor *rounded = ct__pointwise(op == CT_PW_logical_not ? CT_PW_bitwise_not : op, NULL, nin, in, p, q);
+            return rounded && ct__copy(out, rounded) ? ct_retain(out) : NULL;
         }
-        ct_retain(out);
-        dense = dense && out->contiguous && out->numel == in[0]->numel;
         for (int64_t i = 0; i < nin; i++)
             if (pointwise_overlaps(out, in[i])) {
                 held[i] = ct__new((ct_dtype)in[i]->dtype, (ct_device){CT_CPU, 0}, in[i]->ndim, in[i]->sizes);
                 if (!held[i] || !ct__copy(held[i], in[i]))
-                    goto failed;
+                    goto done;
                 operands[i] = held[i];
             }
+        r = ct_retain(out);
     } else {
-        /* The result takes the memory order of the first operand that has its shape; wrapped numbers have none. */
-        const ct_tensor *like = NULL;
-        for (int64_t i = 0; i < nin && !like; i++)
-            like = in[i]->ndim == ndim && !memcmp(in[i]->sizes, sizes, sizeof(int64_t) * (size_t)ndim) ? in[i] : NULL;
-        r = like ? ct__new_like(like, result) : ct__new(result, (ct_device){(ct_device_type)in[0]->device, 0}, ndim, sizes);
-        if (!r)
-            return NULL;
+        ct_device device = {meta ? CT_META : CT_CPU, 0};
+        if (same && dense) {
+            r = ct__new(result, device, ndim, sizes);
+        } else {
+            ct__dense_strides(nin, in, ndim, sizes, strides);
+            r = ct__new_strided(result, device, ndim, sizes, strides);
+        }
     }
-    if (!r->data || r->numel == 0)
-        goto done;
-    int class = ct__class_of(compute);
-    pointwise_job j = {.loop = ct__k_pointwise.loop[class][op], .inputs = (int)nin, .class = class};
-    j.out_class = pointwise_ops[op].rule == RULE_BOOL || op == CT_PW_logical_not ? CT_CLASS_BOOL : class;
-    if (p) {
-        j.params.pf = ct_scalar_double(*p);
-        j.params.pi = ct_scalar_int(*p);
-    }
-    if (q) {
-        j.params.qf = ct_scalar_double(*q);
-        j.params.qi = ct_scalar_int(*q);
-    }
-    bool convert = false;
-    for (int64_t i = 0; i < nin; i++) {
-        int own = ct__class_of(operands[i]->dtype);
-        if (own == class && (operands[i]->dtype == CT_FLOAT32 || operands[i]->dtype == CT_FLOAT64 || operands[i]->dtype == CT_INT64))
-            continue;
-        j.load[i] = ct__k_convert.load[operands[i]->dtype];
-        j.change[i] = own == class ? NULL : ct__k_convert.change[own][class];
-        convert = true;
-    }
-    ct_dtype produced = j.out_class == CT_CLASS_BOOL ? CT_BOOL : class == CT_CLASS_F32 ? CT_FLOAT32 : class == CT_CLASS_F64 ? CT_FLOAT64 : CT_INT64;
-    if (r->dtype != produced) {
-        j.store = ct__k_convert.store[j.out_class][r->dtype];
-        convert = true;
-    }
-    if (same && dense && r->contiguous && !convert && r->numel <= POINTWISE_GRAIN) {
-        int64_t size = ct__class_size(class), steps[CT_ITER_ARGS] = {ct__class_size(j.out_class), size, size, size};
-        char *data[CT_ITER_ARGS] = {r->data, operands[0]->data, nin > 1 ? operands[1]->data : NULL, nin > 2 ? operands[2]->data : NULL};
-        j.loop(r->numel, data, steps, &j.params);
-        goto done;
-    }
-    ct_tensor *const args[CT_ITER_ARGS] = {r, operands[0], operands[1], operands[2]};
-    ct__iter it;
-    ct__iter_init(&it, (int)nin + 1, args);
-    ct__iter_run(&it, POINTWISE_GRAIN, convert ? pointwise_blocks : pointwise_direct, &j);
+    if (r && r->data && r->numel && !meta)
+        pointwise_compute(op, r, nin, operands, p, q, compute);
 done:
     for (int i = 0; i < 3; i++)
         ct_release(held[i]);
     return r;
-failed:
-    for (int i = 0; i < 3; i++)
-        ct_release(held[i]);
-    ct_release(r);
-    return NULL;
 }

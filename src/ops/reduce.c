@@ -180,8 +180,8 @@ ct_tensor *ct__mean(ct_tensor *self, ct_ints dim, bool keepdim, ct_dtype dtype)
 {
     ct_dtype result = ct__dtype_or(dtype, (ct_dtype)self->dtype);
     if (!ct_is_floating(result))
-        return ct__fail(CT_ERR_RUNTIME, "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: %s",
-                        ct_dtype_type_name(result));
+        return ct__fail(CT_ERR_RUNTIME, "mean(): could not infer output dtype. %s dtype must be either a floating point or complex dtype. Got: %s",
+                        dtype == CT_DTYPE_NONE ? "Input" : "Optional", ct_dtype_type_name(result));
     int64_t n = reduce_count(self, dim);
     if (n < 0)
         return NULL;
@@ -192,16 +192,18 @@ ct_tensor *ct__mean(ct_tensor *self, ct_ints dim, bool keepdim, ct_dtype dtype)
     return cast;
 }
 
-ct_tensor *ct__prod(ct_tensor *self, ct_dtype dtype)
+static ct_tensor *reduce_product(ct_tensor *self, ct_ints dim, bool keepdim, ct_dtype dtype)
 {
     ct_dtype result = ct__dtype_or(dtype, ct_is_integral((ct_dtype)self->dtype, true) ? CT_INT64 : (ct_dtype)self->dtype);
-    return reduce_plain(self, REDUCE_DO_PROD, (ct_ints){0, NULL}, false, result, result);
+    CT_AUTO ct_tensor *x = ct__cast(self, result);
+    return x ? reduce_plain(x, REDUCE_DO_PROD, dim, keepdim, result, result) : NULL;
 }
+
+ct_tensor *ct__prod(ct_tensor *self, ct_dtype dtype) { return reduce_product(self, (ct_ints){0, NULL}, false, dtype); }
 
 ct_tensor *ct__prod_dim(ct_tensor *self, int64_t dim, bool keepdim, ct_dtype dtype)
 {
-    ct_dtype result = ct__dtype_or(dtype, ct_is_integral((ct_dtype)self->dtype, true) ? CT_INT64 : (ct_dtype)self->dtype);
-    return reduce_plain(self, REDUCE_DO_PROD, CT_INTS(dim), keepdim, result, result);
+    return reduce_product(self, CT_INTS(dim), keepdim, dtype);
 }
 
 /* Each element's product of all others along a dimension: the running products from both ends, shifted by one. */
@@ -236,7 +238,10 @@ static bool reduce_not_empty(const ct_tensor *self, ct_ints dim)
             if (!dim.v || dim.n == 0)
                 return ct__fail(CT_ERR_RUNTIME, "%s(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with "
                                 "the 'dim' argument.", ct__op_name) != NULL;
-            return ct__fail(CT_ERR_INDEX, "%s(): Expected reduction dim %d to have non-zero size.", ct__op_name, i) != NULL;
+            int64_t said = i; /* amax and amin repeat what they were given */
+            for (int64_t k = 0; k < dim.n && ct__op_name[0] == 'a' && ct__op_name[1] == 'm'; k++)
+                said = dim.v[k] == i - self->ndim ? dim.v[k] : said;
+            return ct__fail(CT_ERR_INDEX, "%s(): Expected reduction dim %lld to have non-zero size.", ct__op_name, (long long)said) != NULL;
         }
     return true;
 }
@@ -292,7 +297,7 @@ static ct_tensor *reduce_arg(ct_tensor *self, bool largest, int64_t dim, bool ke
     if (self->numel == 0 && dim == CT_NO_INT)
         return ct__fail(CT_ERR_INDEX, "%s(): Expected reduction dim to be specified for input.numel() == 0.", ct__op_name);
     if (self->dtype == CT_BOOL)
-        return ct__fail(CT_ERR_NOT_IMPLEMENTED, "\"%s_cpu\" not implemented for 'Bool'", ct__op_name);
+        return ct__fail(CT_ERR_RUNTIME, "%s(): does not support bool input", ct__op_name);
     return reduce_places(self, largest, dim == CT_NO_INT ? (ct_ints){0, NULL} : CT_INTS(dim), keepdim, false, NULL, &places) ? places : NULL;
 }
 
@@ -319,6 +324,10 @@ ct_tensor *ct__index_backward(ct_tensor *gy, ct_tensor *indices, ct_ints size, i
 bool ct__aminmax(ct_tensor *self, int64_t dim, bool keepdim, ct_tensor **results)
 {
     ct_ints dims = dim == CT_NO_INT ? CT_INTS() : CT_INTS(dim);
+    if (self->numel == 0 && dim == CT_NO_INT)
+        return ct__fail(CT_ERR_RUNTIME, "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.") != NULL;
+    if (self->numel == 0 && ct__wrap_dim(dim, self->ndim) >= 0 && self->sizes[ct__wrap_dim(dim, self->ndim)] == 0)
+        return ct__fail(CT_ERR_INDEX, "aminmax: Expected reduction dim %lld to have non-zero size.", (long long)ct__wrap_dim(dim, self->ndim)) != NULL;
     results[0] = ct_amin(self, .dim = dims, .keepdim = keepdim);
     results[1] = ct_amax(self, .dim = dims, .keepdim = keepdim);
     return ct_ok();
@@ -326,20 +335,39 @@ bool ct__aminmax(ct_tensor *self, int64_t dim, bool keepdim, ct_tensor **results
 
 /* ---- Truth ---- */
 
+static ct_tensor *reduce_copy(const ct_tensor *t)
+{
+    ct_tensor *copy = ct__new_like(t, (ct_dtype)t->dtype);
+    if (copy && !ct__copy(copy, t)) {
+        ct_release(copy);
+        return NULL;
+    }
+    return copy;
+}
+
+typedef struct reduce_truth_job { const reduce_plan *p; uint8_t *out; bool all; } reduce_truth_job;
+
+static void reduce_truth_range(void *context, int64_t r0, int64_t r1)
+{
+    const reduce_truth_job *j = context;
+    ct__k_reduce.truth(j->all, (const uint8_t *)j->p->x->data, j->out, j->p->n, j->p->inner, r0, r1);
+}
+
 static ct_tensor *reduce_truth(ct_tensor *self, ct_ints dim, bool keepdim, bool all)
 {
-    CT_AUTO ct_tensor *flags = ct__cast(self, CT_BOOL);
-    if (!flags)
-        return NULL;
     ct_dtype result = self->dtype == CT_UINT8 ? CT_UINT8 : CT_BOOL;
-    uint32_t mask;
-    if (!ct__dim_mask(dim, self->ndim, true, &mask))
+    reduce_plan p;
+    if (dim.v && dim.n == 0) { /* an empty list reduces nothing here */
+        CT_AUTO ct_tensor *flags = ct__cast(self, CT_BOOL);
+        return flags ? result == CT_BOOL && self->dtype == CT_BOOL ? reduce_copy(flags) : ct__cast(flags, result) : NULL;
+    }
+    if (!reduce_prepare(&p, self, dim, keepdim, CT_BOOL))
         return NULL;
-    int64_t n = reduce_count(self, dim);
-    CT_AUTO ct_tensor *sum = reduce_plain(flags, REDUCE_DO_SUM, dim, keepdim, CT_INT64, CT_INT64);
-    ct_tensor *out = sum ? ct__new(result, ct__device_of(self), sum->ndim, sum->sizes) : NULL;
-    for (int64_t i = 0; out && out->data && i < out->numel; i++)
-        ((uint8_t *)out->data)[i] = all ? ((int64_t *)sum->data)[i] == n : ((int64_t *)sum->data)[i] != 0;
+    ct_tensor *out = ct__new(result, ct__device_of(self), p.ndim, p.sizes);
+    reduce_truth_job j = {&p, out ? (uint8_t *)out->data : NULL, all};
+    if (out && out->data && p.rows)
+        ct__parallel(p.rows, (ct__grain(p.n, 1 << 17) + 63) / 64 * 64, reduce_truth_range, &j);
+    ct_release(p.x);
     return out;
 }
 
@@ -445,8 +473,15 @@ ct_tensor *ct__std_slope(ct_tensor *gy, ct_tensor *result)
     return ct_where_self(ct_eq(result, 0), 0, ct_div(gy, ct_mul(result, 2)));
 }
 
+static bool reduce_float_only(const ct_tensor *self, const char *name)
+{
+    return ct_is_floating((ct_dtype)self->dtype) || ct__fail(CT_ERR_RUNTIME, "%s only support floating point and complex dtypes", name) != NULL;
+}
+
 bool ct__var_mean(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim, ct_tensor **results)
 {
+    if (!reduce_float_only(self, "var_mean"))
+        return false;
     results[0] = ct_var(self, .dim = dim, .correction = correction, .keepdim = keepdim);
     results[1] = ct_mean(self, .dim = dim, .keepdim = keepdim);
     return ct_ok();
@@ -454,6 +489,8 @@ bool ct__var_mean(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepd
 
 bool ct__std_mean(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim, ct_tensor **results)
 {
+    if (!reduce_float_only(self, "std_mean"))
+        return false;
     results[0] = ct_std(self, .dim = dim, .correction = correction, .keepdim = keepdim);
     results[1] = ct_mean(self, .dim = dim, .keepdim = keepdim);
     return ct_ok();
@@ -475,29 +512,17 @@ ct_tensor *ct__logsumexp(ct_tensor *self, ct_ints dim, bool keepdim)
 
 /* ---- Running sums and products ---- */
 
-typedef struct reduce_running { const char *x; char *out; int64_t n, inner; int class; bool product; } reduce_running;
+typedef struct reduce_running { const void *x; void *out; int64_t n, inner; int class; bool product; } reduce_running;
 
 static void reduce_running_range(void *context, int64_t r0, int64_t r1)
 {
     const reduce_running *j = context;
-#define REDUCE_RUNNING(T, A) \
-    for (int64_t r = r0; r < r1; r++) { \
-        int64_t at = r / j->inner * j->n * j->inner + r % j->inner; \
-        const T *x = (const T *)j->x + at; \
-        T *out = (T *)j->out + at; \
-        A sum = j->product; \
-        for (int64_t p = 0; p < j->n; p++) { \
-            sum = j->product ? sum * (A)x[p * j->inner] : sum + (A)x[p * j->inner]; \
-            out[p * j->inner] = (T)sum; \
-        } \
-    }
-    if (j->class == CT_CLASS_F32) {
-        REDUCE_RUNNING(float, double)
-    } else if (j->class == CT_CLASS_F64) {
-        REDUCE_RUNNING(double, double)
-    } else {
-        REDUCE_RUNNING(int64_t, uint64_t)
-    }
+    if (j->class == CT_CLASS_F32)
+        ct__k_reduce.running_f32(j->product, j->x, j->out, j->n, j->inner, r0, r1);
+    else if (j->class == CT_CLASS_F64)
+        ct__k_reduce.running_f64(j->product, j->x, j->out, j->n, j->inner, r0, r1);
+    else
+        ct__k_reduce.running_i64(j->product, j->x, j->out, j->n, j->inner, r0, r1);
 }
 
 static ct_tensor *reduce_run_along(ct_tensor *self, int64_t dim, ct_dtype dtype, bool product)
@@ -507,7 +532,10 @@ static ct_tensor *reduce_run_along(ct_tensor *self, int64_t dim, ct_dtype dtype,
     ct_dtype compute = reduce_class_dtype(result);
     if (d < 0)
         return NULL;
-    CT_AUTO ct_tensor *cast = ct__cast(self, compute);
+    if (result == CT_BOOL)
+        return ct__fail(CT_ERR_NOT_IMPLEMENTED, "\"%s_out_cpu\" not implemented for 'Bool'", product ? "cumprod" : "cumsum");
+    CT_AUTO ct_tensor *narrow = ct__cast(self, result);
+    CT_AUTO ct_tensor *cast = narrow ? ct__cast(narrow, compute) : NULL;
     CT_AUTO ct_tensor *x = cast ? ct__contiguous_of(cast) : NULL;
     CT_AUTO ct_tensor *out = x ? ct__new(compute, ct__device_of(self), self->ndim, self->sizes) : NULL;
     if (!out)
@@ -516,7 +544,7 @@ static ct_tensor *reduce_run_along(ct_tensor *self, int64_t dim, ct_dtype dtype,
     for (int64_t k = d + 1; k < self->ndim; k++)
         j.inner *= self->sizes[k];
     if (out->numel && out->data)
-        ct__parallel(out->numel / j.n, ct__grain(j.n, 1 << 14), reduce_running_range, &j);
+        ct__parallel(out->numel / j.n, j.inner > 1 ? (ct__grain(j.n, 1 << 14) + 63) / 64 * 64 : ct__grain(j.n, 1 << 14), reduce_running_range, &j);
     return ct__cast(out, result);
 }
 

@@ -37,6 +37,60 @@ static void convert_cast(void *context, char *const *data, const int64_t *stride
     }
 }
 
+/* Copies in tiles where one side's dense dimension is not the other's: dst dense along dimension 0 of the walk, src along `d`. */
+#define CONVERT_TILE 32
+typedef struct convert_turn { const ct__iter *it; int d; int64_t size, blocks; } convert_turn;
+
+#define CONVERT_TURN(T) \
+    for (int64_t i = 0; i < ni; i++) \
+        for (int64_t k = 0; k < nk; k++) \
+            ((T *)(to + i * to_i))[k] = *(const T *)(from + i * size + k * from_k);
+
+static void convert_turn_range(void *context, int64_t begin, int64_t end)
+{
+    const convert_turn *j = context;
+    const ct__iter *it = j->it;
+    int64_t size = j->size, to_i = it->strides[0][j->d], from_k = it->strides[1][0];
+    for (int64_t b = begin; b < end; b++) {
+        int64_t rest = b / j->blocks, first = b % j->blocks * CONVERT_TILE;
+        char *dst = it->data[0];
+        const char *src = it->data[1];
+        for (int d = 1; d < it->ndim; d++) {
+            if (d == j->d)
+                continue;
+            dst += rest % it->sizes[d] * it->strides[0][d];
+            src += rest % it->sizes[d] * it->strides[1][d];
+            rest /= it->sizes[d];
+        }
+        int64_t ni = it->sizes[j->d] - first < CONVERT_TILE ? it->sizes[j->d] - first : CONVERT_TILE;
+        for (int64_t k0 = 0; k0 < it->sizes[0]; k0 += CONVERT_TILE) {
+            int64_t nk = it->sizes[0] - k0 < CONVERT_TILE ? it->sizes[0] - k0 : CONVERT_TILE;
+            char *to = dst + first * to_i + k0 * size;
+            const char *from = src + first * size + k0 * from_k;
+            switch (size) {
+            case 1: CONVERT_TURN(uint8_t) break;
+            case 2: CONVERT_TURN(uint16_t) break;
+            case 4: CONVERT_TURN(uint32_t) break;
+            default: CONVERT_TURN(uint64_t) break;
+            }
+        }
+    }
+}
+
+static bool convert_turned(const ct__iter *it, int64_t size)
+{
+    if (it->ndim < 2 || it->strides[0][0] != size || it->strides[1][0] == size || it->strides[1][0] == 0 || it->sizes[0] < 4)
+        return false;
+    for (int d = 1; d < it->ndim; d++)
+        if (it->strides[1][d] == size && it->sizes[d] >= 4) {
+            convert_turn j = {it, d, size, (it->sizes[d] + CONVERT_TILE - 1) / CONVERT_TILE};
+            int64_t pieces = it->numel / (it->sizes[0] * it->sizes[d]) * j.blocks, work = it->sizes[0] * CONVERT_TILE;
+            ct__parallel(pieces, (1 << 15) / work > 1 ? (1 << 15) / work : 1, convert_turn_range, &j);
+            return true;
+        }
+    return false;
+}
+
 /* True where src's bytes may be written while dst is filled: one storage, ranges that meet, other geometry. */
 static bool convert_overlaps(const ct_tensor *a, const ct_tensor *b)
 {
@@ -82,6 +136,8 @@ bool ct__copy(ct_tensor *dst, const ct_tensor *src)
     }
     ct__iter it;
     ct__iter_init(&it, 2, (ct_tensor *const[]){dst, (ct_tensor *)src});
+    if (dst->dtype == src->dtype && convert_turned(&it, ct__itemsize(dst->dtype)))
+        return true;
     convert_job j = {ct__k_convert.load[src->dtype], ct__k_convert.store[ct__class_of(src->dtype)][dst->dtype], ct__itemsize(dst->dtype)};
     ct__iter_run(&it, 1 << 15, dst->dtype == src->dtype ? convert_move : convert_cast, &j);
     return true;
@@ -126,11 +182,17 @@ bool ct__fill(ct_tensor *t, ct_scalar value)
         memset(t->data, 0, (size_t)(t->numel * size));
         return true;
     }
-    switch (size) {
-    case 1: memset(t->data, (int)element, (size_t)t->numel); break;
-    case 2: for (int64_t i = 0; i < t->numel; i++) ((uint16_t *)t->data)[i] = (uint16_t)element; break;
-    case 4: for (int64_t i = 0; i < t->numel; i++) ((uint32_t *)t->data)[i] = (uint32_t)element; break;
-    default: for (int64_t i = 0; i < t->numel; i++) ((uint64_t *)t->data)[i] = element; break;
+    if (size == 1) {
+        memset(t->data, (int)element, (size_t)t->numel);
+        return true;
+    }
+    int64_t bytes = t->numel * size, done = size;
+    memcpy(t->data, &element, (size_t)size);
+    while (done < bytes) { /* what is there, again, up to a page at a time */
+        int64_t more = done < 4096 ? done : 4096;
+        more = more < bytes - done ? more : bytes - done;
+        memcpy(t->data + done, t->data, (size_t)more);
+        done += more;
     }
     return true;
 }

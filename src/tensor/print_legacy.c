@@ -72,9 +72,7 @@ static legacy_format legacy_choose(const legacy_state *s, int width)
 static void legacy_number(const legacy_state *s, const char *p)
 {
     char number[CT_PRINT_NUMBER];
-    /* Large integers are written 11 wide whatever the columns' width is. */
-    int width = s->f.form == 'e' && s->f.width > 11 && s->f.precision == 4 && !ct_is_floating((ct_dtype)s->t->dtype) ? 11 : s->f.width;
-    int n = ct__print_number(number, legacy_value(s->t, p) / s->f.scale, width, s->f.precision, s->f.form);
+    int n = ct__print_number(number, legacy_value(s->t, p) / s->f.scale, s->f.width, s->f.precision, s->f.form);
     ct__text_addn(s->text, number, (size_t)n);
 }
 

@@ -33,14 +33,18 @@ bool ct__dim_mask(ct_ints dims, int64_t ndim, bool empty_is_all, uint32_t *mask)
 
 bool ct__broadcast(int64_t n, ct_tensor *const *t, int64_t *ndim, int64_t *sizes)
 {
-    int64_t dims = 0;
-    for (int64_t i = 0; i < n; i++)
-        dims = t[i]->ndim > dims ? t[i]->ndim : dims;
-    for (int64_t d = 0; d < dims; d++)
-        sizes[d] = 1;
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t k = 0; k < t[i]->ndim; k++) {
-            int64_t d = dims - t[i]->ndim + k, size = t[i]->sizes[k];
+    int64_t dims = t[0]->ndim;
+    memcpy(sizes, t[0]->sizes, sizeof(int64_t) * (size_t)dims);
+    for (int64_t i = 1; i < n; i++) { /* pair by pair, from the last dimension on, as PyTorch reports it */
+        int64_t have = t[i]->ndim, lead = have - dims;
+        if (lead > 0) {
+            memmove(sizes + lead, sizes, sizeof(int64_t) * (size_t)dims);
+            for (int64_t d = 0; d < lead; d++)
+                sizes[d] = 1;
+            dims = have;
+        }
+        for (int64_t d = dims - 1, k = have - 1; k >= 0; d--, k--) {
+            int64_t size = t[i]->sizes[k];
             if (sizes[d] == size || size == 1)
                 continue;
             if (sizes[d] != 1)
@@ -48,8 +52,42 @@ bool ct__broadcast(int64_t n, ct_tensor *const *t, int64_t *ndim, int64_t *sizes
                                 "%lld", (long long)sizes[d], (long long)size, (long long)d) != NULL;
             sizes[d] = size;
         }
+    }
     *ndim = dims;
     return true;
+}
+
+/* PyTorch's order: dimensions by the first operand that tells two of them apart; stride 0 says nothing. */
+void ct__dense_strides(int64_t n, ct_tensor *const *t, int64_t ndim, const int64_t *sizes, int64_t *strides)
+{
+    int64_t order[CT_MAX_DIMS], stride = 1; /* fastest first */
+    for (int64_t i = 0; i < ndim; i++) {
+        order[i] = ndim - 1 - i;
+        for (int64_t at = i, k = i - 1; k >= 0; k--) {
+            int64_t d0 = order[k], d1 = order[at];
+            int swap = 0;
+            for (int64_t a = 0; a < n && !swap; a++) {
+                int64_t lead = ndim - t[a]->ndim, s[2], d[2] = {d0, d1};
+                for (int j = 0; j < 2; j++)
+                    s[j] = d[j] < lead || (t[a]->sizes[d[j] - lead] == 1 && sizes[d[j]] != 1) ? 0
+                         : t[a]->strides[d[j] - lead] * ct__itemsize(t[a]->dtype);
+                if (s[0] == 0 || s[1] == 0)
+                    continue;
+                swap = s[0] < s[1] ? -1 : s[0] > s[1] || sizes[d0] > sizes[d1] ? 1 : 0;
+            }
+            if (swap < 0)
+                break;
+            if (swap > 0) {
+                order[at] = d0;
+                order[k] = d1;
+                at = k;
+            }
+        }
+    }
+    for (int64_t i = 0; i < ndim; i++) {
+        strides[order[i]] = stride;
+        stride *= sizes[order[i]] > 1 ? sizes[order[i]] : 1;
+    }
 }
 
 /* Dimensions of the source are taken in groups that are contiguous with each other; each new dimension must fit into one. */

@@ -5,10 +5,19 @@
 void (*ct__autograd_destroy)(ct_tensor *t) = NULL;
 static void (*tensor_user_release)(void *user) = NULL;
 
+/* The data of small storages lies in the storage's own block. */
+#define STORAGE_HEAD 64
+#define STORAGE_INLINE 1024
+_Static_assert(sizeof(ct__storage) <= STORAGE_HEAD, "a storage and its data share a block");
+
 static void storage_release(ct__storage *s)
 {
     if (__atomic_sub_fetch(&s->refcount, 1, __ATOMIC_ACQ_REL))
         return;
+    if (s->data == (char *)s + STORAGE_HEAD && !s->release) {
+        ct__free(s, (size_t)(STORAGE_HEAD + s->bytes));
+        return;
+    }
     if (s->release)
         s->release(s->context);
     else if (s->data)
@@ -21,11 +30,14 @@ static void storage_leave(void *context) { (void)context; }
 
 static ct__storage *storage_new(int64_t bytes, ct_device device)
 {
-    ct__storage *s = ct__alloc(sizeof *s);
+    bool inside = bytes > 0 && bytes <= STORAGE_INLINE && device.type != CT_META;
+    ct__storage *s = ct__alloc(inside ? (size_t)(STORAGE_HEAD + bytes) : sizeof *s);
     if (!s)
         return NULL;
     *s = (ct__storage){.refcount = 1, .bytes = bytes, .device = device};
-    if (device.type != CT_META && bytes > 0) {
+    if (inside)
+        s->data = (char *)s + STORAGE_HEAD;
+    else if (device.type != CT_META && bytes > 0) {
         s->data = ct__alloc((size_t)bytes);
         if (!s->data) {
             ct__free(s, sizeof *s);
@@ -177,20 +189,12 @@ static bool tensor_dense_order(const ct_tensor *t, int64_t *order)
 ct_tensor *ct__new_like(const ct_tensor *t, ct_dtype dtype)
 {
     ct_device device = {(ct_device_type)t->device, 0};
-    int64_t order[CT_MAX_DIMS], strides[CT_MAX_DIMS], stride = 1;
+    int64_t order[CT_MAX_DIMS], strides[CT_MAX_DIMS];
     if (t->contiguous)
         return ct__new(dtype, device, t->ndim, t->sizes);
     if (tensor_dense_order(t, order))
         return ct__new_strided(dtype, device, t->ndim, t->sizes, t->strides);
-    for (int64_t k = t->ndim - 1; k >= 0; k--) { /* the same order, dense; dims of stride 0 keep PyTorch's place */
-        strides[order[k]] = stride;
-        stride *= t->sizes[order[k]] > 1 ? t->sizes[order[k]] : 1;
-    }
-    bool expanded = false;
-    for (int64_t i = 0; i < t->ndim; i++)
-        expanded = expanded || (t->strides[i] == 0 && t->sizes[i] > 1);
-    if (expanded)
-        return ct__new(dtype, device, t->ndim, t->sizes);
+    ct__dense_strides(1, (ct_tensor *const[]){(ct_tensor *)t}, t->ndim, t->sizes, strides);
     return ct__new_strided(dtype, device, t->ndim, t->sizes, strides);
 }
 

@@ -82,6 +82,8 @@ CT_HIDDEN int64_t ct__wrap_dim(int64_t dim, int64_t ndim);
 CT_HIDDEN bool ct__dim_mask(ct_ints dims, int64_t ndim, bool empty_is_all, uint32_t *mask);
 /* Broadcasts shapes; "The size of tensor a (3) must match the size of tensor b (4) at non-singleton dimension 1". */
 CT_HIDDEN bool ct__broadcast(int64_t n, ct_tensor *const *t, int64_t *ndim, int64_t *sizes);
+/* Dense strides for the result of a pointwise op over these operands: their common memory order. */
+CT_HIDDEN void ct__dense_strides(int64_t n, ct_tensor *const *t, int64_t ndim, const int64_t *sizes, int64_t *strides);
 /* Row-major strides. */
 CT_HIDDEN void ct__contiguous_strides(int64_t ndim, const int64_t *sizes, int64_t *strides);
 /* Strides that view t as sizes without a copy; false (no error) if there are none. */

@@ -9,16 +9,33 @@
     static double reduce_##name(const T *x, int64_t n) \
     { \
         double total = 0; \
+        if (n < REDUCE_LANES) { \
+            T sum = 0; \
+            for (int64_t i = 0; i < n; i++) { T v = x[i]; sum += term; } \
+            return (double)sum; \
+        } \
         for (int64_t start = 0; start < n; start += REDUCE_BLOCK) { \
             int64_t m = n - start < REDUCE_BLOCK ? n - start : REDUCE_BLOCK, i = 0; \
             const T *y = x + start; \
-            T lane[4][REDUCE_LANES] = {{0}}; \
-            for (; i + 4 * REDUCE_LANES <= m; i += 4 * REDUCE_LANES) \
-                for (int u = 0; u < 4; u++) \
-                    for (int k = 0; k < REDUCE_LANES; k++) { T v = y[i + u * REDUCE_LANES + k]; lane[u][k] += term; } \
-            for (int k = 0; i < m; i++, k = (k + 1) % REDUCE_LANES) { T v = y[i]; lane[0][k] += term; } \
-            for (int k = 0; k < REDUCE_LANES; k++) \
-                total += ((double)lane[0][k] + (double)lane[1][k]) + ((double)lane[2][k] + (double)lane[3][k]); \
+            T lane[REDUCE_LANES] = {0}; \
+            if (m >= 4 * REDUCE_LANES) { \
+                T more[3][REDUCE_LANES] = {{0}}; \
+                for (; i + 4 * REDUCE_LANES <= m; i += 4 * REDUCE_LANES) { \
+                    for (int k = 0; k < REDUCE_LANES; k++) { T v = y[i + k]; lane[k] += term; } \
+                    for (int k = 0; k < REDUCE_LANES; k++) { T v = y[i + REDUCE_LANES + k]; more[0][k] += term; } \
+                    for (int k = 0; k < REDUCE_LANES; k++) { T v = y[i + 2 * REDUCE_LANES + k]; more[1][k] += term; } \
+                    for (int k = 0; k < REDUCE_LANES; k++) { T v = y[i + 3 * REDUCE_LANES + k]; more[2][k] += term; } \
+                } \
+                for (int k = 0; k < REDUCE_LANES; k++) \
+                    lane[k] = (lane[k] + more[0][k]) + (more[1][k] + more[2][k]); \
+            } \
+            for (; i + REDUCE_LANES <= m; i += REDUCE_LANES) \
+                for (int k = 0; k < REDUCE_LANES; k++) { T v = y[i + k]; lane[k] += term; } \
+            for (int k = 0; i < m; i++, k++) { T v = y[i]; lane[k] += term; } \
+            for (int h = REDUCE_LANES / 2; h; h /= 2) \
+                for (int k = 0; k < h; k++) \
+                    lane[k] += lane[k + h]; \
+            total += (double)lane[0]; \
         } \
         return total; \
     }
@@ -27,7 +44,17 @@ REDUCE_TOTAL(total_f64, double, v)
 REDUCE_TOTAL(totalsq_f32, float, v * v)
 REDUCE_TOTAL(totalsq_f64, double, v * v)
 
-/* Rows r0 .. r1 where inner = 1; where inner > 1 columns, several at a time. A is what columns accumulate in. */
+/* Walks rows [r0, r1) of a block with inner > 1 by groups of neighbouring columns: o, c the first one's place, m how many. */
+#define REDUCE_GROUPS(body) \
+    while (r0 < r1) { \
+        int64_t o = r0 / inner, c = r0 % inner, m = inner - c; \
+        m = m < r1 - r0 ? m : r1 - r0; \
+        m = m < REDUCE_COLUMNS ? m : REDUCE_COLUMNS; \
+        body \
+        r0 += m; \
+    }
+
+/* Rows where inner = 1; else columns, several at a time. A is what columns accumulate in. */
 #define REDUCE_SUM(name, T, A, row, term) \
     static void reduce_##name(const T *x, T *out, int64_t n, int64_t inner, int64_t r0, int64_t r1) \
     { \
@@ -36,19 +63,14 @@ REDUCE_TOTAL(totalsq_f64, double, v * v)
                 out[r] = (T)(row); \
             return; \
         } \
-        while (r0 < r1) { \
-            int64_t o = r0 / inner, c = r0 % inner, m = inner - c; \
-            m = m < r1 - r0 ? m : r1 - r0; \
-            m = m < REDUCE_COLUMNS ? m : REDUCE_COLUMNS; \
+        REDUCE_GROUPS( \
             A lane[REDUCE_COLUMNS] = {0}; \
             for (int64_t p = 0; p < n; p++) { \
                 const T *y = x + (o * n + p) * inner + c; \
                 for (int64_t k = 0; k < m; k++) { A v = (A)y[k]; lane[k] += term; } \
             } \
             for (int64_t k = 0; k < m; k++) \
-                out[r0 + k] = (T)lane[k]; \
-            r0 += m; \
-        } \
+                out[r0 + k] = (T)lane[k];) \
     }
 REDUCE_SUM(sum_f32, float, double, reduce_total_f32(x + r * n, n), v)
 REDUCE_SUM(sum_f64, double, double, reduce_total_f64(x + r * n, n), v)
@@ -67,72 +89,201 @@ REDUCE_SUM(sum_i64, int64_t, uint64_t, reduce_total_i64(x + r * n, n), v)
 #define REDUCE_PROD(name, T, A) \
     static void reduce_##name(const T *x, T *out, int64_t n, int64_t inner, int64_t r0, int64_t r1) \
     { \
-        for (int64_t r = r0; r < r1; r++) { \
-            const T *y = x + r / inner * n * inner + r % inner; \
-            A product = 1; \
-            for (int64_t p = 0; p < n; p++) \
-                product *= (A)y[p * inner]; \
-            out[r] = (T)product; \
+        if (inner == 1) { \
+            for (int64_t r = r0; r < r1; r++) { \
+                const T *y = x + r * n; \
+                A lane[8] = {1, 1, 1, 1, 1, 1, 1, 1}; \
+                int64_t p = 0; \
+                for (; p + 8 <= n; p += 8) \
+                    for (int k = 0; k < 8; k++) \
+                        lane[k] *= (A)y[p + k]; \
+                for (int k = 0; p < n; p++, k++) \
+                    lane[k] *= (A)y[p]; \
+                out[r] = (T)(((lane[0] * lane[4]) * (lane[2] * lane[6])) * ((lane[1] * lane[5]) * (lane[3] * lane[7]))); \
+            } \
+            return; \
         } \
+        REDUCE_GROUPS( \
+            A lane[REDUCE_COLUMNS]; \
+            for (int64_t k = 0; k < m; k++) \
+                lane[k] = 1; \
+            for (int64_t p = 0; p < n; p++) { \
+                const T *y = x + (o * n + p) * inner + c; \
+                for (int64_t k = 0; k < m; k++) \
+                    lane[k] *= (A)y[k]; \
+            } \
+            for (int64_t k = 0; k < m; k++) \
+                out[r0 + k] = (T)lane[k];) \
     }
 REDUCE_PROD(prod_f32, float, double)
 REDUCE_PROD(prod_f64, double, double)
 REDUCE_PROD(prod_i64, int64_t, uint64_t)
 
-#define REDUCE_EXTREME(name, T) \
-    static void reduce_##name(bool largest, const T *x, T *out, int64_t *place, int64_t n, int64_t inner, int64_t r0, int64_t r1) \
+/* Once a NaN is taken nothing is larger than it: it stays. `than` is > or <. I: an integer of T's width, for places. */
+#define REDUCE_BETTER(v, than, best) ((v) than (best) || (v) != (v))
+#define REDUCE_EXTREME_ROW(name, T, than) \
+    static T reduce_##name##_row(const T *y, int64_t n) \
     { \
-        for (int64_t r = r0; r < r1; r++) { \
-            const T *y = x + r / inner * n * inner + r % inner; \
-            T best = y[0]; \
-            if (!place && inner == 1 && n >= REDUCE_LANES) { \
-                T lane[REDUCE_LANES]; \
-                bool nan = false; \
-                for (int k = 0; k < REDUCE_LANES; k++) \
-                    lane[k] = y[k]; \
-                int64_t p = 0; \
-                for (; p + REDUCE_LANES <= n; p += REDUCE_LANES) { \
-                    int bad = 0; \
-                    for (int k = 0; k < REDUCE_LANES; k++) { \
-                        T v = y[p + k]; \
-                        bad |= v != v; \
-                        lane[k] = largest ? (v > lane[k] ? v : lane[k]) : (v < lane[k] ? v : lane[k]); \
-                    } \
-                    nan = nan || bad; \
+        T best = y[0]; \
+        int64_t p = 1; \
+        if (n >= 2 * REDUCE_LANES) { \
+            T lane[2 * REDUCE_LANES]; \
+            for (int k = 0; k < 2 * REDUCE_LANES; k++) \
+                lane[k] = y[k]; \
+            for (p = 2 * REDUCE_LANES; p + 2 * REDUCE_LANES <= n; p += 2 * REDUCE_LANES) \
+                for (int k = 0; k < 2 * REDUCE_LANES; k++) { \
+                    T v = y[p + k]; \
+                    lane[k] = REDUCE_BETTER(v, than, lane[k]) ? v : lane[k]; \
                 } \
-                for (; p < n; p++) { \
-                    nan = nan || y[p] != y[p]; \
-                    lane[0] = largest ? (y[p] > lane[0] ? y[p] : lane[0]) : (y[p] < lane[0] ? y[p] : lane[0]); \
-                } \
-                if (!nan) { \
-                    best = lane[0]; \
-                    for (int k = 1; k < REDUCE_LANES; k++) \
-                        best = largest ? (lane[k] > best ? lane[k] : best) : (lane[k] < best ? lane[k] : best); \
-                    out[r] = best; \
-                    continue; \
-                } \
-            } \
-            int64_t at = 0; \
-            for (int64_t p = 1; p < n && best == best; p++) { \
-                T v = y[p * inner]; \
-                if (v != v || (largest ? v > best : v < best)) { \
-                    best = v; \
-                    at = p; \
-                } \
-            } \
-            if (out) \
-                out[r] = best; \
-            if (place) \
-                place[r] = at; \
+            for (int k = 0; k < 2 * REDUCE_LANES; k++) \
+                best = REDUCE_BETTER(lane[k], than, best) ? lane[k] : best; \
         } \
+        for (; p < n; p++) \
+            best = REDUCE_BETTER(y[p], than, best) ? y[p] : best; \
+        return best; \
+    } \
+    static void reduce_##name##_columns(const T *x, T *value, int64_t n, int64_t inner, int64_t m) \
+    { \
+        T best[REDUCE_COLUMNS]; \
+        for (int64_t k = 0; k < m; k++) \
+            best[k] = x[k]; \
+        for (int64_t p = 1; p < n; p++) \
+            for (int64_t k = 0; k < m; k++) { \
+                T v = x[p * inner + k]; \
+                best[k] = REDUCE_BETTER(v, than, best[k]) ? v : best[k]; \
+            } \
+        for (int64_t k = 0; k < m; k++) \
+            value[k] = best[k]; \
     }
-REDUCE_EXTREME(extreme_f32, float)
-REDUCE_EXTREME(extreme_f64, double)
-REDUCE_EXTREME(extreme_i64, int64_t)
+/* The first place of a value (of a NaN, where it is one). */
+#define REDUCE_FIND(T, suffix) \
+    static int64_t reduce_find_##suffix(const T *y, int64_t n, T best) \
+    { \
+        int64_t p = 0; \
+        if (best != best) { \
+            while (p < n - 1 && y[p] == y[p]) \
+                p++; \
+            return p; \
+        } \
+        for (; p + 4 * REDUCE_LANES <= n; p += 4 * REDUCE_LANES) { \
+            int any = 0; \
+            for (int k = 0; k < 4 * REDUCE_LANES; k++) \
+                any |= y[p + k] == best; \
+            if (any) \
+                break; \
+        } \
+        while (p < n - 1 && y[p] != best) \
+            p++; \
+        return p; \
+    } \
+    static void reduce_places_##suffix(const T *x, const T *best, int64_t *place, int64_t n, int64_t inner, int64_t m) \
+    { \
+        int64_t at[REDUCE_COLUMNS]; \
+        for (int64_t k = 0; k < m; k++) \
+            at[k] = 0; \
+        for (int64_t p = n - 1; p >= 0; p--) /* from the end: the first one is written last */ \
+            for (int64_t k = 0; k < m; k++) { \
+                T v = x[p * inner + k]; \
+                at[k] = (v == best[k]) | ((v != v) & (best[k] != best[k])) ? p : at[k]; \
+            } \
+        for (int64_t k = 0; k < m; k++) \
+            place[k] = at[k]; \
+    }
+#define REDUCE_EXTREME(T, suffix) \
+    REDUCE_EXTREME_ROW(max_##suffix, T, >) \
+    REDUCE_EXTREME_ROW(min_##suffix, T, <) \
+    REDUCE_FIND(T, suffix) \
+    static void reduce_extreme_##suffix(bool largest, const T *x, T *out, int64_t *place, int64_t n, int64_t inner, int64_t r0, int64_t r1) \
+    { \
+        if (inner == 1) { \
+            for (int64_t r = r0; r < r1; r++) { \
+                T best = largest ? reduce_max_##suffix##_row(x + r * n, n) : reduce_min_##suffix##_row(x + r * n, n); \
+                if (out) \
+                    out[r] = best; \
+                if (place) \
+                    place[r] = reduce_find_##suffix(x + r * n, n, best); \
+            } \
+            return; \
+        } \
+        REDUCE_GROUPS( \
+            const T *y = x + o * n * inner + c; \
+            T best[REDUCE_COLUMNS]; \
+            if (largest) \
+                reduce_max_##suffix##_columns(y, best, n, inner, m); \
+            else \
+                reduce_min_##suffix##_columns(y, best, n, inner, m); \
+            if (out) \
+                memcpy(out + r0, best, sizeof(T) * (size_t)m); \
+            if (place) \
+                reduce_places_##suffix(y, best, place + r0, n, inner, m);) \
+    }
+REDUCE_EXTREME(float, f32)
+REDUCE_EXTREME(double, f64)
+REDUCE_EXTREME(int64_t, i64)
+
+static void reduce_truth(bool all, const uint8_t *x, uint8_t *out, int64_t n, int64_t inner, int64_t r0, int64_t r1)
+{
+    const uint8_t flip = all; /* all = not any of not */
+    if (inner == 1) {
+        for (int64_t r = r0; r < r1; r++) {
+            const uint8_t *y = x + r * n;
+            uint8_t any = 0;
+            for (int64_t p = 0; p < n && !any; p += 1024) {
+                int64_t m = n - p < 1024 ? n - p : 1024;
+                for (int64_t k = 0; k < m; k++)
+                    any |= y[p + k] ^ flip;
+            }
+            out[r] = any ^ flip;
+        }
+        return;
+    }
+    REDUCE_GROUPS(
+        uint8_t any[REDUCE_COLUMNS] = {0};
+        for (int64_t p = 0; p < n; p++)
+            for (int64_t k = 0; k < m; k++)
+                any[k] |= x[(o * n + p) * inner + c + k] ^ flip;
+        for (int64_t k = 0; k < m; k++)
+            out[r0 + k] = any[k] ^ flip;)
+}
+
+#define REDUCE_RUNNING(suffix, T, A) \
+    static void reduce_running_##suffix(bool product, const T *x, T *out, int64_t n, int64_t inner, int64_t r0, int64_t r1) \
+    { \
+        if (inner == 1) { \
+            for (int64_t r = r0; r < r1; r++) { \
+                A sum = product; \
+                if (product) \
+                    for (int64_t i = r * n; i < (r + 1) * n; i++) \
+                        out[i] = (T)(sum *= (A)x[i]); \
+                else \
+                    for (int64_t i = r * n; i < (r + 1) * n; i++) \
+                        out[i] = (T)(sum += (A)x[i]); \
+            } \
+            return; \
+        } \
+        REDUCE_GROUPS( \
+            A sum[REDUCE_COLUMNS]; \
+            for (int64_t k = 0; k < m; k++) \
+                sum[k] = product; \
+            for (int64_t p = 0; p < n; p++) { \
+                const T *restrict y = x + (o * n + p) * inner + c; \
+                T *restrict z = out + (o * n + p) * inner + c; \
+                if (product) \
+                    for (int64_t k = 0; k < m; k++) \
+                        z[k] = (T)(sum[k] *= (A)y[k]); \
+                else \
+                    for (int64_t k = 0; k < m; k++) \
+                        z[k] = (T)(sum[k] += (A)y[k]); \
+            }) \
+    }
+REDUCE_RUNNING(f32, float, double)
+REDUCE_RUNNING(f64, double, double)
+REDUCE_RUNNING(i64, int64_t, uint64_t)
 
 void CT_LEVEL(ct__reduce_fill)(ct__reduce_kernels *t)
 {
     *t = (ct__reduce_kernels){reduce_sum_f32, reduce_sum_f64, reduce_sum_i64, reduce_sumsq_f32, reduce_sumsq_f64, reduce_prod_f32,
                               reduce_prod_f64, reduce_prod_i64, reduce_extreme_f32, reduce_extreme_f64, reduce_extreme_i64,
-                              reduce_total_f32, reduce_total_f64};
+                              reduce_truth, reduce_running_f32, reduce_running_f64, reduce_running_i64, reduce_total_f32,
+                              reduce_total_f64};
 }
