@@ -4,7 +4,7 @@
 
 #include "gen/ops_impl.h"
 #include "tensor/tensor.h"
-#include <ctorch/ctorch.h>
+#include <ctorch/ops.h>
 
 /* Memory that lives as long as the innermost scope. NULL: error set. */
 CT_HIDDEN void *ct__scratch(size_t bytes);
