@@ -307,6 +307,16 @@ void ct__node_attach_inplace(ct_node *n, ct_tensor *self)
         return;
     }
     ct__output_meta_set(&n->metas[0], self);
+    for (int64_t i = 0; i < n->nsaved; i++) { /* x *= x saved x: it is stale by now, and must not be held by its own history */
+        struct ct__saved *saved = &n->saved[i];
+        ct_tensor *alias = saved->tensor == self ? ct__alias(self) : NULL;
+        if (alias) {
+            ct_release(saved->tensor);
+            saved->tensor = alias;
+            saved->is_output = true;
+            saved->output_nr = 0;
+        }
+    }
     if (m->base) {
         view_rebase(n, self, m);
         return;
