@@ -8,4 +8,7 @@
 #include <ctorch/ops.h>
 #include <ctorch/data.h>
 #include <ctorch/vision.h>
+#include <ctorch/nn.h>
+#include <ctorch/optim.h>
+#include <ctorch/serialize.h>
 #endif

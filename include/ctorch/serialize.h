@@ -1,7 +1,7 @@
 /* Checkpoints: torch.save and torch.load in PyTorch's own zip format, both directions, and safetensors. Code that a file
  * brings along is never run: a file is tensors and plain values, or it is refused.
  *
- * A file's content is a graph of values (ct_value) that a tree (ct_value_tree) owns. C programs that only want named
+ * A file's content is a graph of values (ct_datum) that a tree (ct_value_tree) owns. C programs that only want named
  * tensors use ct_save_tensors and ct_load_tensors and never see it. */
 #ifndef CTORCH_SERIALIZE_H
 #define CTORCH_SERIALIZE_H
@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 typedef struct ct_value_tree ct_value_tree; /* an object: ct_retain, ct_release; the caller of new/load owns it */
-typedef struct ct_value ct_value;           /* lives exactly as long as its tree */
+typedef struct ct_datum ct_datum;           /* lives exactly as long as its tree */
 
 typedef enum ct_value_kind {
     CT_VALUE_NONE = 0,
@@ -93,53 +93,53 @@ CT_API ct_value_tree *ct_load_safetensors_bytes(const void *data, int64_t bytes)
  * After loading, the ids count exactly the values that the root leads to. */
 
 CT_API ct_value_tree *ct_tree_new(void);
-CT_API ct_value *ct_tree_root(const ct_value_tree *tree); /* NULL before it is set */
+CT_API ct_datum *ct_tree_root(const ct_value_tree *tree); /* NULL before it is set */
 CT_API int64_t ct_tree_count(const ct_value_tree *tree);
-CT_API ct_value *ct_tree_node(const ct_value_tree *tree, int64_t id);
+CT_API ct_datum *ct_tree_node(const ct_value_tree *tree, int64_t id);
 
-CT_API ct_value_kind ct_value_kind_of(const ct_value *v);
+CT_API ct_value_kind ct_value_kind_of(const ct_datum *v);
 CT_API const char *ct_value_kind_name(ct_value_kind kind); /* "dict" */
-CT_API int64_t ct_value_id(const ct_value *v);
-CT_API int64_t ct_value_get_int(const ct_value *v);     /* BOOL, INT */
-CT_API double ct_value_get_float(const ct_value *v);    /* BOOL, INT, FLOAT */
-CT_API void ct_value_get_complex(const ct_value *v, double *real, double *imaginary);
+CT_API int64_t ct_value_id(const ct_datum *v);
+CT_API int64_t ct_value_get_int(const ct_datum *v);     /* BOOL, INT */
+CT_API double ct_value_get_float(const ct_datum *v);    /* BOOL, INT, FLOAT */
+CT_API void ct_value_get_complex(const ct_datum *v, double *real, double *imaginary);
 /* The bytes of every kind that has some, with a NUL after them; *n (may be NULL) is their number. */
-CT_API const char *ct_value_text(const ct_value *v, int64_t *n);
+CT_API const char *ct_value_text(const ct_datum *v, int64_t *n);
 /* Number of items, of pairs for the dicts; of bytes for what has text; 0 for every other kind. */
-CT_API int64_t ct_value_length(const ct_value *v);
+CT_API int64_t ct_value_length(const ct_datum *v);
 /* Item i; of a dict the value of pair i. */
-CT_API ct_value *ct_value_item(const ct_value *v, int64_t i);
-CT_API ct_value *ct_value_key(const ct_value *v, int64_t i);
+CT_API ct_datum *ct_value_item(const ct_datum *v, int64_t i);
+CT_API ct_datum *ct_value_key(const ct_datum *v, int64_t i);
 /* dict[key]; NULL without an error where there is none. */
-CT_API ct_value *ct_value_get(const ct_value *dict, const char *key);
+CT_API ct_datum *ct_value_get(const ct_datum *dict, const char *key);
 /* The tensor of a TENSOR or STORAGE; it belongs to the tree (ct_retain or ct_adopt it to keep it longer). */
-CT_API ct_tensor *ct_value_get_tensor(const ct_value *v);
-CT_API ct_dtype ct_value_get_dtype(const ct_value *v); /* DTYPE; CT_DTYPE_NONE for one that ctorch lacks */
-CT_API bool ct_value_is_parameter(const ct_value *v);
-CT_API ct_value *ct_value_state(const ct_value *v);
+CT_API ct_tensor *ct_value_get_tensor(const ct_datum *v);
+CT_API ct_dtype ct_value_get_dtype(const ct_datum *v); /* DTYPE; CT_DTYPE_NONE for one that ctorch lacks */
+CT_API bool ct_value_is_parameter(const ct_datum *v);
+CT_API ct_datum *ct_value_state(const ct_datum *v);
 
 /* ---- Building a tree. NULL or false on failure; NULL items are passed on, so one check at the end is enough. ---- */
 
-CT_API ct_value *ct_tree_none(ct_value_tree *tree);
-CT_API ct_value *ct_tree_bool(ct_value_tree *tree, bool value);
-CT_API ct_value *ct_tree_int(ct_value_tree *tree, int64_t value);
-CT_API ct_value *ct_tree_big_int(ct_value_tree *tree, const void *bytes, int64_t n);
-CT_API ct_value *ct_tree_float(ct_value_tree *tree, double value);
-CT_API ct_value *ct_tree_complex(ct_value_tree *tree, double real, double imaginary);
-CT_API ct_value *ct_tree_string(ct_value_tree *tree, const char *s);
+CT_API ct_datum *ct_tree_none(ct_value_tree *tree);
+CT_API ct_datum *ct_tree_bool(ct_value_tree *tree, bool value);
+CT_API ct_datum *ct_tree_int(ct_value_tree *tree, int64_t value);
+CT_API ct_datum *ct_tree_big_int(ct_value_tree *tree, const void *bytes, int64_t n);
+CT_API ct_datum *ct_tree_float(ct_value_tree *tree, double value);
+CT_API ct_datum *ct_tree_complex(ct_value_tree *tree, double real, double imaginary);
+CT_API ct_datum *ct_tree_string(ct_value_tree *tree, const char *s);
 /* STRING, BYTES, BYTEARRAY, DTYPE, DEVICE, LAYOUT or GLOBAL from n bytes. */
-CT_API ct_value *ct_tree_text(ct_value_tree *tree, ct_value_kind kind, const char *s, int64_t n);
-CT_API ct_value *ct_tree_dtype(ct_value_tree *tree, ct_dtype dtype);
-CT_API ct_value *ct_tree_tuple(ct_value_tree *tree, int64_t n, ct_value *const *items);
-CT_API ct_value *ct_tree_size(ct_value_tree *tree, ct_ints sizes);
+CT_API ct_datum *ct_tree_text(ct_value_tree *tree, ct_value_kind kind, const char *s, int64_t n);
+CT_API ct_datum *ct_tree_dtype(ct_value_tree *tree, ct_dtype dtype);
+CT_API ct_datum *ct_tree_tuple(ct_value_tree *tree, int64_t n, ct_datum *const *items);
+CT_API ct_datum *ct_tree_size(ct_value_tree *tree, ct_ints sizes);
 /* An empty LIST, SET, DICT, ORDERED_DICT or COUNTER. */
-CT_API ct_value *ct_tree_container(ct_value_tree *tree, ct_value_kind kind);
-CT_API ct_value *ct_tree_tensor(ct_value_tree *tree, ct_tensor *t, bool parameter); /* retains t */
-CT_API bool ct_value_append(ct_value *list_or_set, ct_value *item);
-CT_API bool ct_value_put(ct_value *dict, ct_value *key, ct_value *value); /* the caller sees to it that keys differ */
+CT_API ct_datum *ct_tree_container(ct_value_tree *tree, ct_value_kind kind);
+CT_API ct_datum *ct_tree_tensor(ct_value_tree *tree, ct_tensor *t, bool parameter); /* retains t */
+CT_API bool ct_value_append(ct_datum *list_or_set, ct_datum *item);
+CT_API bool ct_value_put(ct_datum *dict, ct_datum *key, ct_datum *value); /* the caller sees to it that keys differ */
 /* Attributes (a DICT) of an ORDERED_DICT or TENSOR. */
-CT_API bool ct_value_set_state(ct_value *v, ct_value *state);
-CT_API bool ct_tree_set_root(ct_value_tree *tree, ct_value *root);
+CT_API bool ct_value_set_state(ct_datum *v, ct_datum *state);
+CT_API bool ct_tree_set_root(ct_value_tree *tree, ct_datum *root);
 
 /* ---- The zip archive under a checkpoint, for a binding that brings its own pickler ---- */
 

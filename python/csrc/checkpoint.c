@@ -41,7 +41,7 @@ static PyObject *checkpoint_parameter(PyObject *t, bool requires_grad)
 }
 
 /* First walk: scalars, tensors and tuples, whose items have smaller ids; containers stay empty. */
-static PyObject *checkpoint_make(const ct_value *v, PyObject *const *done)
+static PyObject *checkpoint_make(const ct_datum *v, PyObject *const *done)
 {
     int64_t n;
     const char *text;
@@ -103,7 +103,7 @@ static PyObject *checkpoint_make(const ct_value *v, PyObject *const *done)
     Py_RETURN_NONE;
 }
 
-static bool checkpoint_fill(const ct_value *v, PyObject *const *done)
+static bool checkpoint_fill(const ct_datum *v, PyObject *const *done)
 {
     PyObject *o = done[ct_value_id(v)];
     int64_t n = ct_value_length(v);
@@ -130,10 +130,10 @@ static bool checkpoint_fill(const ct_value *v, PyObject *const *done)
     return true;
 }
 
-static bool checkpoint_state(const ct_value *v, PyObject *const *done)
+static bool checkpoint_state(const ct_datum *v, PyObject *const *done)
 {
     ct_value_kind kind = ct_value_kind_of(v);
-    ct_value *state = kind == CT_VALUE_ORDERED_DICT || kind == CT_VALUE_TENSOR ? ct_value_state(v) : NULL;
+    ct_datum *state = kind == CT_VALUE_ORDERED_DICT || kind == CT_VALUE_TENSOR ? ct_value_state(v) : NULL;
     for (int64_t i = 0; state && i < ct_value_length(state); i++)
         if (PyObject_SetAttr(done[ct_value_id(v)], done[ct_value_id(ct_value_key(state, i))], done[ct_value_id(ct_value_item(state, i))]) < 0)
             return false;
@@ -218,16 +218,16 @@ typedef struct checkpoint_saver {
     PyObject *ordered, *counter, *parameter, *storage;
 } checkpoint_saver;
 
-static ct_value *checkpoint_value(checkpoint_saver *s, PyObject *o);
+static ct_datum *checkpoint_value(checkpoint_saver *s, PyObject *o);
 
-static ct_value *checkpoint_known(checkpoint_saver *s, PyObject *o)
+static ct_datum *checkpoint_known(checkpoint_saver *s, PyObject *o)
 {
     PyObject *key = PyLong_FromVoidPtr(o), *found = key ? PyDict_GetItem(s->memo, key) : NULL;
     Py_XDECREF(key);
     return found ? PyLong_AsVoidPtr(found) : NULL;
 }
 
-static ct_value *checkpoint_remember(checkpoint_saver *s, PyObject *o, ct_value *v)
+static ct_datum *checkpoint_remember(checkpoint_saver *s, PyObject *o, ct_datum *v)
 {
     PyObject *key = PyLong_FromVoidPtr(o), *value = PyLong_FromVoidPtr(v);
     bool good = v && key && value && PyDict_SetItem(s->memo, key, value) == 0 && PyList_Append(s->alive, o) == 0;
@@ -236,13 +236,13 @@ static ct_value *checkpoint_remember(checkpoint_saver *s, PyObject *o, ct_value 
     return good ? v : NULL;
 }
 
-static ct_value *checkpoint_dict(checkpoint_saver *s, PyObject *o, ct_value_kind kind)
+static ct_datum *checkpoint_dict(checkpoint_saver *s, PyObject *o, ct_value_kind kind)
 {
-    ct_value *d = checkpoint_remember(s, o, ct_tree_container(s->tree, kind));
+    ct_datum *d = checkpoint_remember(s, o, ct_tree_container(s->tree, kind));
     PyObject *items = d ? PyMapping_Items(o) : NULL;
     for (Py_ssize_t i = 0; d && items && i < PyList_GET_SIZE(items); i++) {
         PyObject *pair = PyList_GET_ITEM(items, i);
-        ct_value *k = checkpoint_value(s, PyTuple_GET_ITEM(pair, 0)), *v = k ? checkpoint_value(s, PyTuple_GET_ITEM(pair, 1)) : NULL;
+        ct_datum *k = checkpoint_value(s, PyTuple_GET_ITEM(pair, 0)), *v = k ? checkpoint_value(s, PyTuple_GET_ITEM(pair, 1)) : NULL;
         if (!v || !ct_value_put(d, k, v))
             d = NULL;
     }
@@ -251,7 +251,7 @@ static ct_value *checkpoint_dict(checkpoint_saver *s, PyObject *o, ct_value_kind
     Py_XDECREF(items);
     PyObject *attributes = d && kind == CT_VALUE_ORDERED_DICT ? PyObject_GetAttrString(o, "__dict__") : NULL;
     if (attributes && PyDict_Check(attributes) && PyDict_GET_SIZE(attributes)) {
-        ct_value *state = checkpoint_dict(s, attributes, CT_VALUE_DICT);
+        ct_datum *state = checkpoint_dict(s, attributes, CT_VALUE_DICT);
         if (!state || !ct_value_set_state(d, state))
             d = NULL;
     }
@@ -261,14 +261,14 @@ static ct_value *checkpoint_dict(checkpoint_saver *s, PyObject *o, ct_value_kind
     return d;
 }
 
-static ct_value *checkpoint_big_int(checkpoint_saver *s, PyObject *o)
+static ct_datum *checkpoint_big_int(checkpoint_saver *s, PyObject *o)
 {
     PyObject *bits = PyObject_CallMethod(o, "bit_length", NULL);
     long n = bits ? PyLong_AsLong(bits) / 8 + 1 : 0;
     Py_XDECREF(bits);
     PyObject *f = PyObject_GetAttrString(o, "to_bytes"), *args = Py_BuildValue("(ls)", n, "little");
     PyObject *kw = Py_BuildValue("{sO}", "signed", Py_True), *b = f && args && kw ? PyObject_Call(f, args, kw) : NULL;
-    ct_value *v = b ? ct_tree_big_int(s->tree, PyBytes_AS_STRING(b), PyBytes_GET_SIZE(b)) : NULL;
+    ct_datum *v = b ? ct_tree_big_int(s->tree, PyBytes_AS_STRING(b), PyBytes_GET_SIZE(b)) : NULL;
     Py_XDECREF(f);
     Py_XDECREF(args);
     Py_XDECREF(kw);
@@ -276,10 +276,10 @@ static ct_value *checkpoint_big_int(checkpoint_saver *s, PyObject *o)
     return v;
 }
 
-static ct_value *checkpoint_sequence(checkpoint_saver *s, PyObject *o)
+static ct_datum *checkpoint_sequence(checkpoint_saver *s, PyObject *o)
 {
     Py_ssize_t n = PyTuple_GET_SIZE(o);
-    ct_value **items = PyMem_Malloc(sizeof *items * (size_t)(n + 1)), *v = NULL;
+    ct_datum **items = PyMem_Malloc(sizeof *items * (size_t)(n + 1)), *v = NULL;
     bool good = items != NULL;
     for (Py_ssize_t i = 0; good && i < n; i++)
         good = (items[i] = checkpoint_value(s, PyTuple_GET_ITEM(o, i))) != NULL;
@@ -289,7 +289,7 @@ static ct_value *checkpoint_sequence(checkpoint_saver *s, PyObject *o)
     return v;
 }
 
-static ct_value *checkpoint_object(checkpoint_saver *s, PyObject *o)
+static ct_datum *checkpoint_object(checkpoint_saver *s, PyObject *o)
 {
     ct_value_tree *tree = s->tree;
     PyTypeObject *type = Py_TYPE(o);
@@ -306,7 +306,7 @@ static ct_value *checkpoint_object(checkpoint_saver *s, PyObject *o)
         return ct_tree_float(tree, PyFloat_AS_DOUBLE(o));
     if (PyComplex_CheckExact(o))
         return ct_tree_complex(tree, PyComplex_RealAsDouble(o), PyComplex_ImagAsDouble(o));
-    ct_value *known = checkpoint_known(s, o);
+    ct_datum *known = checkpoint_known(s, o);
     if (known)
         return known;
     if (PyUnicode_CheckExact(o)) {
@@ -328,19 +328,19 @@ static ct_value *checkpoint_object(checkpoint_saver *s, PyObject *o)
     if (PyTuple_CheckExact(o))
         return checkpoint_sequence(s, o);
     if (PyList_CheckExact(o)) {
-        ct_value *list = checkpoint_remember(s, o, ct_tree_container(tree, CT_VALUE_LIST));
+        ct_datum *list = checkpoint_remember(s, o, ct_tree_container(tree, CT_VALUE_LIST));
         for (Py_ssize_t i = 0; list && i < PyList_GET_SIZE(o); i++) {
-            ct_value *item = checkpoint_value(s, PyList_GET_ITEM(o, i));
+            ct_datum *item = checkpoint_value(s, PyList_GET_ITEM(o, i));
             if (!item || !ct_value_append(list, item))
                 list = NULL;
         }
         return list;
     }
     if (PySet_CheckExact(o)) {
-        ct_value *set = checkpoint_remember(s, o, ct_tree_container(tree, CT_VALUE_SET));
+        ct_datum *set = checkpoint_remember(s, o, ct_tree_container(tree, CT_VALUE_SET));
         PyObject *it = PyObject_GetIter(o), *e;
         while (set && it && (e = PyIter_Next(it))) {
-            ct_value *item = checkpoint_value(s, e);
+            ct_datum *item = checkpoint_value(s, e);
             Py_DECREF(e);
             if (!item || !ct_value_append(set, item))
                 set = NULL;
@@ -360,7 +360,7 @@ static ct_value *checkpoint_object(checkpoint_saver *s, PyObject *o)
         return ct_tree_dtype(tree, ((PyDtype *)o)->dtype);
     if (type == ctpy_DeviceType) {
         PyObject *text = PyObject_Str(o);
-        ct_value *v = text ? ct_tree_text(tree, CT_VALUE_DEVICE, PyUnicode_AsUTF8(text), PyUnicode_GET_LENGTH(text)) : NULL;
+        ct_datum *v = text ? ct_tree_text(tree, CT_VALUE_DEVICE, PyUnicode_AsUTF8(text), PyUnicode_GET_LENGTH(text)) : NULL;
         Py_XDECREF(text);
         return v;
     }
@@ -368,11 +368,11 @@ static ct_value *checkpoint_object(checkpoint_saver *s, PyObject *o)
     return NULL;
 }
 
-static ct_value *checkpoint_value(checkpoint_saver *s, PyObject *o)
+static ct_datum *checkpoint_value(checkpoint_saver *s, PyObject *o)
 {
     if (Py_EnterRecursiveCall(" while saving"))
         return NULL;
-    ct_value *v = checkpoint_object(s, o);
+    ct_datum *v = checkpoint_object(s, o);
     Py_LeaveRecursiveCall();
     return v;
 }
@@ -385,7 +385,7 @@ static ct_value_tree *checkpoint_tree(PyObject *o)
     s.parameter = ctpy_package_attr("ctorch.nn.parameter", "Parameter");
     if (!s.parameter)
         PyErr_Clear();
-    ct_value *root = s.tree && s.memo && s.alive && s.ordered && s.counter ? checkpoint_value(&s, o) : NULL;
+    ct_datum *root = s.tree && s.memo && s.alive && s.ordered && s.counter ? checkpoint_value(&s, o) : NULL;
     if (!root || !ct_tree_set_root(s.tree, root)) {
         ct_release(s.tree);
         s.tree = NULL;

@@ -48,11 +48,11 @@ static void state_list(ct__text *t, const char *head, const char *name)
 }
 
 /* What stands in the way of loading, in PyTorch's words; empty text if nothing does. */
-static void state_problems(ct_named_list state, const ct_value *dict, ct__text *all)
+static void state_problems(ct_named_list state, const ct_datum *dict, ct__text *all)
 {
     ct__text missing = {0}, unexpected = {0}, shapes = {0};
     for (int64_t i = 0; i < state.n; i++) {
-        const ct_value *v = ct_value_get(dict, state.v[i].name);
+        const ct_datum *v = ct_value_get(dict, state.v[i].name);
         if (!v) {
             state_list(&missing, "\n\tMissing key(s) in state_dict: ", state.v[i].name);
         } else if (ct_value_kind_of(v) != CT_VALUE_TENSOR) {
@@ -67,7 +67,7 @@ static void state_problems(ct_named_list state, const ct_value *dict, ct__text *
         }
     }
     for (int64_t i = 0; i < ct_value_length(dict); i++) {
-        const ct_value *key = ct_value_key(dict, i);
+        const ct_datum *key = ct_value_key(dict, i);
         const char *name = ct_value_kind_of(key) == CT_VALUE_STRING ? ct_value_text(key, NULL) : "?";
         int64_t k = 0;
         while (k < state.n && strcmp(state.v[k].name, name))
@@ -95,7 +95,7 @@ bool ct_load_state(void *module, const char *path)
     if (!tree)
         return false;
     CT_SCOPE();
-    const ct_value *root = ct_tree_root(tree);
+    const ct_datum *root = ct_tree_root(tree);
     ct_value_kind kind = root ? ct_value_kind_of(root) : CT_VALUE_NONE;
     ct_named_list state = ct_state(module);
     bool good = ct_ok();

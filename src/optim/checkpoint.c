@@ -5,12 +5,12 @@
 #include <math.h>
 #include <string.h>
 
-static void checkpoint_put(ct_value_tree *t, ct_value *dict, const char *key, ct_value *value)
+static void checkpoint_put(ct_value_tree *t, ct_datum *dict, const char *key, ct_datum *value)
 {
     ct_value_put(dict, ct_tree_string(t, key), value);
 }
 
-static void checkpoint_options(ct_value_tree *t, ct_value *d, const ct_optim *o)
+static void checkpoint_options(ct_value_tree *t, ct_datum *d, const ct_optim *o)
 {
     switch (o->kind) {
     case CT__SGD:
@@ -20,7 +20,7 @@ static void checkpoint_options(ct_value_tree *t, ct_value *d, const ct_optim *o)
         checkpoint_put(t, d, "maximize", ct_tree_bool(t, o->sgd.maximize));
         break;
     case CT__ADAM: {
-        ct_value *betas[2] = {ct_tree_float(t, o->adam.beta1), ct_tree_float(t, o->adam.beta2)};
+        ct_datum *betas[2] = {ct_tree_float(t, o->adam.beta1), ct_tree_float(t, o->adam.beta2)};
         checkpoint_put(t, d, "betas", ct_tree_tuple(t, 2, betas));
         checkpoint_put(t, d, "eps", ct_tree_float(t, o->adam.eps));
         checkpoint_put(t, d, "amsgrad", ct_tree_bool(t, o->adam.amsgrad));
@@ -57,20 +57,20 @@ bool ct_save_optim(const ct_optim *o, const char *path)
     ct_value_tree *t = ct_tree_new();
     if (!t)
         return false;
-    ct_value *root = ct_tree_container(t, CT_VALUE_DICT), *state = ct_tree_container(t, CT_VALUE_DICT),
+    ct_datum *root = ct_tree_container(t, CT_VALUE_DICT), *state = ct_tree_container(t, CT_VALUE_DICT),
              *groups = ct_tree_container(t, CT_VALUE_LIST);
     checkpoint_put(t, root, "state", state);
     checkpoint_put(t, root, "param_groups", groups);
     int64_t index = 0;
     for (int64_t i = 0; i < o->ngroups; i++) {
         const ct__optim_group *g = &o->groups[i];
-        ct_value *d = ct_tree_container(t, CT_VALUE_DICT), *params = ct_tree_container(t, CT_VALUE_LIST);
+        ct_datum *d = ct_tree_container(t, CT_VALUE_DICT), *params = ct_tree_container(t, CT_VALUE_LIST);
         checkpoint_put(t, d, "lr", ct_tree_float(t, g->lr));
         checkpoint_put(t, d, "weight_decay", ct_tree_float(t, g->weight_decay));
         checkpoint_options(t, d, o);
         for (int64_t k = 0; k < g->n; k++, index++) {
             ct_value_append(params, ct_tree_int(t, index));
-            ct_value *own = NULL;
+            ct_datum *own = NULL;
             if (g->steps && g->steps[k]) {
                 own = ct_tree_container(t, CT_VALUE_DICT);
                 checkpoint_put(t, own, "step", ct_tree_tensor(t, g->steps[k], false));
@@ -93,28 +93,28 @@ bool ct_save_optim(const ct_optim *o, const char *path)
 }
 
 /* dict[key] with an int key. */
-static const ct_value *checkpoint_at(const ct_value *dict, int64_t key)
+static const ct_datum *checkpoint_at(const ct_datum *dict, int64_t key)
 {
     for (int64_t i = 0; dict && i < ct_value_length(dict); i++) {
-        const ct_value *k = ct_value_key(dict, i);
+        const ct_datum *k = ct_value_key(dict, i);
         if (ct_value_kind_of(k) == CT_VALUE_INT && ct_value_get_int(k) == key)
             return ct_value_item(dict, i);
     }
     return NULL;
 }
 
-static bool checkpoint_dict(const ct_value *v) { return v && ct_value_kind_of(v) == CT_VALUE_DICT; }
+static bool checkpoint_dict(const ct_datum *v) { return v && ct_value_kind_of(v) == CT_VALUE_DICT; }
 
-static double checkpoint_number(const ct_value *d, const char *key, double otherwise)
+static double checkpoint_number(const ct_datum *d, const char *key, double otherwise)
 {
-    const ct_value *v = ct_value_get(d, key);
+    const ct_datum *v = ct_value_get(d, key);
     ct_value_kind kind = v ? ct_value_kind_of(v) : CT_VALUE_NONE;
     if (kind == CT_VALUE_TENSOR && ct_numel(ct_value_get_tensor(v)) == 1)
         return ct_item(ct_value_get_tensor(v));
     return kind == CT_VALUE_FLOAT || kind == CT_VALUE_INT || kind == CT_VALUE_BOOL ? ct_value_get_float(v) : otherwise;
 }
 
-static void checkpoint_read_options(ct_optim *o, const ct_value *d)
+static void checkpoint_read_options(ct_optim *o, const ct_datum *d)
 {
     switch (o->kind) {
     case CT__SGD:
@@ -125,7 +125,7 @@ static void checkpoint_read_options(ct_optim *o, const ct_value *d)
             o->sgd.momentum = checkpoint_number(d, "momentum", o->sgd.momentum);
         break;
     case CT__ADAM: {
-        const ct_value *betas = ct_value_get(d, "betas");
+        const ct_datum *betas = ct_value_get(d, "betas");
         if (betas && ct_value_length(betas) == 2 && ct_value_kind_of(ct_value_item(betas, 0)) == CT_VALUE_FLOAT &&
             ct_value_kind_of(ct_value_item(betas, 1)) == CT_VALUE_FLOAT) {
             o->adam.beta1 = ct_value_get_float(ct_value_item(betas, 0));
@@ -149,7 +149,7 @@ static void checkpoint_read_options(ct_optim *o, const ct_value *d)
 }
 
 /* A state tensor's copy in the parameter's dtype; owned. */
-static ct_tensor *checkpoint_copy(const ct_value *v, const ct_tensor *like, ct_dtype dtype, const char *what, int64_t index)
+static ct_tensor *checkpoint_copy(const ct_datum *v, const ct_tensor *like, ct_dtype dtype, const char *what, int64_t index)
 {
     ct_tensor *t = v && ct_value_kind_of(v) == CT_VALUE_TENSOR ? ct_value_get_tensor(v) : NULL;
     ct_ints shape = {0, NULL}, have = {-1, NULL};
@@ -172,7 +172,7 @@ bool ct_load_optim(ct_optim *o, const char *path)
     ct_value_tree *t = ct_load(path);
     if (!t)
         return false;
-    const ct_value *root = ct_tree_root(t), *state = checkpoint_dict(root) ? ct_value_get(root, "state") : NULL,
+    const ct_datum *root = ct_tree_root(t), *state = checkpoint_dict(root) ? ct_value_get(root, "state") : NULL,
                    *groups = checkpoint_dict(root) ? ct_value_get(root, "param_groups") : NULL;
     bool good = checkpoint_dict(state) && groups && ct_value_kind_of(groups) == CT_VALUE_LIST;
     if (!good)
@@ -182,7 +182,7 @@ bool ct_load_optim(ct_optim *o, const char *path)
         good = false;
     }
     for (int64_t i = 0; good && i < o->ngroups; i++) {
-        const ct_value *d = ct_value_item(groups, i), *params = checkpoint_dict(d) ? ct_value_get(d, "params") : NULL;
+        const ct_datum *d = ct_value_item(groups, i), *params = checkpoint_dict(d) ? ct_value_get(d, "params") : NULL;
         if (!params || ct_value_kind_of(params) != CT_VALUE_LIST || ct_value_length(params) != o->groups[i].n) {
             ct_fail(CT_ERR_VALUE, "loaded state dict contains a parameter group that doesn't match the size of optimizer's group");
             good = false;
@@ -190,9 +190,9 @@ bool ct_load_optim(ct_optim *o, const char *path)
     }
     for (int64_t i = 0; good && i < o->ngroups; i++) {
         ct__optim_group *g = &o->groups[i];
-        const ct_value *d = ct_value_item(groups, i), *params = ct_value_get(d, "params");
+        const ct_datum *d = ct_value_item(groups, i), *params = ct_value_get(d, "params");
         for (int64_t k = 0; good && k < g->n; k++) {
-            const ct_value *index = ct_value_item(params, k),
+            const ct_datum *index = ct_value_item(params, k),
                            *own = ct_value_kind_of(index) == CT_VALUE_INT ? checkpoint_at(state, ct_value_get_int(index)) : NULL;
             if (!checkpoint_dict(own))
                 continue;

@@ -75,7 +75,7 @@ static const char *const ckl_dtypes[] = {
     "int4", "int5", "int6", "int7", "uint1", "uint2", "uint3", "uint4", "uint5", "uint6", "uint7",
 };
 
-static ct_value *ckl_global(ct__unpickler *u, const char *module, const char *name)
+static ct_datum *ckl_global(ct__unpickler *u, const char *module, const char *name)
 {
     char whole[520];
     size_t m = strlen(module), n = strlen(name);
@@ -113,7 +113,7 @@ static ct_value *ckl_global(ct__unpickler *u, const char *module, const char *na
                                  "Save plain values "
                                  "instead, for example model.state_dict() in place of the model.",
                                  module, name);
-    ct_value *v = ct__value_bytes(u->tree, CT_VALUE_GLOBAL, whole, (int64_t)(m + 1 + n));
+    ct_datum *v = ct__value_bytes(u->tree, CT_VALUE_GLOBAL, whole, (int64_t)(m + 1 + n));
     if (v)
         v->code = (uint8_t)code;
     return v;
@@ -132,7 +132,7 @@ void ct__swap_bytes(void *data, int64_t bytes, int item)
         }
 }
 
-static bool ckl_is_int(const ct_value *v) { return v->kind == CT_VALUE_INT; }
+static bool ckl_is_int(const ct_datum *v) { return v->kind == CT_VALUE_INT; }
 
 /* The bytes of one number inside an element, for a file of the other byte order. */
 static int ckl_item_bytes(int dtype)
@@ -143,7 +143,7 @@ static int ckl_item_bytes(int dtype)
                                     : (int)ct_dtype_size((ct_dtype)dtype);
 }
 
-static ct__stored *ckl_stored(ct__unpickler *u, const ct_value *key, int64_t bytes, int dtype)
+static ct__stored *ckl_stored(ct__unpickler *u, const ct_datum *key, int64_t bytes, int dtype)
 {
     ct__loading *l = u->context;
     int64_t i = ct__map_get(&l->by_key, key->s, key->n);
@@ -189,7 +189,7 @@ static ct__stored *ckl_stored(ct__unpickler *u, const ct_value *key, int64_t byt
         l->capacity = capacity;
     }
     ct_tensor *base = ct__new(CT_UINT8, (ct_device){CT_CPU, -1}, 1, &size);
-    ct_value *node = ct__value_of_tensor(u->tree, CT_VALUE_STORAGE, base);
+    ct_datum *node = ct__value_of_tensor(u->tree, CT_VALUE_STORAGE, base);
     ct_release(base);
     if (!node || !ct__map_put(&l->by_key, key->s, key->n, l->num_stored))
         return NULL;
@@ -206,10 +206,10 @@ static ct__stored *ckl_stored(ct__unpickler *u, const ct_value *key, int64_t byt
 }
 
 /* ('storage', class, key, location, number of elements[, view]) */
-static ct_value *ckl_persistent(ct__unpickler *u, ct_value *id)
+static ct_datum *ckl_persistent(ct__unpickler *u, ct_datum *id)
 {
     const ct__loading *l = u->context;
-    ct_value **a = id->items;
+    ct_datum **a = id->items;
     if (id->kind != CT_VALUE_TUPLE || id->n < 5 || a[0]->kind != CT_VALUE_STRING ||
         strcmp(a[0]->s, "storage") != 0 || a[1]->kind != CT_VALUE_GLOBAL || a[1]->code < GLOBAL_STORAGE ||
         a[2]->kind != CT_VALUE_STRING || a[3]->kind != CT_VALUE_STRING || !ckl_is_int(a[4]))
@@ -240,7 +240,7 @@ static ct_value *ckl_persistent(ct__unpickler *u, ct_value *id)
     int64_t begin = 0;
     if (id->n > 5 &&
         a[5]->kind == CT_VALUE_TUPLE) { /* (key, first element, elements) of a view onto the storage */
-        ct_value **view = a[5]->items;
+        ct_datum **view = a[5]->items;
         if (a[5]->n != 3 || !ckl_is_int(view[1]) || !ckl_is_int(view[2]) || view[1]->i < 0 ||
             view[2]->i < 0 || view[1]->i > n || view[2]->i > n - view[1]->i)
             return ct__unpickle_fail(u, "a view outside of its storage");
@@ -254,7 +254,7 @@ static ct_value *ckl_persistent(ct__unpickler *u, ct_value *id)
         s->node->n = n;
         return s->node;
     }
-    ct_value *v = ct__value_of_tensor(u->tree, CT_VALUE_STORAGE, s->node->tensor);
+    ct_datum *v = ct__value_of_tensor(u->tree, CT_VALUE_STORAGE, s->node->tensor);
     if (v) {
         v->code = (uint8_t)dtype;
         v->n = n;
@@ -265,7 +265,7 @@ static ct_value *ckl_persistent(ct__unpickler *u, ct_value *id)
 
 /* ---- Tensors ---- */
 
-static ct_value *ckl_tensor(ct__unpickler *u, ct_value *const *a, int64_t n, int version)
+static ct_datum *ckl_tensor(ct__unpickler *u, ct_datum *const *a, int64_t n, int version)
 {
     int64_t sizes[CT_MAX_DIMS], strides[CT_MAX_DIMS], last = 0, numel = 1, end;
     if (n < 4 || a[0]->kind != CT_VALUE_STORAGE || !ckl_is_int(a[1]) ||
@@ -283,7 +283,7 @@ static ct_value *ckl_tensor(ct__unpickler *u, ct_value *const *a, int64_t n, int
     }
     if (!dtype)
         return ct__unpickle_fail(u, "a tensor over an untyped storage");
-    const ct_value *extra = version == 3 ? (n > 7 ? a[7] : NULL) : n > 6 ? a[6] : NULL;
+    const ct_datum *extra = version == 3 ? (n > 7 ? a[7] : NULL) : n > 6 ? a[6] : NULL;
     for (int64_t i = 0; extra && ct__value_is_dict(extra) && i < extra->n; i += 2)
         if (extra->items[i + 1]->kind == CT_VALUE_BOOL && extra->items[i + 1]->i)
             return ct__unpickle_fail(u, "ctorch has no conjugate or negative views: save "
@@ -323,14 +323,14 @@ static ct_value *ckl_tensor(ct__unpickler *u, ct_value *const *a, int64_t n, int
 }
 
 /* (tensor, requires_grad, hooks[, state]) */
-static ct_value *ckl_parameter(ct__unpickler *u, ct_value *const *a, int64_t n, bool with_state)
+static ct_datum *ckl_parameter(ct__unpickler *u, ct_datum *const *a, int64_t n, bool with_state)
 {
     if (n < 1 || a[0]->kind != CT_VALUE_TENSOR || (n > 1 && a[1]->kind != CT_VALUE_BOOL) ||
         (with_state && n < 4))
         return ct__unpickle_fail(u, "a parameter with the wrong parts");
     if (!ct_set_requires_grad(a[0]->tensor, n > 1 ? a[1]->i : true))
         return NULL;
-    ct_value *v = ct__value_of_tensor(u->tree, CT_VALUE_TENSOR, a[0]->tensor);
+    ct_datum *v = ct__value_of_tensor(u->tree, CT_VALUE_TENSOR, a[0]->tensor);
     if (v) {
         v->parameter = true;
         v->state = with_state && a[3]->kind == CT_VALUE_DICT ? a[3] : a[0]->state;
@@ -340,21 +340,21 @@ static ct_value *ckl_parameter(ct__unpickler *u, ct_value *const *a, int64_t n, 
 
 /* ---- Calls ---- */
 
-static ct_value *ckl_copy_items(ct__unpickler *u, ct_value_kind kind, ct_value *const *a, int64_t n)
+static ct_datum *ckl_copy_items(ct__unpickler *u, ct_value_kind kind, ct_datum *const *a, int64_t n)
 {
-    ct_value *v = NULL;
+    ct_datum *v = NULL;
     if (n == 0)
         return ct__value_new(u->tree, kind);
     if (n > 1 || !ct__value_has_items(a[0]))
         return ct__unpickle_fail(u, "a %s of something else than items", ct_value_kind_name(kind));
-    ct_value probe = {.kind = (uint8_t)kind};
+    ct_datum probe = {.kind = (uint8_t)kind};
     bool from_dict = ct__value_is_dict(a[0]), to_dict = ct__value_is_dict(&probe);
     if (!ct__unpickle_charge(u, a[0]->n))
         return NULL;
     if (to_dict && !from_dict) { /* a list of pairs */
         v = ct__value_new(u->tree, kind);
         for (int64_t i = 0; v && i < a[0]->n; i++) {
-            const ct_value *pair = a[0]->items[i];
+            const ct_datum *pair = a[0]->items[i];
             if (!ct__value_has_items(pair) || ct__value_is_dict(pair) || pair->n != 2)
                 return ct__unpickle_fail(u, "a %s of something else than pairs", ct_value_kind_name(kind));
             if (!ct_value_put(v, pair->items[0], pair->items[1]))
@@ -371,7 +371,7 @@ static ct_value *ckl_copy_items(ct__unpickler *u, ct_value_kind kind, ct_value *
 }
 
 /* _codecs.encode(text, 'latin1'), and the constructors of bytes and bytearray */
-static ct_value *ckl_bytes(ct__unpickler *u, ct_value_kind kind, ct_value *const *a, int64_t n)
+static ct_datum *ckl_bytes(ct__unpickler *u, ct_value_kind kind, ct_datum *const *a, int64_t n)
 {
     if (n == 0)
         return ct__value_bytes(u->tree, kind, "", 0);
@@ -382,7 +382,7 @@ static ct_value *ckl_bytes(ct__unpickler *u, ct_value_kind kind, ct_value *const
     if (a[0]->kind != CT_VALUE_STRING || n != 2 || a[1]->kind != CT_VALUE_STRING ||
         (strcmp(a[1]->s, "latin1") != 0 && strcmp(a[1]->s, "latin-1") != 0))
         return ct__unpickle_fail(u, "bytes made from something else than text in Latin-1");
-    ct_value *v = ct__value_bytes(u->tree, kind, a[0]->s, a[0]->n);
+    ct_datum *v = ct__value_bytes(u->tree, kind, a[0]->s, a[0]->n);
     if (!v)
         return NULL;
     int64_t made = 0;
@@ -399,7 +399,7 @@ static ct_value *ckl_bytes(ct__unpickler *u, ct_value_kind kind, ct_value *const
     return v;
 }
 
-static ct_value *ckl_device(ct__unpickler *u, ct_value *const *a, int64_t n)
+static ct_datum *ckl_device(ct__unpickler *u, ct_datum *const *a, int64_t n)
 {
     if (n < 1 || n > 2 || a[0]->kind != CT_VALUE_STRING || a[0]->n > 32 || (n == 2 && !ckl_is_int(a[1])))
         return ct__unpickle_fail(u, "a torch.device of something else than a name and an index");
@@ -407,14 +407,14 @@ static ct_value *ckl_device(ct__unpickler *u, ct_value *const *a, int64_t n)
         return ct__value_bytes(u->tree, CT_VALUE_DEVICE, a[0]->s, a[0]->n);
     ct__text t = {0};
     ct__text_addf(&t, "%s:%lld", a[0]->s, (long long)a[1]->i);
-    ct_value *v = t.s ? ct__value_bytes(u->tree, CT_VALUE_DEVICE, t.s, (int64_t)t.length) : NULL;
+    ct_datum *v = t.s ? ct__value_bytes(u->tree, CT_VALUE_DEVICE, t.s, (int64_t)t.length) : NULL;
     ct__text_free(&t);
     return v;
 }
 
-static ct_value *ckl_reduce(ct__unpickler *u, ct_value *callable, ct_value *args)
+static ct_datum *ckl_reduce(ct__unpickler *u, ct_datum *callable, ct_datum *args)
 {
-    ct_value **a = args->items;
+    ct_datum **a = args->items;
     int64_t n = args->n;
     if (callable->kind != CT_VALUE_GLOBAL)
         return ct__unpickle_fail(u, "a call of a %s", ct_value_kind_name((ct_value_kind)callable->kind));
@@ -443,7 +443,7 @@ static ct_value *ckl_reduce(ct__unpickler *u, ct_value *callable, ct_value *args
         if (n < 4 || a[0]->kind != CT_VALUE_GLOBAL || a[0]->code < GLOBAL_TENSOR_V1 ||
             a[0]->code > GLOBAL_TENSOR_V3 || a[2]->kind != CT_VALUE_TUPLE)
             return ct__unpickle_fail(u, "a tensor of a class that ctorch lacks");
-        ct_value *v = ckl_reduce(u, a[0], a[2]);
+        ct_datum *v = ckl_reduce(u, a[0], a[2]);
         if (v && a[3]->kind == CT_VALUE_DICT)
             v->state = a[3];
         return v;
@@ -452,7 +452,7 @@ static ct_value *ckl_reduce(ct__unpickler *u, ct_value *callable, ct_value *args
     }
 }
 
-static bool ckl_build(ct__unpickler *u, ct_value *object, ct_value *state)
+static bool ckl_build(ct__unpickler *u, ct_datum *object, ct_datum *state)
 {
     if (object->kind == CT_VALUE_ORDERED_DICT && state->kind == CT_VALUE_DICT) {
         object->state = state;

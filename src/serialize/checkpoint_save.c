@@ -103,7 +103,7 @@ static void cks_put_ints(ct__pickler *p, ct_ints v)
     ct__pickle_put(p);
 }
 
-static bool cks_tensor(ct__pickler *p, const ct_value *v)
+static bool cks_tensor(ct__pickler *p, const ct_datum *v)
 {
     ct_tensor *t = v->tensor;
     if (v->kind == CT_VALUE_STORAGE)
@@ -244,7 +244,7 @@ void ct_free_bytes(void *p, int64_t bytes)
 bool ct_save_tensors(const char *path, int64_t n, const char *const *names, ct_tensor *const *tensors)
 {
     ct_value_tree *tree = ct_tree_new();
-    ct_value *root = tree ? ct_tree_container(tree, CT_VALUE_ORDERED_DICT) : NULL;
+    ct_datum *root = tree ? ct_tree_container(tree, CT_VALUE_ORDERED_DICT) : NULL;
     bool ok = root && ct_tree_set_root(tree, root);
     for (int64_t i = 0; ok && i < n; i++)
         ok = ct_value_put(root, ct_tree_string(tree, names[i]), ct_tree_tensor(tree, tensors[i], false));
@@ -258,12 +258,12 @@ bool ct_load_tensors(const char *path, int64_t n, const char *const *names, ct_t
     for (int64_t i = 0; i < n; i++)
         tensors[i] = NULL;
     ct_value_tree *tree = ct_load(path, .map_location = "cpu");
-    ct_value *root = ct_tree_root(tree);
+    ct_datum *root = ct_tree_root(tree);
     bool ok =
         tree && (ct__value_is_dict(root) || ct__fail(CT_ERR_TYPE, "%s holds a %s, not a dict of tensors",
                                                      path, ct_value_kind_name(ct_value_kind_of(root))));
     for (int64_t i = 0; ok && i < n; i++) {
-        ct_value *v = ct_value_get(root, names[i]);
+        ct_datum *v = ct_value_get(root, names[i]);
         if (!v || v->kind != CT_VALUE_TENSOR) {
             ct__fail(CT_ERR_KEY, "%s in %s (%lld entries)",
                      v ? "no tensor but something else is called so: " : names[i], path,

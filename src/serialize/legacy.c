@@ -33,13 +33,13 @@ static void *legacy_refuse(const ct__source *s)
 }
 
 /* The data behind the pickles: for each key, the number of elements and the elements. */
-static bool legacy_storages(ct__unpickler *u, const ct_value *keys)
+static bool legacy_storages(ct__unpickler *u, const ct_datum *keys)
 {
     ct__loading *l = u->context;
     if (keys->kind != CT_VALUE_LIST)
         return ct__unpickle_fail(u, "no list of storages") != NULL;
     for (int64_t i = 0; i < keys->n; i++) {
-        const ct_value *key = keys->items[i];
+        const ct_datum *key = keys->items[i];
         int64_t at = key->kind == CT_VALUE_STRING ? ct__map_get(&l->by_key, key->s, key->n) : -1, count = 0;
         if (at < 0)
             return ct__unpickle_fail(u, "data for a storage that nothing uses") != NULL;
@@ -92,11 +92,11 @@ ct_value_tree *ct__load_legacy(ct__loading *l)
     ct_value_tree *tree = ct_tree_new();
     ct__unpickler u = {tree, &ct__checkpoint_hooks,   l,       s->name,
                        "",   copy ? copy : s->memory, s->size, sizeof magic};
-    ct_value *protocol = tree ? ct__unpickle(&u) : NULL, *system = NULL, *root = NULL, *keys = NULL;
+    ct_datum *protocol = tree ? ct__unpickle(&u) : NULL, *system = NULL, *root = NULL, *keys = NULL;
     if (protocol && (protocol->kind != CT_VALUE_INT || protocol->i != 1001))
         ct__fail(CT_ERR_RUNTIME, "Invalid protocol version in %s: 1001 was expected", s->name);
     else if (protocol && (system = ct__unpickle(&u))) {
-        const ct_value *little = ct__value_is_dict(system) ? ct_value_get(system, "little_endian") : NULL;
+        const ct_datum *little = ct__value_is_dict(system) ? ct_value_get(system, "little_endian") : NULL;
         bool little_here = (const union { uint16_t word; uint8_t byte; }){1}.byte;
         l->big_endian = little && little->kind == CT_VALUE_BOOL && (bool)little->i != little_here;
         if ((root = ct__unpickle(&u)) && (keys = ct__unpickle(&u)) && legacy_storages(&u, keys))

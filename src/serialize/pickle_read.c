@@ -34,13 +34,13 @@ bool ct__unpickle_charge(ct__unpickler *u, int64_t n)
 
 static void *upk_short(ct__unpickler *u) { return ct__unpickle_fail(u, "pickle data was truncated"); }
 
-static bool upk_push(ct__unpickler *u, ct_value *v)
+static bool upk_push(ct__unpickler *u, ct_datum *v)
 {
     if (!v)
         return false;
     if (u->depth == u->stack_capacity) {
         int64_t capacity = u->stack_capacity ? 2 * u->stack_capacity : 64;
-        ct_value **stack = ct__realloc(u->stack, (size_t)u->stack_capacity * sizeof *stack,
+        ct_datum **stack = ct__realloc(u->stack, (size_t)u->stack_capacity * sizeof *stack,
                                        (size_t)capacity * sizeof *stack);
         if (!stack)
             return false;
@@ -54,14 +54,14 @@ static bool upk_push(ct__unpickler *u, ct_value *v)
 /* The lowest place of the stack that may be popped: above the last mark. */
 static int64_t upk_floor(const ct__unpickler *u) { return u->num_marks ? u->marks[u->num_marks - 1] : 0; }
 
-static ct_value *upk_pop(ct__unpickler *u)
+static ct_datum *upk_pop(ct__unpickler *u)
 {
     if (u->depth <= upk_floor(u))
         return ct__unpickle_fail(u, "unexpected MARK found, or an empty stack");
     return u->stack[--u->depth];
 }
 
-static ct_value *upk_top(ct__unpickler *u)
+static ct_datum *upk_top(ct__unpickler *u)
 {
     if (u->depth <= upk_floor(u))
         return ct__unpickle_fail(u, "unexpected MARK found, or an empty stack");
@@ -213,7 +213,7 @@ static bool upk_text(ct__unpickler *u, char op)
             return ct__unpickle_fail(u, "a STRING without quotes, or with escapes") != NULL;
         return upk_push(u, ct__value_bytes(u->tree, CT_VALUE_STRING, s + 1, n - 2));
     }
-    ct_value *v = ct__value_bytes(u->tree, CT_VALUE_STRING, NULL, 2 * n); /* a Latin-1 byte takes two */
+    ct_datum *v = ct__value_bytes(u->tree, CT_VALUE_STRING, NULL, 2 * n); /* a Latin-1 byte takes two */
     if (!v)
         return false;
     char *to = v->s;
@@ -234,14 +234,14 @@ static bool upk_text(ct__unpickler *u, char op)
 
 static bool upk_memo_put(ct__unpickler *u, uint64_t i)
 {
-    ct_value *v = upk_top(u);
+    ct_datum *v = upk_top(u);
     if (!v)
         return false;
     if (i > (uint64_t)u->bytes)
         return ct__unpickle_fail(u, "memo index %llu", (unsigned long long)i) != NULL;
     if ((int64_t)i >= u->memo_capacity) {
         int64_t capacity = (int64_t)i + 1 > 2 * u->memo_capacity ? (int64_t)i + 64 : 2 * u->memo_capacity;
-        ct_value **memo =
+        ct_datum **memo =
             ct__realloc(u->memo, (size_t)u->memo_capacity * sizeof *memo, (size_t)capacity * sizeof *memo);
         if (!memo)
             return false;
@@ -277,7 +277,7 @@ static bool upk_memo_line(ct__unpickler *u, bool put)
     return put ? upk_memo_put(u, i) : upk_memo_get(u, i);
 }
 
-static bool upk_put_item(ct__unpickler *u, ct_value *dict, ct_value *key, ct_value *value)
+static bool upk_put_item(ct__unpickler *u, ct_datum *dict, ct_datum *key, ct_datum *value)
 {
     if (!ct__value_is_dict(dict))
         return ct__unpickle_fail(u, "SETITEM on a %s", ct_value_kind_name((ct_value_kind)dict->kind)) != NULL;
@@ -291,7 +291,7 @@ static bool upk_put_item(ct__unpickler *u, ct_value *dict, ct_value *key, ct_val
 static bool upk_append_items(ct__unpickler *u, int64_t first, int64_t n, ct_value_kind kind)
 {
     u->depth = first;
-    ct_value *list = upk_top(u);
+    ct_datum *list = upk_top(u);
     if (!list)
         return false;
     if (list->kind != kind)
@@ -302,7 +302,7 @@ static bool upk_append_items(ct__unpickler *u, int64_t first, int64_t n, ct_valu
     return true;
 }
 
-static bool upk_set_items(ct__unpickler *u, int64_t first, int64_t n, ct_value *dict)
+static bool upk_set_items(ct__unpickler *u, int64_t first, int64_t n, ct_datum *dict)
 {
     if (n % 2)
         return ct__unpickle_fail(u, "odd number of items for SETITEMS") != NULL;
@@ -314,7 +314,7 @@ static bool upk_set_items(ct__unpickler *u, int64_t first, int64_t n, ct_value *
 
 static bool upk_sequence(ct__unpickler *u, ct_value_kind kind, int64_t first, int64_t n)
 {
-    ct_value *v = ct__value_items(u->tree, kind, n ? u->stack + first : NULL, n);
+    ct_datum *v = ct__value_items(u->tree, kind, n ? u->stack + first : NULL, n);
     u->depth = first;
     return upk_push(u, v);
 }
@@ -342,7 +342,7 @@ static bool upk_global(ct__unpickler *u, const char *module, int64_t module_byte
 
 static bool upk_reduce(ct__unpickler *u)
 {
-    ct_value *args = upk_pop(u), *callable = args ? upk_pop(u) : NULL;
+    ct_datum *args = upk_pop(u), *callable = args ? upk_pop(u) : NULL;
     if (!callable)
         return false;
     if (args->kind != CT_VALUE_TUPLE)
@@ -357,7 +357,7 @@ static bool upk_step(ct__unpickler *u, uint8_t op)
     int64_t first, n;
     const char *s, *s2;
     int64_t n2;
-    ct_value *a, *b, *c;
+    ct_datum *a, *b, *c;
     const uint8_t *p;
     switch (op) {
     case 0x80: /* PROTO */
@@ -455,9 +455,9 @@ static bool upk_step(ct__unpickler *u, uint8_t op)
     }
 }
 
-ct_value *ct__unpickle(ct__unpickler *u)
+ct_datum *ct__unpickle(ct__unpickler *u)
 {
-    ct_value *result = NULL;
+    ct_datum *result = NULL;
     u->depth = u->num_marks = 0;
     u->stack_capacity = u->memo_capacity = u->marks_capacity = u->memo_next = 0;
     u->stack = u->memo = NULL;

@@ -34,7 +34,7 @@ static void pk_get(ct__pickler *p, int64_t i)
 
 void ct__pickle_put(ct__pickler *p) { pk_put_index(p, p->memo_next++); }
 
-static void pk_memoize(ct__pickler *p, const ct_value *v)
+static void pk_memoize(ct__pickler *p, const ct_datum *v)
 {
     p->memo[v->id] = p->memo_next;
     ct__pickle_put(p);
@@ -106,7 +106,7 @@ void ct__pickle_global(ct__pickler *p, const char *s)
 }
 
 /* bytes go as _codecs.encode(text, 'latin1'), protocol 2 having no opcode for them. */
-static void pk_bytes(ct__pickler *p, const ct_value *v)
+static void pk_bytes(ct__pickler *p, const ct_datum *v)
 {
     ct__pickle_global(p, "_codecs\nencode\n");
     int64_t high = 0;
@@ -130,7 +130,7 @@ static void pk_bytes(ct__pickler *p, const ct_value *v)
     ct__pickle_op(p, "R", 1);
 }
 
-static bool pk_append(ct__pickler *p, const ct_value *v)
+static bool pk_append(ct__pickler *p, const ct_datum *v)
 {
     for (int64_t i = 0; i < v->n;) {
         int64_t end = v->n - i > PICKLE_BATCH ? i + PICKLE_BATCH : v->n;
@@ -145,7 +145,7 @@ static bool pk_append(ct__pickler *p, const ct_value *v)
     return true;
 }
 
-static bool pk_set_items(ct__pickler *p, const ct_value *v)
+static bool pk_set_items(ct__pickler *p, const ct_datum *v)
 {
     for (int64_t i = 0; i < v->n;) {
         int64_t end = v->n - i > 2 * PICKLE_BATCH ? i + 2 * PICKLE_BATCH : v->n;
@@ -160,7 +160,7 @@ static bool pk_set_items(ct__pickler *p, const ct_value *v)
     return true;
 }
 
-static bool pk_tuple(ct__pickler *p, const ct_value *v)
+static bool pk_tuple(ct__pickler *p, const ct_datum *v)
 {
     if (v->n == 0) {
         ct__pickle_op(p, ")", 1);
@@ -199,7 +199,7 @@ static bool pk_call(ct__pickler *p, const char *global, const char *text, int64_
     return true;
 }
 
-static bool pk_name(ct__pickler *p, const ct_value *v)
+static bool pk_name(ct__pickler *p, const ct_datum *v)
 {
     ct__text s = {0};
     const char *space = v->kind == CT_VALUE_GLOBAL ? strchr(v->s, ' ') : NULL;
@@ -215,7 +215,7 @@ static bool pk_name(ct__pickler *p, const ct_value *v)
     return true;
 }
 
-static bool pk_new(ct__pickler *p, const ct_value *v)
+static bool pk_new(ct__pickler *p, const ct_datum *v)
 {
     switch ((ct_value_kind)v->kind) {
     case CT_VALUE_STRING: pk_string(p, v->s, v->n); break;
@@ -302,7 +302,7 @@ static bool pk_new(ct__pickler *p, const ct_value *v)
     return true;
 }
 
-bool ct__pickle_value(ct__pickler *p, const ct_value *v)
+bool ct__pickle_value(ct__pickler *p, const ct_datum *v)
 {
     if (ct__pending())
         return false;
@@ -338,7 +338,7 @@ bool ct__pickle_value(ct__pickler *p, const ct_value *v)
     return ok && !ct__pending();
 }
 
-bool ct__pickle(ct__pickler *p, const ct_value_tree *tree, const ct_value *root)
+bool ct__pickle(ct__pickler *p, const ct_value_tree *tree, const ct_datum *root)
 {
     if (!root || ct__pending()) {
         ct__fail(CT_ERR_VALUE, "there is nothing to save: the tree has no root");

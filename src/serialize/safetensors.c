@@ -67,14 +67,14 @@ static int safe_hex4(const char *s)
     return v;
 }
 
-static ct_value *safe_string(safe_reader *r)
+static ct_datum *safe_string(safe_reader *r)
 {
     if (!safe_expect(r, '"'))
         return NULL;
     const char *close = r->at;
     while (close < r->end && *close != '"')
         close += *close == '\\' ? 2 : 1;
-    ct_value *v = close < r->end ? ct__value_bytes(r->tree, CT_VALUE_STRING, NULL, close - r->at) : NULL;
+    ct_datum *v = close < r->end ? ct__value_bytes(r->tree, CT_VALUE_STRING, NULL, close - r->at) : NULL;
     if (!v) {
         safe_bad(r, "invalid JSON in header");
         return NULL;
@@ -151,40 +151,40 @@ static int64_t safe_ints(safe_reader *r, int64_t *v, int64_t most)
     return safe_expect(r, ']') ? n : -1;
 }
 
-static bool safe_metadata(safe_reader *r, ct_value *root)
+static bool safe_metadata(safe_reader *r, ct_datum *root)
 {
-    ct_value *dict = ct_tree_container(r->tree, CT_VALUE_DICT);
+    ct_datum *dict = ct_tree_container(r->tree, CT_VALUE_DICT);
     if (!dict || !safe_expect(r, '{'))
         return false;
     root->state = dict;
     if (safe_try(r, '}'))
         return true;
     do {
-        ct_value *key = safe_string(r);
+        ct_datum *key = safe_string(r);
         if (!key || !safe_expect(r, ':'))
             return false;
         safe_blank(r);
         if (r->at < r->end && *r->at != '"')
             return safe_bad(r, "invalid type in __metadata__, expected a string");
-        ct_value *value = safe_string(r);
+        ct_datum *value = safe_string(r);
         if (!value || !ct_value_put(dict, key, value))
             return false;
     } while (safe_try(r, ','));
     return safe_expect(r, '}');
 }
 
-static bool safe_tensor(safe_reader *r, ct_value *root, ct_value *name, safe_span *span)
+static bool safe_tensor(safe_reader *r, ct_datum *root, ct_datum *name, safe_span *span)
 {
     int64_t sizes[CT_MAX_DIMS], offsets[2] = {-1, -1}, ndim = -1, numel = 1, bytes;
     ct_dtype dtype = CT_DTYPE_NONE;
     if (!safe_expect(r, '{'))
         return false;
     do {
-        const ct_value *field = safe_string(r);
+        const ct_datum *field = safe_string(r);
         if (!field || !safe_expect(r, ':'))
             return false;
         if (strcmp(field->s, "dtype") == 0) {
-            const ct_value *s = safe_string(r);
+            const ct_datum *s = safe_string(r);
             for (int d = 0; s && d < SAFE_DTYPES; d++)
                 if (strcmp(safe_dtypes[d].name, s->s) == 0)
                     dtype = safe_dtypes[d].dtype;
@@ -222,7 +222,7 @@ static bool safe_tensor(safe_reader *r, ct_value *root, ct_value *name, safe_spa
     }
     *span = (safe_span){offsets[0], offsets[1]};
     ct_tensor *t = ct__new(dtype, (ct_device){CT_CPU, -1}, ndim, sizes);
-    ct_value *v = ct__value_of_tensor(r->tree, CT_VALUE_TENSOR, t);
+    ct_datum *v = ct__value_of_tensor(r->tree, CT_VALUE_TENSOR, t);
     ct_release(t);
     if (!v || !ct_value_put(root, name, v))
         return false;
@@ -241,13 +241,13 @@ static int safe_by_begin(const void *a, const void *b)
 
 static bool safe_parse(safe_reader *r)
 {
-    ct_value *root = ct_tree_container(r->tree, CT_VALUE_DICT);
+    ct_datum *root = ct_tree_container(r->tree, CT_VALUE_DICT);
     safe_span *spans = NULL;
     int64_t n = 0, capacity = 0, claimed = 0;
     bool ok = root && ct_tree_set_root(r->tree, root) && safe_expect(r, '{');
     if (ok && !safe_try(r, '}')) {
         do {
-            ct_value *name = safe_string(r);
+            ct_datum *name = safe_string(r);
             ok = name && safe_expect(r, ':');
             if (ok && strcmp(name->s, "__metadata__") == 0) {
                 ok = safe_metadata(r, root);

@@ -8,7 +8,7 @@
 
 /* ---- value.c ---- */
 
-struct ct_value {
+struct ct_datum {
     uint8_t kind, code; /* code: what a GLOBAL stands for */
     bool parameter;
     uint32_t id;
@@ -17,34 +17,34 @@ struct ct_value {
         int64_t i;
         double f[2];
         char *s;            /* capacity bytes, NUL behind the n-th */
-        ct_value **items;   /* dicts: key, value, key, value */
+        ct_datum **items;   /* dicts: key, value, key, value */
         ct_tensor *tensor;
     };
-    ct_value *state;
+    ct_datum *state;
 };
 
 struct ct_value_tree {
     ct_object base;
-    ct_value *root;
-    ct_value **nodes; /* by id */
+    ct_datum *root;
+    ct_datum **nodes; /* by id */
     int64_t count, capacity;
-    ct_value **blocks; /* where they live, also those that ct__tree_prune forgot */
+    ct_datum **blocks; /* where they live, also those that ct__tree_prune forgot */
     int64_t made, num_blocks, blocks_capacity;
 };
 
-CT_HIDDEN ct_value *ct__value_new(ct_value_tree *tree, ct_value_kind kind);
+CT_HIDDEN ct_datum *ct__value_new(ct_value_tree *tree, ct_value_kind kind);
 /* A node that owns n bytes (copied; NULL: left for the caller to write). */
-CT_HIDDEN ct_value *ct__value_bytes(ct_value_tree *tree, ct_value_kind kind, const void *s, int64_t n);
+CT_HIDDEN ct_datum *ct__value_bytes(ct_value_tree *tree, ct_value_kind kind, const void *s, int64_t n);
 /* A node with n items (copied; NULL: left for the caller to write). */
-CT_HIDDEN ct_value *ct__value_items(ct_value_tree *tree, ct_value_kind kind, ct_value *const *items, int64_t n);
+CT_HIDDEN ct_datum *ct__value_items(ct_value_tree *tree, ct_value_kind kind, ct_datum *const *items, int64_t n);
 /* Numbers anew what the root leads to, in the same order, and forgets the rest. */
 CT_HIDDEN bool ct__tree_prune(ct_value_tree *tree);
-CT_HIDDEN bool ct__value_push(ct_value *v, ct_value *item);
-CT_HIDDEN bool ct__value_is_dict(const ct_value *v);
-CT_HIDDEN bool ct__value_has_items(const ct_value *v);
-CT_HIDDEN bool ct__value_has_text(const ct_value *v);
+CT_HIDDEN bool ct__value_push(ct_datum *v, ct_datum *item);
+CT_HIDDEN bool ct__value_is_dict(const ct_datum *v);
+CT_HIDDEN bool ct__value_has_items(const ct_datum *v);
+CT_HIDDEN bool ct__value_has_text(const ct_datum *v);
 /* The tree holds a reference to t. */
-CT_HIDDEN ct_value *ct__value_of_tensor(ct_value_tree *tree, ct_value_kind kind, ct_tensor *t);
+CT_HIDDEN ct_datum *ct__value_of_tensor(ct_value_tree *tree, ct_value_kind kind, ct_tensor *t);
 
 /* Bytes -> integer. Keys are not copied. */
 typedef struct ct__map_slot { const char *key; int64_t n, value; } ct__map_slot;
@@ -58,10 +58,10 @@ CT_HIDDEN void ct__map_free(ct__map *m);
 typedef struct ct__unpickler ct__unpickler;
 /* What a file's names mean. Each returns NULL (false) with an error set to refuse. */
 typedef struct ct__pickle_hooks {
-    ct_value *(*global)(ct__unpickler *u, const char *module, const char *name);
-    ct_value *(*reduce)(ct__unpickler *u, ct_value *callable, ct_value *args); /* args: a TUPLE */
-    bool (*build)(ct__unpickler *u, ct_value *object, ct_value *state);
-    ct_value *(*persistent)(ct__unpickler *u, ct_value *id);
+    ct_datum *(*global)(ct__unpickler *u, const char *module, const char *name);
+    ct_datum *(*reduce)(ct__unpickler *u, ct_datum *callable, ct_datum *args); /* args: a TUPLE */
+    bool (*build)(ct__unpickler *u, ct_datum *object, ct_datum *state);
+    ct_datum *(*persistent)(ct__unpickler *u, ct_datum *id);
 } ct__pickle_hooks;
 struct ct__unpickler {
     ct_value_tree *tree;
@@ -71,11 +71,11 @@ struct ct__unpickler {
     const uint8_t *data;
     int64_t bytes, at; /* at: just behind the pickle, after reading */
     int64_t budget;    /* items and bytes that hooks may still copy */
-    ct_value **stack, **memo;
+    ct_datum **stack, **memo;
     int64_t depth, stack_capacity, memo_capacity, memo_next, *marks, num_marks, marks_capacity;
 };
 /* Reads one pickle at u->at. The value lives in u->tree. NULL on failure. */
-CT_HIDDEN ct_value *ct__unpickle(ct__unpickler *u);
+CT_HIDDEN ct_datum *ct__unpickle(ct__unpickler *u);
 /* Takes n from the budget: a small file must not make a large structure. false: error set. */
 CT_HIDDEN bool ct__unpickle_charge(ct__unpickler *u, int64_t n);
 /* Records CT_ERR_UNPICKLING in PyTorch's words, with the file's name; returns NULL. */
@@ -86,13 +86,13 @@ CT_HIDDEN void *ct__unpickle_fail(ct__unpickler *u, const char *format, ...) __a
 typedef struct ct__pickler ct__pickler;
 struct ct__pickler {
     ct__text out;
-    bool (*tensor)(ct__pickler *p, const ct_value *v); /* writes a TENSOR or STORAGE */
+    bool (*tensor)(ct__pickler *p, const ct_datum *v); /* writes a TENSOR or STORAGE */
     void *context;
     int64_t *memo, memo_count, memo_next; /* by id; -1: not written yet */
     ct__map names; /* memo of globals and fixed strings */
     int depth;
 };
-CT_HIDDEN bool ct__pickle(ct__pickler *p, const ct_value_tree *tree, const ct_value *root);
+CT_HIDDEN bool ct__pickle(ct__pickler *p, const ct_value_tree *tree, const ct_datum *root);
 CT_HIDDEN void ct__pickle_free(ct__pickler *p);
 CT_HIDDEN void ct__pickle_op(ct__pickler *p, const char *bytes, int64_t n);
 CT_HIDDEN void ct__pickle_int(ct__pickler *p, int64_t v);
@@ -101,7 +101,7 @@ CT_HIDDEN void ct__pickle_fixed(ct__pickler *p, const char *s);
 CT_HIDDEN void ct__pickle_global(ct__pickler *p, const char *module_and_name);
 /* Memoizes the top of the stack under no name. */
 CT_HIDDEN void ct__pickle_put(ct__pickler *p);
-CT_HIDDEN bool ct__pickle_value(ct__pickler *p, const ct_value *v);
+CT_HIDDEN bool ct__pickle_value(ct__pickler *p, const ct_datum *v);
 
 /* ---- source.c: a file or memory to read at offsets. ---- */
 
@@ -141,7 +141,7 @@ CT_HIDDEN bool ct__inflate(const void *from, int64_t n_from, void *to, int64_t n
 /* ---- checkpoint_load.c, legacy.c ---- */
 
 /* A storage of a checkpoint: bytes that tensors are laid over. */
-typedef struct ct__stored { ct_value *node; const char *key; int64_t key_bytes, bytes; int item; bool read; } ct__stored;
+typedef struct ct__stored { ct_datum *node; const char *key; int64_t key_bytes, bytes; int item; bool read; } ct__stored;
 typedef struct ct__loading {
     const ct_load_opts *options;
     const ct_archive *archive; /* NULL: the legacy format */

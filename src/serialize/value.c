@@ -8,7 +8,7 @@ static void value_tree_destroy(void *object)
 {
     ct_value_tree *t = object;
     for (int64_t i = 0; i < t->made; i++) {
-        ct_value *v = &t->blocks[i / VALUE_BLOCK][i % VALUE_BLOCK];
+        ct_datum *v = &t->blocks[i / VALUE_BLOCK][i % VALUE_BLOCK];
         if (v->kind == CT_VALUE_TENSOR || v->kind == CT_VALUE_STORAGE)
             ct_release(v->tensor);
         else if (ct__value_has_items(v))
@@ -17,7 +17,7 @@ static void value_tree_destroy(void *object)
             ct__free(v->s, (size_t)v->capacity);
     }
     for (int64_t i = 0; i < t->num_blocks; i++)
-        ct__free(t->blocks[i], VALUE_BLOCK * sizeof(ct_value));
+        ct__free(t->blocks[i], VALUE_BLOCK * sizeof(ct_datum));
     ct__free(t->blocks, (size_t)t->blocks_capacity * sizeof *t->blocks);
     ct__free(t->nodes, (size_t)t->capacity * sizeof *t->nodes);
     ct__free(t, sizeof *t);
@@ -35,10 +35,10 @@ ct_value_tree *ct_tree_new(void)
     return t;
 }
 
-static bool value_grow(ct_value ***p, int64_t *capacity)
+static bool value_grow(ct_datum ***p, int64_t *capacity)
 {
     int64_t more = *capacity ? 2 * *capacity : 16;
-    ct_value **grown = ct__realloc(*p, (size_t)*capacity * sizeof *grown, (size_t)more * sizeof *grown);
+    ct_datum **grown = ct__realloc(*p, (size_t)*capacity * sizeof *grown, (size_t)more * sizeof *grown);
     if (!grown)
         return false;
     *p = grown;
@@ -46,7 +46,7 @@ static bool value_grow(ct_value ***p, int64_t *capacity)
     return true;
 }
 
-ct_value *ct__value_new(ct_value_tree *t, ct_value_kind kind)
+ct_datum *ct__value_new(ct_value_tree *t, ct_value_kind kind)
 {
     if (!t || ct__pending())
         return NULL;
@@ -57,12 +57,12 @@ ct_value *ct__value_new(ct_value_tree *t, ct_value_kind kind)
     if (t->made == t->num_blocks * VALUE_BLOCK) {
         if (t->num_blocks == t->blocks_capacity && !value_grow(&t->blocks, &t->blocks_capacity))
             return NULL;
-        ct_value *block = ct__alloc_zero(VALUE_BLOCK * sizeof *block);
+        ct_datum *block = ct__alloc_zero(VALUE_BLOCK * sizeof *block);
         if (!block)
             return NULL;
         t->blocks[t->num_blocks++] = block;
     }
-    ct_value *v = &t->blocks[t->made / VALUE_BLOCK][t->made % VALUE_BLOCK];
+    ct_datum *v = &t->blocks[t->made / VALUE_BLOCK][t->made % VALUE_BLOCK];
     t->made++;
     v->kind = (uint8_t)kind;
     v->id = (uint32_t)t->count;
@@ -72,7 +72,7 @@ ct_value *ct__value_new(ct_value_tree *t, ct_value_kind kind)
 
 bool ct__tree_prune(ct_value_tree *t)
 {
-    ct_value **stack = ct__alloc((size_t)t->count * sizeof *stack);
+    ct_datum **stack = ct__alloc((size_t)t->count * sizeof *stack);
     uint8_t *seen = ct__alloc_zero((size_t)t->count);
     bool ok = stack && seen && t->root;
     int64_t depth = 0, kept = 0, count = t->count;
@@ -81,10 +81,10 @@ bool ct__tree_prune(ct_value_tree *t)
         stack[depth++] = t->root;
     }
     while (depth > 0) {
-        const ct_value *v = stack[--depth];
+        const ct_datum *v = stack[--depth];
         int64_t n = ct__value_has_items(v) ? v->n : 0;
         for (int64_t i = 0; i <= n; i++) {
-            ct_value *child = i < n ? v->items[i] : v->state;
+            ct_datum *child = i < n ? v->items[i] : v->state;
             if (child && !seen[child->id]) {
                 seen[child->id] = 1;
                 stack[depth++] = child;
@@ -105,9 +105,9 @@ bool ct__tree_prune(ct_value_tree *t)
     return ok;
 }
 
-ct_value *ct__value_bytes(ct_value_tree *t, ct_value_kind kind, const void *s, int64_t n)
+ct_datum *ct__value_bytes(ct_value_tree *t, ct_value_kind kind, const void *s, int64_t n)
 {
-    ct_value *v = ct__value_new(t, kind);
+    ct_datum *v = ct__value_new(t, kind);
     if (!v || !(v->s = ct__alloc((size_t)n + 1)))
         return NULL;
     v->n = n;
@@ -118,9 +118,9 @@ ct_value *ct__value_bytes(ct_value_tree *t, ct_value_kind kind, const void *s, i
     return v;
 }
 
-ct_value *ct__value_items(ct_value_tree *t, ct_value_kind kind, ct_value *const *items, int64_t n)
+ct_datum *ct__value_items(ct_value_tree *t, ct_value_kind kind, ct_datum *const *items, int64_t n)
 {
-    ct_value *v = ct__value_new(t, kind);
+    ct_datum *v = ct__value_new(t, kind);
     if (!v || n == 0)
         return v;
     if (!(v->items = ct__alloc((size_t)n * sizeof *v->items)))
@@ -131,11 +131,11 @@ ct_value *ct__value_items(ct_value_tree *t, ct_value_kind kind, ct_value *const 
     return v;
 }
 
-bool ct__value_push(ct_value *v, ct_value *item)
+bool ct__value_push(ct_datum *v, ct_datum *item)
 {
     if (v->n == v->capacity) {
         int64_t capacity = v->capacity ? 2 * v->capacity : 4;
-        ct_value **items =
+        ct_datum **items =
             ct__realloc(v->items, (size_t)v->capacity * sizeof *items, (size_t)capacity * sizeof *items);
         if (!items)
             return false;
@@ -146,18 +146,18 @@ bool ct__value_push(ct_value *v, ct_value *item)
     return true;
 }
 
-bool ct__value_is_dict(const ct_value *v)
+bool ct__value_is_dict(const ct_datum *v)
 {
     return v->kind == CT_VALUE_DICT || v->kind == CT_VALUE_ORDERED_DICT || v->kind == CT_VALUE_COUNTER;
 }
 
-bool ct__value_has_items(const ct_value *v)
+bool ct__value_has_items(const ct_datum *v)
 {
     return v->kind == CT_VALUE_TUPLE || v->kind == CT_VALUE_SIZE || v->kind == CT_VALUE_LIST ||
            v->kind == CT_VALUE_SET || ct__value_is_dict(v);
 }
 
-bool ct__value_has_text(const ct_value *v)
+bool ct__value_has_text(const ct_datum *v)
 {
     switch (v->kind) {
     case CT_VALUE_BIG_INT:
@@ -170,9 +170,9 @@ bool ct__value_has_text(const ct_value *v)
     }
 }
 
-ct_value *ct__value_of_tensor(ct_value_tree *t, ct_value_kind kind, ct_tensor *tensor)
+ct_datum *ct__value_of_tensor(ct_value_tree *t, ct_value_kind kind, ct_tensor *tensor)
 {
-    ct_value *v = tensor ? ct__value_new(t, kind) : NULL;
+    ct_datum *v = tensor ? ct__value_new(t, kind) : NULL;
     if (v)
         v->tensor = ct_retain(tensor);
     return v;
@@ -180,10 +180,10 @@ ct_value *ct__value_of_tensor(ct_value_tree *t, ct_value_kind kind, ct_tensor *t
 
 /* ---- Reading ---- */
 
-ct_value *ct_tree_root(const ct_value_tree *t) { return t ? t->root : NULL; }
+ct_datum *ct_tree_root(const ct_value_tree *t) { return t ? t->root : NULL; }
 int64_t ct_tree_count(const ct_value_tree *t) { return t ? t->count : 0; }
 
-ct_value *ct_tree_node(const ct_value_tree *t, int64_t id)
+ct_datum *ct_tree_node(const ct_value_tree *t, int64_t id)
 {
     if (!t || id < 0 || id >= t->count)
         return t ? ct__fail(CT_ERR_INDEX, "value %lld of a tree with %lld", (long long)id,
@@ -192,7 +192,7 @@ ct_value *ct_tree_node(const ct_value_tree *t, int64_t id)
     return t->nodes[id];
 }
 
-ct_value_kind ct_value_kind_of(const ct_value *v) { return v ? (ct_value_kind)v->kind : CT_VALUE_NONE; }
+ct_value_kind ct_value_kind_of(const ct_datum *v) { return v ? (ct_value_kind)v->kind : CT_VALUE_NONE; }
 
 const char *ct_value_kind_name(ct_value_kind kind)
 {
@@ -221,7 +221,7 @@ const char *ct_value_kind_name(ct_value_kind kind)
     return (size_t)kind < sizeof names / sizeof *names ? names[kind] : "?";
 }
 
-static void value_wrong_kind(const ct_value *v, const char *wanted)
+static void value_wrong_kind(const ct_datum *v, const char *wanted)
 {
     if (v)
         ct__fail(CT_ERR_TYPE, "the value is a %s, not %s", ct_value_kind_name((ct_value_kind)v->kind),
@@ -230,9 +230,9 @@ static void value_wrong_kind(const ct_value *v, const char *wanted)
         ct__fail(CT_ERR_TYPE, "there is no value (NULL) where %s was expected", wanted);
 }
 
-int64_t ct_value_id(const ct_value *v) { return v ? (int64_t)v->id : -1; }
+int64_t ct_value_id(const ct_datum *v) { return v ? (int64_t)v->id : -1; }
 
-int64_t ct_value_get_int(const ct_value *v)
+int64_t ct_value_get_int(const ct_datum *v)
 {
     if (v && (v->kind == CT_VALUE_INT || v->kind == CT_VALUE_BOOL))
         return v->i;
@@ -240,7 +240,7 @@ int64_t ct_value_get_int(const ct_value *v)
     return 0;
 }
 
-double ct_value_get_float(const ct_value *v)
+double ct_value_get_float(const ct_datum *v)
 {
     if (v && v->kind == CT_VALUE_FLOAT)
         return v->f[0];
@@ -250,14 +250,14 @@ double ct_value_get_float(const ct_value *v)
     return 0;
 }
 
-void ct_value_get_complex(const ct_value *v, double *real, double *imaginary)
+void ct_value_get_complex(const ct_datum *v, double *real, double *imaginary)
 {
     bool is = v && v->kind == CT_VALUE_COMPLEX;
     *real = is ? v->f[0] : ct_value_get_float(v);
     *imaginary = is ? v->f[1] : 0;
 }
 
-const char *ct_value_text(const ct_value *v, int64_t *n)
+const char *ct_value_text(const ct_datum *v, int64_t *n)
 {
     static const char *const storages[CT_NUM_DTYPES] = {
         "UntypedStorage", "ByteStorage",         "CharStorage",         "ShortStorage",    "IntStorage",
@@ -279,14 +279,14 @@ const char *ct_value_text(const ct_value *v, int64_t *n)
     return v->s;
 }
 
-int64_t ct_value_length(const ct_value *v)
+int64_t ct_value_length(const ct_datum *v)
 {
     if (!v || !(ct__value_has_items(v) || ct__value_has_text(v)))
         return 0;
     return ct__value_is_dict(v) ? v->n / 2 : v->n;
 }
 
-static ct_value *value_at(const ct_value *v, int64_t i, bool key)
+static ct_datum *value_at(const ct_datum *v, int64_t i, bool key)
 {
     if (!v || !ct__value_has_items(v) || (key && !ct__value_is_dict(v))) {
         value_wrong_kind(v, key ? "a dict" : "a container");
@@ -299,10 +299,10 @@ static ct_value *value_at(const ct_value *v, int64_t i, bool key)
     return ct__value_is_dict(v) ? v->items[2 * i + !key] : v->items[i];
 }
 
-ct_value *ct_value_item(const ct_value *v, int64_t i) { return value_at(v, i, false); }
-ct_value *ct_value_key(const ct_value *v, int64_t i) { return value_at(v, i, true); }
+ct_datum *ct_value_item(const ct_datum *v, int64_t i) { return value_at(v, i, false); }
+ct_datum *ct_value_key(const ct_datum *v, int64_t i) { return value_at(v, i, true); }
 
-ct_value *ct_value_get(const ct_value *v, const char *key)
+ct_datum *ct_value_get(const ct_datum *v, const char *key)
 {
     if (!v || !ct__value_is_dict(v)) {
         value_wrong_kind(v, "a dict");
@@ -310,14 +310,14 @@ ct_value *ct_value_get(const ct_value *v, const char *key)
     }
     int64_t n = (int64_t)strlen(key);
     for (int64_t i = v->n - 2; i >= 0; i -= 2) {
-        const ct_value *k = v->items[i];
+        const ct_datum *k = v->items[i];
         if (k->kind == CT_VALUE_STRING && k->n == n && memcmp(k->s, key, (size_t)n) == 0)
             return v->items[i + 1];
     }
     return NULL;
 }
 
-ct_tensor *ct_value_get_tensor(const ct_value *v)
+ct_tensor *ct_value_get_tensor(const ct_datum *v)
 {
     if (v && (v->kind == CT_VALUE_TENSOR || v->kind == CT_VALUE_STORAGE))
         return v->tensor;
@@ -325,7 +325,7 @@ ct_tensor *ct_value_get_tensor(const ct_value *v)
     return NULL;
 }
 
-ct_dtype ct_value_get_dtype(const ct_value *v)
+ct_dtype ct_value_get_dtype(const ct_datum *v)
 {
     if (!v || v->kind != CT_VALUE_DTYPE) {
         value_wrong_kind(v, "a dtype");
@@ -337,30 +337,30 @@ ct_dtype ct_value_get_dtype(const ct_value *v)
     return CT_DTYPE_NONE;
 }
 
-bool ct_value_is_parameter(const ct_value *v) { return v && v->kind == CT_VALUE_TENSOR && v->parameter; }
-ct_value *ct_value_state(const ct_value *v) { return v ? v->state : NULL; }
+bool ct_value_is_parameter(const ct_datum *v) { return v && v->kind == CT_VALUE_TENSOR && v->parameter; }
+ct_datum *ct_value_state(const ct_datum *v) { return v ? v->state : NULL; }
 
 /* ---- Building ---- */
 
-ct_value *ct_tree_none(ct_value_tree *t) { return ct__value_new(t, CT_VALUE_NONE); }
+ct_datum *ct_tree_none(ct_value_tree *t) { return ct__value_new(t, CT_VALUE_NONE); }
 
-ct_value *ct_tree_bool(ct_value_tree *t, bool value)
+ct_datum *ct_tree_bool(ct_value_tree *t, bool value)
 {
-    ct_value *v = ct__value_new(t, CT_VALUE_BOOL);
+    ct_datum *v = ct__value_new(t, CT_VALUE_BOOL);
     if (v)
         v->i = value;
     return v;
 }
 
-ct_value *ct_tree_int(ct_value_tree *t, int64_t value)
+ct_datum *ct_tree_int(ct_value_tree *t, int64_t value)
 {
-    ct_value *v = ct__value_new(t, CT_VALUE_INT);
+    ct_datum *v = ct__value_new(t, CT_VALUE_INT);
     if (v)
         v->i = value;
     return v;
 }
 
-ct_value *ct_tree_big_int(ct_value_tree *t, const void *bytes, int64_t n)
+ct_datum *ct_tree_big_int(ct_value_tree *t, const void *bytes, int64_t n)
 {
     const uint8_t *b = bytes;
     if (n > 8)
@@ -371,17 +371,17 @@ ct_value *ct_tree_big_int(ct_value_tree *t, const void *bytes, int64_t n)
     return ct_tree_int(t, (int64_t)value);
 }
 
-ct_value *ct_tree_float(ct_value_tree *t, double value)
+ct_datum *ct_tree_float(ct_value_tree *t, double value)
 {
-    ct_value *v = ct__value_new(t, CT_VALUE_FLOAT);
+    ct_datum *v = ct__value_new(t, CT_VALUE_FLOAT);
     if (v)
         v->f[0] = value;
     return v;
 }
 
-ct_value *ct_tree_complex(ct_value_tree *t, double real, double imaginary)
+ct_datum *ct_tree_complex(ct_value_tree *t, double real, double imaginary)
 {
-    ct_value *v = ct__value_new(t, CT_VALUE_COMPLEX);
+    ct_datum *v = ct__value_new(t, CT_VALUE_COMPLEX);
     if (v) {
         v->f[0] = real;
         v->f[1] = imaginary;
@@ -389,26 +389,26 @@ ct_value *ct_tree_complex(ct_value_tree *t, double real, double imaginary)
     return v;
 }
 
-ct_value *ct_tree_string(ct_value_tree *t, const char *s)
+ct_datum *ct_tree_string(ct_value_tree *t, const char *s)
 {
     return ct__value_bytes(t, CT_VALUE_STRING, s, (int64_t)strlen(s));
 }
 
-ct_value *ct_tree_text(ct_value_tree *t, ct_value_kind kind, const char *s, int64_t n)
+ct_datum *ct_tree_text(ct_value_tree *t, ct_value_kind kind, const char *s, int64_t n)
 {
-    ct_value probe = {.kind = (uint8_t)kind};
+    ct_datum probe = {.kind = (uint8_t)kind};
     if (!ct__value_has_text(&probe) || kind == CT_VALUE_BIG_INT)
         return ct__fail(CT_ERR_TYPE, "a %s is not made from text", ct_value_kind_name(kind));
     return ct__value_bytes(t, kind, s, n);
 }
 
-ct_value *ct_tree_dtype(ct_value_tree *t, ct_dtype dtype)
+ct_datum *ct_tree_dtype(ct_value_tree *t, ct_dtype dtype)
 {
     const char *name = ct_dtype_name(dtype);
     return ct__value_bytes(t, CT_VALUE_DTYPE, name, (int64_t)strlen(name));
 }
 
-ct_value *ct_tree_tuple(ct_value_tree *t, int64_t n, ct_value *const *items)
+ct_datum *ct_tree_tuple(ct_value_tree *t, int64_t n, ct_datum *const *items)
 {
     for (int64_t i = 0; i < n; i++)
         if (!items[i]) {
@@ -418,9 +418,9 @@ ct_value *ct_tree_tuple(ct_value_tree *t, int64_t n, ct_value *const *items)
     return ct__value_items(t, CT_VALUE_TUPLE, items, n);
 }
 
-ct_value *ct_tree_size(ct_value_tree *t, ct_ints sizes)
+ct_datum *ct_tree_size(ct_value_tree *t, ct_ints sizes)
 {
-    ct_value *items[64];
+    ct_datum *items[64];
     if (sizes.n > 64)
         return ct__fail(CT_ERR_VALUE, "a size of %lld dimensions", (long long)sizes.n);
     for (int64_t i = 0; i < sizes.n; i++)
@@ -429,7 +429,7 @@ ct_value *ct_tree_size(ct_value_tree *t, ct_ints sizes)
     return ct__value_items(t, CT_VALUE_SIZE, items, sizes.n);
 }
 
-ct_value *ct_tree_container(ct_value_tree *t, ct_value_kind kind)
+ct_datum *ct_tree_container(ct_value_tree *t, ct_value_kind kind)
 {
     if (kind != CT_VALUE_LIST && kind != CT_VALUE_SET && kind != CT_VALUE_DICT &&
         kind != CT_VALUE_ORDERED_DICT && kind != CT_VALUE_COUNTER)
@@ -437,9 +437,9 @@ ct_value *ct_tree_container(ct_value_tree *t, ct_value_kind kind)
     return ct__value_new(t, kind);
 }
 
-ct_value *ct_tree_tensor(ct_value_tree *t, ct_tensor *tensor, bool parameter)
+ct_datum *ct_tree_tensor(ct_value_tree *t, ct_tensor *tensor, bool parameter)
 {
-    ct_value *v = ct__value_of_tensor(t, CT_VALUE_TENSOR, tensor);
+    ct_datum *v = ct__value_of_tensor(t, CT_VALUE_TENSOR, tensor);
     if (v)
         v->parameter = parameter;
     else if (!tensor)
@@ -447,7 +447,7 @@ ct_value *ct_tree_tensor(ct_value_tree *t, ct_tensor *tensor, bool parameter)
     return v;
 }
 
-bool ct_value_append(ct_value *v, ct_value *item)
+bool ct_value_append(ct_datum *v, ct_datum *item)
 {
     if (ct__pending())
         return false;
@@ -458,7 +458,7 @@ bool ct_value_append(ct_value *v, ct_value *item)
     return ct__value_push(v, item);
 }
 
-bool ct_value_put(ct_value *v, ct_value *key, ct_value *value)
+bool ct_value_put(ct_datum *v, ct_datum *key, ct_datum *value)
 {
     if (ct__pending())
         return false;
@@ -474,7 +474,7 @@ bool ct_value_put(ct_value *v, ct_value *key, ct_value *value)
     return false;
 }
 
-bool ct_value_set_state(ct_value *v, ct_value *state)
+bool ct_value_set_state(ct_datum *v, ct_datum *state)
 {
     if (ct__pending())
         return false;
@@ -486,7 +486,7 @@ bool ct_value_set_state(ct_value *v, ct_value *state)
     return true;
 }
 
-bool ct_tree_set_root(ct_value_tree *t, ct_value *root)
+bool ct_tree_set_root(ct_value_tree *t, ct_datum *root)
 {
     if (!t || !root || ct__pending()) {
         value_wrong_kind(root, "the root of a tree");

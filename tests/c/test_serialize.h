@@ -87,7 +87,7 @@ __attribute__((unused)) static int files_in_folder(bool remove_them)
 }
 
 /* Python's repr, nearly; tensors as tensor(dtype, offset, sizes, strides). */
-__attribute__((unused)) static void describe(ct__text *t, const ct_value *v, int depth)
+__attribute__((unused)) static void describe(ct__text *t, const ct_datum *v, int depth)
 {
     if (depth > 20) {
         ct__text_add(t, "...");
@@ -152,7 +152,7 @@ __attribute__((unused)) static void describe(ct__text *t, const ct_value *v, int
     }
 }
 
-__attribute__((unused)) static bool described(const ct_value *v, const char *expected)
+__attribute__((unused)) static bool described(const ct_datum *v, const char *expected)
 {
     ct__text t = {0};
     describe(&t, v, 0);

@@ -3,7 +3,7 @@
 #include "test_serialize.h"
 #include <ctorch/autograd.h>
 
-static void test_values(const ct_value *r)
+static void test_values(const ct_datum *r)
 {
     CHECK(ct_value_kind_of(r) == CT_VALUE_DICT);
 #define IS(key, text) CHECK(described(ct_value_get(r, key), text))
@@ -35,7 +35,7 @@ static void test_values(const ct_value *r)
     IS("leaf", "tensor(float32 0 [2] [1])");
     IS("parameter", "parameter(float32 0 [2] [1])");
     IS("tagged", "tensor(int16 0 [2] [1])+{'note': 'tag'}");
-    const ct_value *shared = ct_value_get(r, "shared"), *cycle = ct_value_get(r, "cycle");
+    const ct_datum *shared = ct_value_get(r, "shared"), *cycle = ct_value_get(r, "cycle");
     CHECK(ct_value_item(shared, 0) == ct_value_item(shared, 1) && ct_value_item(cycle, 0) == cycle);
     CHECK(ct_value_get(r, "base") == ct_value_get(r, "again"));
     CHECK(ct_value_item(ct_value_get(r, "parameters"), 0) == ct_value_get(r, "parameter"));
@@ -47,7 +47,7 @@ static void test_values(const ct_value *r)
     CHECK(*(float *)ct_data(ct_value_get_tensor(ct_value_get(r, "scalar"))) == 3.25f);
     CHECK(ct_requires_grad(ct_value_get_tensor(ct_value_get(r, "leaf"))) && !ct_requires_grad(base));
     CHECK(ct_requires_grad(ct_value_get_tensor(ct_value_get(r, "parameter"))));
-    const ct_value *dtypes = ct_value_get(r, "dtypes");
+    const ct_datum *dtypes = ct_value_get(r, "dtypes");
     CHECK(ct_value_length(dtypes) == CT_NUM_DTYPES - 1);
     for (int64_t i = 0; i < ct_value_length(dtypes); i++) {
         ct_tensor *t = ct_value_get_tensor(ct_value_item(dtypes, i));
@@ -80,7 +80,7 @@ static void test_everything(void)
     if (!t)
         return;
     for (int64_t id = 0; id < ct_tree_count(t); id++) { /* a binding relies on this order */
-        const ct_value *v = ct_tree_node(t, id);
+        const ct_datum *v = ct_tree_node(t, id);
         CHECK(ct_value_id(v) == id && v->kind != CT_VALUE_GLOBAL && v->kind != CT_VALUE_STORAGE);
         for (int64_t i = 0; (v->kind == CT_VALUE_TUPLE || v->kind == CT_VALUE_SIZE) && i < v->n; i++)
             CHECK(v->items[i]->id < v->id);
@@ -105,7 +105,7 @@ static void test_training(void)
 {
     CT_SCOPE();
     ct_value_tree *t = ct_load(golden("training.pt"));
-    const ct_value *r = ct_tree_root(t);
+    const ct_datum *r = ct_tree_root(t);
     CHECK(t);
     if (!t)
         return;
@@ -118,7 +118,7 @@ static void test_training(void)
                                               "'1.num_batches_tracked': tensor(int64 0 [] [])}+{'_metadata': "
                                               "Ordered{'': {'version': 1}, '0': {'version': 1}, '1': "
                                               "{'version': 2}}}"));
-    const ct_value *group = ct_value_item(ct_value_get(ct_value_get(r, "optimizer"), "param_groups"), 0);
+    const ct_datum *group = ct_value_item(ct_value_get(ct_value_get(r, "optimizer"), "param_groups"), 0);
     CHECK(described(ct_value_get(group, "betas"), "(0.90000000000000002, 0.999)") &&
           described(ct_value_get(group, "params"), "[0, 1, 2, 3]"));
     ct_release(t);
@@ -128,7 +128,7 @@ static void test_legacy(void)
 {
     CT_SCOPE();
     ct_value_tree *t = ct_load(golden("legacy.pt"));
-    const ct_value *r = ct_tree_root(t);
+    const ct_datum *r = ct_tree_root(t);
     CHECK(t);
     if (!t)
         return;
@@ -159,7 +159,7 @@ static void test_tensors(void)
     CHECK(!ct_load_tensors(path, 2, none, out) && !out[0]);
     CHECK_ERROR(CT_ERR_KEY, "gone");
     ct_value_tree *t = ct_tree_new();
-    ct_value *list = ct_tree_container(t, CT_VALUE_LIST);
+    ct_datum *list = ct_tree_container(t, CT_VALUE_LIST);
     ct_tensor *bits = ct_tensor_over(in[0], CT_INT32, 0, CT_SHAPE(6), CT_SHAPE(1));
     CHECK(ct_value_append(list, ct_tree_tensor(t, in[0], false)) &&
           ct_value_append(list, ct_tree_tensor(t, bits, false)) && ct_tree_set_root(t, list));

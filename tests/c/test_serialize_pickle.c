@@ -1,22 +1,22 @@
 /* Pickles of every protocol, and hostile ones. */
 #include "test_serialize.h"
 
-static ct_value *plain_global(ct__unpickler *u, const char *module, const char *name)
+static ct_datum *plain_global(ct__unpickler *u, const char *module, const char *name)
 {
     return ct__checkpoint_hooks.global(u, module, name);
 }
-static ct_value *plain_reduce(ct__unpickler *u, ct_value *callable, ct_value *args)
+static ct_datum *plain_reduce(ct__unpickler *u, ct_datum *callable, ct_datum *args)
 {
     return ct__checkpoint_hooks.reduce(u, callable, args);
 }
-static bool plain_build(ct__unpickler *u, ct_value *object, ct_value *state)
+static bool plain_build(ct__unpickler *u, ct_datum *object, ct_datum *state)
 {
     return ct__checkpoint_hooks.build(u, object, state);
 }
-static ct_value *plain_persistent(ct__unpickler *u, ct_value *id) { return id; }
+static ct_datum *plain_persistent(ct__unpickler *u, ct_datum *id) { return id; }
 static const ct__pickle_hooks plain_hooks = {plain_global, plain_reduce, plain_build, plain_persistent};
 
-static ct_value *unpickle(ct_value_tree *tree, const void *data, int64_t n)
+static ct_datum *unpickle(ct_value_tree *tree, const void *data, int64_t n)
 {
     static ct__loading l;
     ct__unpickler u = {tree, &plain_hooks, &l, "test.pkl", "", data, n, 0};
@@ -37,7 +37,7 @@ static void test_protocols(void)
         if (!data)
             continue;
         ct_value_tree *tree = ct_tree_new();
-        ct_value *v = unpickle(tree, data, n);
+        ct_datum *v = unpickle(tree, data, n);
         snprintf(expected, sizeof expected,
                  "{'a': [1, 2.5, None, True, -7, 0x000010632d5ec76b05], 't': (1, 2, 3, 4), 's': '%s', "
                  "'u': '\xc3\xa9', 'd': {}, 'n': {1: {2: [3]}}, 'b': bff00}",
@@ -59,7 +59,7 @@ static void test_protocols(void)
 static void test_one(const char *data, int64_t n, const char *expected)
 {
     ct_value_tree *tree = ct_tree_new();
-    ct_value *v = unpickle(tree, data, n);
+    ct_datum *v = unpickle(tree, data, n);
     CHECK(v && described(v, expected));
     ct_release(tree);
 }
@@ -129,7 +129,7 @@ static void test_bombs(void)
     memset(data + n / 2, 'a', (size_t)n / 2 - 1);
     data[n - 1] = '.';
     ct_value_tree *tree = ct_tree_new();
-    ct_value *v = unpickle(tree, data, n);
+    ct_datum *v = unpickle(tree, data, n);
     CHECK(v && v->kind == CT_VALUE_LIST && v->n == 1);
     ct__pickler p = {0};
     CHECK(!ct__pickle(&p, tree, v));
@@ -161,7 +161,7 @@ static void test_bombs(void)
 static void test_writer(void)
 {
     ct_value_tree *t = ct_tree_new(), *u = ct_tree_new();
-    ct_value *list = ct_tree_container(t, CT_VALUE_LIST), *dict = ct_tree_container(t, CT_VALUE_ORDERED_DICT);
+    ct_datum *list = ct_tree_container(t, CT_VALUE_LIST), *dict = ct_tree_container(t, CT_VALUE_ORDERED_DICT);
     static const int64_t ints[] = {0,
                                    1,
                                    255,
@@ -185,10 +185,10 @@ static void test_writer(void)
     CHECK(ct_value_put(dict, ct_tree_string(t, "ints"), list));
     CHECK(ct_value_put(dict, ct_tree_string(t, "same"), list));
     CHECK(ct_value_put(dict, ct_tree_string(t, "self"), dict));
-    ct_value *set = ct_tree_container(t, CT_VALUE_SET), *counter = ct_tree_container(t, CT_VALUE_COUNTER);
+    ct_datum *set = ct_tree_container(t, CT_VALUE_SET), *counter = ct_tree_container(t, CT_VALUE_COUNTER);
     CHECK(ct_value_append(set, ct_tree_string(t, "s")) &&
           ct_value_put(counter, ct_tree_string(t, "c"), ct_tree_int(t, 2)));
-    ct_value *items[] = {set,
+    ct_datum *items[] = {set,
                          counter,
                          ct_tree_complex(t, 1, -2),
                          ct_tree_text(t, CT_VALUE_BYTES, "a\xff\0", 3),
@@ -202,16 +202,16 @@ static void test_writer(void)
                          ct_tree_float(t, 0.1),
                          ct_tree_tuple(t, 0, NULL)};
     CHECK(ct_value_put(dict, ct_tree_bool(t, true), ct_tree_tuple(t, 13, items)));
-    ct_value *state = ct_tree_container(t, CT_VALUE_DICT);
+    ct_datum *state = ct_tree_container(t, CT_VALUE_DICT);
     CHECK(ct_value_put(state, ct_tree_string(t, "_metadata"), ct_tree_none(t)) &&
           ct_value_set_state(dict, state));
-    ct_value *loop = ct_tree_container(t, CT_VALUE_LIST), *pair = ct_tree_tuple(t, 1, &loop);
+    ct_datum *loop = ct_tree_container(t, CT_VALUE_LIST), *pair = ct_tree_tuple(t, 1, &loop);
     CHECK(ct_value_append(loop, pair) && ct_value_put(dict, ct_tree_string(t, "loop"), pair));
     for (int i = 0; i < 2500; i++)
         CHECK(ct_value_put(state, ct_tree_int(t, i), ct_tree_string(t, "many")));
     ct__pickler p = {0};
     CHECK(ct__pickle(&p, t, dict));
-    ct_value *v = unpickle(u, p.out.s, (int64_t)p.out.length);
+    ct_datum *v = unpickle(u, p.out.s, (int64_t)p.out.length);
     CHECK(v && ct_value_get(v, "ints") == ct_value_get(v, "same") && ct_value_get(v, "self") == v);
     CHECK(described(ct_value_get(v, "ints"), "[0, 1, 255, 256, 65535, 65536, -1, -128, -129, 2147483647, "
                                              "-2147483648, 2147483648, "
@@ -220,7 +220,7 @@ static void test_writer(void)
     CHECK(described(ct_value_item(v, 3), "(set{'s'}, Counter{'c': 2}, (1,-2), b61ff00, bytearray807a, "
                                          "<float16>, Size(2, 3), Size(), "
                                          "<cuda:1>, None, 0x010203040506070809, 0.10000000000000001, ())"));
-    ct_value *got = ct_value_get(v, "loop");
+    ct_datum *got = ct_value_get(v, "loop");
     CHECK(got && got->kind == CT_VALUE_TUPLE && ct_value_item(ct_value_item(got, 0), 0) == got);
     CHECK(ct_value_length(ct_value_state(v)) == 2501 &&
           ct_value_kind_of(ct_value_get(ct_value_state(v), "_metadata")) == CT_VALUE_NONE);

@@ -32,7 +32,7 @@ static void test_safe_round_trip(void)
                        ct_tensor_from_doubles((double[]){9}, CT_SHAPE(1, 1), CT_FLOAT64)};
     CHECK(ct_save_safetensors(path, 4, names, in, 1, metadata));
     ct_value_tree *t = ct_load_safetensors(path);
-    ct_value *r = ct_tree_root(t);
+    ct_datum *r = ct_tree_root(t);
     CHECK(r && described(r, "{'steps': tensor(int64 0 [] []), 'na\"me\n': tensor(float64 0 [1 1] [1 1]), "
                             "'a': tensor(float32 0 [2] [1]), "
                             "'b': tensor(float32 0 [2 3] [3 1])}+{'format': 'pt'}"));
