@@ -160,19 +160,44 @@ static PyGetSetDef node_getset[] = {
 
 /* ---- A node whose backward is Python ---- */
 
+/* What a node holds: the callable, and a handle that knows the node while it lives. The callable's ctx keeps the handle, not
+ * the node, or node and ctx would keep each other alive where no collector sees it. */
+typedef struct PyHandle { PyObject_HEAD ct_node *n; /* borrowed; NULL when the node is gone */ } PyHandle;
+typedef struct function_data { PyObject *backward; PyHandle *handle; } function_data;
+static PyTypeObject *function_HandleType;
+
+static PyObject *handle_node(PyObject *o, void *u) { return ctpy_node_object(((PyHandle *)o)->n); }
+
+static PyObject *handle_attr(PyObject *o, PyObject *name)
+{
+    PyObject *own = PyObject_GenericGetAttr(o, name);
+    if (own || !((PyHandle *)o)->n || !PyErr_ExceptionMatches(PyExc_AttributeError))
+        return own;
+    PyErr_Clear();
+    PyObject *node = ctpy_node_object(((PyHandle *)o)->n), *r = node ? PyObject_GetAttr(node, name) : NULL;
+    Py_XDECREF(node);
+    return r;
+}
+
+static PyGetSetDef handle_getset[] = {{"node", handle_node, NULL, "The graph's node, or None when it is gone.", NULL}, {0}};
+
 static void function_free(void *data)
 {
-    if (!Py_IsInitialized())
-        return;
-    PyGILState_STATE gil = PyGILState_Ensure();
-    Py_DECREF((PyObject *)data);
-    PyGILState_Release(gil);
+    function_data *d = data;
+    if (Py_IsInitialized()) {
+        PyGILState_STATE gil = PyGILState_Ensure();
+        d->handle->n = NULL;
+        Py_DECREF(d->handle);
+        Py_DECREF(d->backward);
+        PyGILState_Release(gil);
+    }
+    free(d);
 }
 
 static bool function_backward(void *data, int64_t n_outputs, ct_tensor *const *grads, int64_t n_inputs, ct_tensor **results)
 {
     PyGILState_STATE gil = PyGILState_Ensure();
-    PyObject *r = NULL, *args = PyTuple_New(n_outputs);
+    PyObject *r = NULL, *args = PyTuple_New(n_outputs), *backward = Py_NewRef(((function_data *)data)->backward);
     for (int64_t i = 0; args && i < n_outputs; i++) {
         PyObject *g = grads[i] ? ctpy_wrap(grads[i]) : Py_NewRef(Py_None);
         if (!g) {
@@ -182,7 +207,7 @@ static bool function_backward(void *data, int64_t n_outputs, ct_tensor *const *g
         PyTuple_SET_ITEM(args, i, g);
     }
     if (args)
-        r = PyObject_Call(data, args, NULL);
+        r = PyObject_Call(backward, args, NULL);
     Py_XDECREF(args);
     if (r && !PyTuple_Check(r) && !PyList_Check(r))
         Py_SETREF(r, PyTuple_Pack(1, r));
@@ -202,6 +227,7 @@ static bool function_backward(void *data, int64_t n_outputs, ct_tensor *const *g
         }
     }
     Py_XDECREF(r);
+    Py_DECREF(backward);
     if (!good)
         ctpy_stash_exception();
     PyGILState_Release(gil);
@@ -226,7 +252,7 @@ static bool function_list(PyObject *o, ct_tensor **v, int64_t *n, const char *wh
     return true;
 }
 
-/* _function_attach(name, inputs, outputs, backward, legacy_name=None): see ctorch/_backend.py. */
+/* _function_attach(name, inputs, outputs, backward, legacy_name=None): see ctorch/_backend.py. Gives a handle of the node. */
 static PyObject *function_attach(PyObject *m, PyObject *const *args, Py_ssize_t nargs, PyObject *kw)
 {
     static const char *const names[] = {"name", "inputs", "outputs", "backward", "legacy_name"};
@@ -239,12 +265,25 @@ static PyObject *function_attach(PyObject *m, PyObject *const *args, Py_ssize_t 
     const char *name = PyUnicode_AsUTF8(a[0]);
     if (!name)
         return NULL;
-    ct_function f = {name, function_backward, Py_NewRef(a[3]), function_free};
+    function_data *d = malloc(sizeof *d);
+    PyHandle *handle = d ? PyObject_New(PyHandle, function_HandleType) : NULL;
+    if (!handle) {
+        free(d);
+        return PyErr_NoMemory();
+    }
+    handle->n = NULL;
+    *d = (function_data){Py_NewRef(a[3]), handle};
+    ct_function f = {.name = name, .backward = function_backward, .data = d, .free_data = function_free};
     ct_scope scope = ct_scope_begin();
     ct_node *n = ct_function_attach(&f, (ct_tensors){nin, inputs}, (ct_tensors){nout, outputs});
-    PyObject *r = ctpy_node_object(n);
-    if (!n)
-        Py_DECREF(a[3]);
+    PyObject *r = NULL;
+    if (n) {
+        handle->n = n;
+        r = Py_NewRef(handle);
+    } else {
+        function_free(d);
+        r = ctpy_none_or_error(NULL);
+    }
     ct_scope_end(&scope);
     return r;
 }
@@ -286,7 +325,8 @@ static PyObject *saved_unpack(PyObject *o, PyObject *const *args, Py_ssize_t nar
     PySaved *self = (PySaved *)o;
     if (!self->s)
         Py_RETURN_NONE;
-    ct_node *owner = nargs && PyObject_TypeCheck(args[0], node_Base) ? ((PyNode *)args[0])->n : NULL;
+    ct_node *owner = nargs && PyObject_TypeCheck(args[0], node_Base) ? ((PyNode *)args[0])->n
+                     : nargs && Py_TYPE(args[0]) == function_HandleType ? ((PyHandle *)args[0])->n : NULL;
     ct_scope scope = ct_scope_begin();
     return ctpy_finish(&scope, ct_saved_unpack(self->s, owner));
 }
@@ -302,10 +342,14 @@ bool ctpy_function_ready(PyObject *module)
     PyType_Spec spec = {"ctorch.autograd.Node", sizeof(PyNode), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
     PyType_Slot saved_slots[] = {{Py_tp_new, saved_new}, {Py_tp_dealloc, saved_dealloc}, {Py_tp_methods, saved_methods}, {0}};
     PyType_Spec saved_spec = {"ctorch._C._SavedTensor", sizeof(PySaved), 0, Py_TPFLAGS_DEFAULT, saved_slots};
+    PyType_Slot handle_slots[] = {{Py_tp_getattro, handle_attr}, {Py_tp_getset, handle_getset}, {0}};
+    PyType_Spec handle_spec = {"ctorch._C._NodeHandle", sizeof(PyHandle), 0,
+                               Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, handle_slots};
+    function_HandleType = (PyTypeObject *)PyType_FromSpec(&handle_spec);
     node_types = PyDict_New();
     node_Base = (PyTypeObject *)PyType_FromSpec(&spec);
     PyObject *saved = PyType_FromSpec(&saved_spec);
-    return node_types && node_Base && saved && PyModule_AddFunctions(module, functions) == 0 &&
+    return node_types && node_Base && saved && function_HandleType && PyModule_AddFunctions(module, functions) == 0 &&
            PyModule_AddObjectRef(module, "_Node", (PyObject *)node_Base) == 0 &&
            PyModule_AddObjectRef(module, "_SavedTensor", saved) == 0;
 }

@@ -95,7 +95,7 @@ def test_function_attach():
     _C.set_grad_enabled(True)
     saved = _C._SavedTensor(x, False)
     node = _C._function_attach('SquareBackward', (x, None), (out,), lambda g: (2 * saved.unpack(node) * g, None))
-    assert out.requires_grad and out.grad_fn is node and type(node).__name__ == 'SquareBackward'
+    assert out.requires_grad and out.grad_fn is node.node and type(node.node).__name__ == 'SquareBackward'
     out.sum().backward()
     assert x.grad.tolist() == [4, 6]
 
@@ -114,3 +114,25 @@ def test_backward_frees_python():
     del y
     gc.collect()
     assert ref() is None
+
+
+def test_a_function_is_freed_without_the_collector():
+    class Double(T.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            seen.append(weakref.ref(ctx))
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            ctx.saved_tensors
+            return g * 2
+    seen = []
+    w = T.ones(2, requires_grad=True)
+    gc.disable()
+    try:
+        Double.apply(w).sum().backward()
+        assert seen[0]() is None
+    finally:
+        gc.enable()
