@@ -300,9 +300,9 @@ CT_API ct_tensor *ct_binary_cross_entropy_with_logits(ct_tensor *self, ct_tensor
 typedef struct ct_kl_div_opts { const char *reduction; bool log_target; } ct_kl_div_opts;
 /* target * (log(target) - self), 0 where the target is 0. */
 CT_API ct_tensor *ct_kl_div(ct_tensor *self, ct_tensor *target, const ct_kl_div_opts *options);
-typedef struct ct_nll_loss_nd_opts { ct_tensor *weight; const char *reduction; int64_t ignore_index; } ct_nll_loss_nd_opts;
+typedef struct ct_nll_loss_opts { ct_tensor *weight; const char *reduction; int64_t ignore_index; } ct_nll_loss_opts;
 /* -weight[target] * self[target] along dim 1 (dim 0 without batch); the mean divides by the weights' sum. */
-CT_API ct_tensor *ct_nll_loss_nd(ct_tensor *self, ct_tensor *target, const ct_nll_loss_nd_opts *options);
+CT_API ct_tensor *ct_nll_loss(ct_tensor *self, ct_tensor *target, const ct_nll_loss_opts *options);
 typedef struct ct_nll_loss_forward_result { ct_tensor *output; ct_tensor *total_weight; } ct_nll_loss_forward_result;
 CT_API ct_nll_loss_forward_result ct_nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index);
 CT_API ct_tensor *ct_nll_loss_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, const char *reduction, int64_t ignore_index, ct_tensor *total_weight);
@@ -388,6 +388,7 @@ CT_API ct_tensor *ct_div_out(ct_tensor *out, ct_tensor *self, ct_tensor *other);
 CT_API ct_tensor *ct_floor_divide(ct_tensor *self, ct_tensor *other);
 CT_API ct_tensor *ct_floor_divide_(ct_tensor *self, ct_tensor *other);
 CT_API ct_tensor *ct_floor_divide_out(ct_tensor *out, ct_tensor *self, ct_tensor *other);
+CT_API ct_tensor *ct_div_floor(ct_tensor *self, ct_tensor *other);
 CT_API ct_tensor *ct_trunc_divide(ct_tensor *self, ct_tensor *other);
 /* self / other, rounded 'floor' or 'trunc', or not at all (None). */
 CT_API ct_tensor *ct_div_mode(ct_tensor *self, ct_tensor *other, const char *rounding_mode);
@@ -1143,7 +1144,7 @@ CT_API ct_tensor *ct_atleast_2d(ct_tensor *self);
 #define ct_binary_cross_entropy(self, target, ...) CT_WITH(ct_binary_cross_entropy_opts, (.weight = NULL, .reduction = "mean",), ct_binary_cross_entropy(self, target, ct__options), __VA_ARGS__)
 #define ct_binary_cross_entropy_with_logits(self, target, ...) CT_WITH(ct_binary_cross_entropy_with_logits_opts, (.weight = NULL, .pos_weight = NULL, .reduction = "mean",), ct_binary_cross_entropy_with_logits(self, target, ct__options), __VA_ARGS__)
 #define ct_kl_div(self, target, ...) CT_WITH(ct_kl_div_opts, (.reduction = "mean", .log_target = false,), ct_kl_div(self, target, ct__options), __VA_ARGS__)
-#define ct_nll_loss_nd(self, target, ...) CT_WITH(ct_nll_loss_nd_opts, (.weight = NULL, .reduction = "mean", .ignore_index = -100,), ct_nll_loss_nd(self, target, ct__options), __VA_ARGS__)
+#define ct_nll_loss(self, target, ...) CT_WITH(ct_nll_loss_opts, (.weight = NULL, .reduction = "mean", .ignore_index = -100,), ct_nll_loss(self, target, ct__options), __VA_ARGS__)
 #define ct_cross_entropy_loss(self, target, ...) CT_WITH(ct_cross_entropy_loss_opts, (.weight = NULL, .reduction = "mean", .ignore_index = -100, .label_smoothing = 0.0,), ct_cross_entropy_loss(self, target, ct__options), __VA_ARGS__)
 #define ct_soft_margin_loss(self, target, ...) CT_WITH(ct_soft_margin_loss_opts, (.reduction = "mean",), ct_soft_margin_loss(self, target, ct__options), __VA_ARGS__)
 #define ct_softmax(self, dim, ...) CT_WITH(ct_softmax_opts, (.dtype = CT_DTYPE_NONE,), ct_softmax(self, dim, ct__options), __VA_ARGS__)
@@ -1169,6 +1170,7 @@ CT_API ct_tensor *ct_atleast_2d(ct_tensor *self);
 #define ct_floor_divide(self, other) ct_floor_divide(CT_OPERAND(self), CT_OPERAND(other))
 #define ct_floor_divide_(self, other) ct_floor_divide_(CT_OPERAND(self), CT_OPERAND(other))
 #define ct_floor_divide_out(out, self, other) ct_floor_divide_out(out, CT_OPERAND(self), CT_OPERAND(other))
+#define ct_div_floor(self, other) ct_div_floor(CT_OPERAND(self), CT_OPERAND(other))
 #define ct_trunc_divide(self, other) ct_trunc_divide(CT_OPERAND(self), CT_OPERAND(other))
 #define ct_remainder(self, other) ct_remainder(CT_OPERAND(self), CT_OPERAND(other))
 #define ct_remainder_(self, other) ct_remainder_(CT_OPERAND(self), CT_OPERAND(other))

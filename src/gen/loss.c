@@ -425,40 +425,40 @@ bool ct__call_kl_div(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
-/* nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, str reduction='mean', int ignore_index=-100) -> Tensor */
-static const ct_nll_loss_nd_opts defaults_nll_loss_nd = {.weight = NULL, .reduction = "mean", .ignore_index = -100};
-static ct_tensor *run_nll_loss_nd(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index)
+/* nll_loss(Tensor self, Tensor target, Tensor? weight=None, str reduction='mean', int ignore_index=-100) -> Tensor */
+static const ct_nll_loss_opts defaults_nll_loss = {.weight = NULL, .reduction = "mean", .ignore_index = -100};
+static ct_tensor *run_nll_loss(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index)
 {
     if (!ct__given(self, "self"))
         return NULL;
     if (!ct__given(target, "target"))
         return NULL;
-    return ct__nll_loss_nd(self, target, weight, reduction, ignore_index);
+    return ct__nll_loss(self, target, weight, reduction, ignore_index);
 }
 
-ct_tensor *(ct_nll_loss_nd)(ct_tensor *self, ct_tensor *target, const ct_nll_loss_nd_opts *options)
+ct_tensor *(ct_nll_loss)(ct_tensor *self, ct_tensor *target, const ct_nll_loss_opts *options)
 {
     if (ct__pending())
         return NULL;
     if (!options)
-        options = &defaults_nll_loss_nd;
+        options = &defaults_nll_loss;
     const char *was = ct__op_name;
-    ct__op_name = "nll_loss_nd";
+    ct__op_name = "nll_loss";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_nll_loss_nd(self, target, options->weight, options->reduction, options->ignore_index));
+    ct_tensor *outcome = ct_retain(run_nll_loss(self, target, options->weight, options->reduction, options->ignore_index));
     ct_scope_end(&scope);
     ct__op_name = was;
     return outcome ? ct_adopt(outcome) : NULL;
 }
 
-CT_HIDDEN bool ct__call_nll_loss_nd(const ct_value *a, ct_value *results);
-bool ct__call_nll_loss_nd(const ct_value *a, ct_value *results)
+CT_HIDDEN bool ct__call_nll_loss(const ct_value *a, ct_value *results);
+bool ct__call_nll_loss(const ct_value *a, ct_value *results)
 {
-    ct_nll_loss_nd_opts o = {
+    ct_nll_loss_opts o = {
         .weight = a[2].type == CT_V_NONE ? NULL : a[2].t,
         .reduction = a[3].str,
         .ignore_index = a[4].i};
-    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_nll_loss_nd)(a[0].t, a[1].t, &o)}};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_nll_loss)(a[0].t, a[1].t, &o)}};
     return ct_ok();
 }
 

@@ -123,7 +123,7 @@ CT_HIDDEN ct_tensor *ct__binary_cross_entropy_backward(ct_tensor *gy, ct_tensor 
 CT_HIDDEN ct_tensor *ct__binary_cross_entropy_target_grad(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction);
 CT_HIDDEN ct_tensor *ct__binary_cross_entropy_with_logits(ct_tensor *self, ct_tensor *target, ct_tensor *weight, ct_tensor *pos_weight, const char *reduction);
 CT_HIDDEN ct_tensor *ct__kl_div(ct_tensor *self, ct_tensor *target, const char *reduction, bool log_target);
-CT_HIDDEN ct_tensor *ct__nll_loss_nd(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index);
+CT_HIDDEN ct_tensor *ct__nll_loss(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index);
 CT_HIDDEN bool ct__nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index, ct_tensor **results);
 CT_HIDDEN ct_tensor *ct__nll_loss_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, const char *reduction, int64_t ignore_index, ct_tensor *total_weight);
 CT_HIDDEN ct_tensor *ct__nll_loss_gather(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index, ct_tensor *total_weight);

@@ -772,6 +772,59 @@ bool ct__call_floor_divide_out(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+/* div_floor(Tensor self, Tensor other) -> Tensor */
+static void backward_div_floor(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        results[0] = (ct_zeros_like)(grads[0], NULL);
+    }
+    if (ct__node_needs(n, 1)) {
+        results[1] = (ct_zeros_like)(grads[0], NULL);
+    }
+}
+
+static const ct__node_class class_div_floor = {"DivBackward1", NULL, backward_div_floor};
+
+static ct_tensor *run_div_floor(ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    ct_tensor *const inputs[] = {self, other};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_div_floor, 2, inputs, 1, 0, 0);
+        if (!n)
+            return NULL;
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_div_floor, NULL, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_div_floor)(ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "div_floor";
+    ct_tensor *outcome = run_div_floor(self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_div_floor(const ct_value *a, ct_value *results);
+bool ct__call_div_floor(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_div_floor)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
 /* trunc_divide(Tensor self, Tensor other) -> Tensor */
 static void backward_trunc_divide(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {

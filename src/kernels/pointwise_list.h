@@ -12,6 +12,7 @@
     X(mul, 2, ANY, PROMOTE) \
     X(div, 2, FLOAT, FLOAT) \
     X(floor_divide, 2, ANY, PROMOTE) \
+    X(div_floor, 2, ANY, PROMOTE) \
     X(trunc_divide, 2, ANY, PROMOTE) \
     X(remainder, 2, ANY, PROMOTE) \
     X(fmod, 2, ANY, PROMOTE) \

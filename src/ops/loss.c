@@ -218,7 +218,7 @@ ct_tensor *ct__nll_loss_gather(ct_tensor *self, ct_tensor *target, ct_tensor *we
     return loss_is(reduction, "mean") ? ct_div(sum, total_weight) : sum;
 }
 
-ct_tensor *ct__nll_loss_nd(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index)
+ct_tensor *ct__nll_loss(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index)
 {
     if (self->ndim < 1)
         return ct__fail(CT_ERR_VALUE, "Expected 1 or more dimensions (got %d)", self->ndim);
@@ -269,7 +269,7 @@ ct_tensor *ct__cross_entropy_loss(ct_tensor *self, ct_tensor *target, ct_tensor 
         return loss_is(reduction, "sum") ? ct_sum(loss) : ct_div(ct_sum(loss), n);
     }
     ct_tensor *logs = ct_log_softmax(self, class_dim);
-    ct_tensor *nll = ct_nll_loss_nd(logs, target, .weight = weight, .reduction = reduction, .ignore_index = ignore_index);
+    ct_tensor *nll = ct_nll_loss(logs, target, .weight = weight, .reduction = reduction, .ignore_index = ignore_index);
     if (label_smoothing == 0 || !nll)
         return nll;
     ct_tensor *weighted = weight ? ct_mul(logs, loss_class_weights(weight, self->ndim, class_dim)) : logs;

@@ -152,7 +152,7 @@ static bool pointwise_fast(int op, int64_t nin, ct_tensor *const *in, const ct_s
     if (!a->contiguous || a->is_number || a->numel > POINTWISE_GRAIN || !a->data || a->numel == 0)
         return false;
     if (class == CT_CLASS_I64
-        && (a->dtype != CT_INT64 || pointwise_simple[op] < 2 || op == CT_PW_floor_divide || op == CT_PW_remainder || op == CT_PW_fmod
+        && (a->dtype != CT_INT64 || pointwise_simple[op] < 2 || op == CT_PW_floor_divide || op == CT_PW_div_floor || op == CT_PW_remainder || op == CT_PW_fmod
             || op == CT_PW_trunc_divide || op == CT_PW_pow || op == CT_PW_frac || op == CT_PW_leaky_relu || (p && p->kind != CT_SCALAR_INT)
             || (q && q->kind != CT_SCALAR_INT)))
         return false;

@@ -6,7 +6,7 @@ ct_tensor *ct__div_mode(ct_tensor *self, ct_tensor *other, const char *rounding_
     if (!rounding_mode)
         return ct_div(self, other);
     if (!strcmp(rounding_mode, "floor"))
-        return ct_floor_divide(self, other);
+        return ct_div_floor(self, other);
     if (!strcmp(rounding_mode, "trunc"))
         return ct_trunc_divide(self, other);
     return ct__fail(CT_ERR_RUNTIME, "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '%s'", rounding_mode);

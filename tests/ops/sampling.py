@@ -4,7 +4,7 @@ import os
 import random
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-LOSSES = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "kl_div", "nll_loss_nd",
+LOSSES = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "kl_div", "nll_loss",
           "soft_margin_loss"}
 
 
@@ -67,12 +67,12 @@ def function(lib, row):
     """The callable under test: torch.X, Tensor.X or torch.nn.functional.X, in this order of preference."""
     name, on = row["op"], row["on"]
     if name in LOSSES:
-        loss = getattr(lib.nn.functional, {"nll_loss_nd": "nll_loss"}.get(name, name))
+        loss = getattr(lib.nn.functional, name)
         extra = {"smooth_l1_loss": "beta", "huber_loss": "delta"}.get(name)
 
         def call(a, b, *rest, **kw):
             rest = list(rest)
-            if name == "nll_loss_nd" and rest and not isinstance(rest[0], str):
+            if name == "nll_loss" and rest and not isinstance(rest[0], str):
                 kw["weight"] = rest.pop(0)
             if rest:
                 kw["reduction"] = rest.pop(0)
