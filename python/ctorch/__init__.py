@@ -68,6 +68,8 @@ def __dir__():
 
 def _start():
     import os
+    from . import _methods
+    _methods.attach(globals())
     if os.environ.get('CTORCH_COMPAT'):
         from ._compat import _from_environment
         _from_environment()

@@ -1,0 +1,483 @@
+"""Methods and functions that are compositions of ops and for which no op of that name is in the table: attached to Tensor and
+to the package where they are missing. Gradients follow from what they are made of."""
+from __future__ import annotations
+
+from . import _C
+from ._C import Tensor
+
+_METHODS, _FUNCTIONS = {}, {}
+
+
+def _face(*places):
+    def add(f):
+        name = f.__name__
+        if 'method' in places:
+            _METHODS[name] = f
+        if 'torch' in places:
+            _FUNCTIONS[name] = f
+        return f
+    return add
+
+
+_both = _face('method', 'torch')
+
+
+@_face('method')
+def where(self, condition, other):
+    """self where the condition holds, other elsewhere."""
+    return _C.where(condition, self, other)
+
+
+# ---- Different values ----
+
+@_both
+def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
+    """The different values in ascending order; with dim the different slices. Optionally where each element's value is among
+    them, and how often each occurs."""
+    if dim is None:
+        out, inverse, counts = _C._ops.unique_all(input, sorted, return_inverse, return_counts)
+    else:
+        flat = input.movedim(dim, 0)
+        rows = flat.reshape(flat.shape[0], -1)
+        keys = sorted_rows = rows.tolist()
+        order = [*range(len(keys))]
+        order.sort(key=lambda i: keys[i])
+        firsts, inverse, counts = [], [0] * len(keys), []
+        for i in order:
+            if not firsts or keys[i] != keys[firsts[-1]]:
+                firsts.append(i)
+                counts.append(0)
+            inverse[i] = len(firsts) - 1
+            counts[-1] += 1
+        out = input.index_select(dim, _C.tensor(firsts, dtype=_C.int64))
+        inverse, counts = _C.tensor(inverse, dtype=_C.int64), _C.tensor(counts, dtype=_C.int64)
+    result = (out,) + ((inverse,) if return_inverse else ()) + ((counts,) if return_counts else ())
+    return result[0] if len(result) == 1 else result
+
+
+@_both
+def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
+    """Runs of equal values shortened to one element (with dim: of equal slices)."""
+    flat = input.reshape(-1) if dim is None else input.movedim(dim, 0)
+    n = flat.shape[0]
+    if n == 0:
+        new = _C.zeros(0, dtype=_C.bool)
+    else:
+        differs = flat[1:] != flat[:-1]
+        if differs.dim() > 1:
+            differs = differs.reshape(n - 1, -1).any(1)
+        new = _C.cat([_C.ones(1, dtype=_C.bool), differs])
+    places = new.nonzero().reshape(-1)
+    out = flat.index_select(0, places)
+    if dim is not None:
+        out = out.movedim(0, dim)
+    inverse = new.long().cumsum(0) - 1
+    ends = _C.cat([places[1:], _C.tensor([n], dtype=_C.int64)]) if n else places
+    result = (out,) + ((inverse.view(input.shape) if dim is None else inverse,) if return_inverse else ())
+    result += ((ends - places,) if return_counts else ())
+    return result[0] if len(result) == 1 else result
+
+
+# ---- Writing by index ----
+
+@_both
+def index_put_(self, indices, values, accumulate=False):
+    """self[indices] = values; with accumulate self[indices] += values, each occurrence counted."""
+    indices = tuple(slice(None) if i is None else i for i in indices)
+    if not accumulate:
+        self[indices] = values
+        return self
+    places = _C.arange(self.numel()).view(self.shape)[indices].reshape(-1)
+    shape = self[indices].shape
+    flat = _C.zeros(self.numel(), dtype=self.dtype).index_add(0, places, values.expand(shape).reshape(-1))
+    return self.add_(flat.view(self.shape))
+
+
+@_both
+def index_put(self, indices, values, accumulate=False):
+    """A copy of self with index_put_ done to it."""
+    return index_put_(self.clone(), indices, values, accumulate)
+
+
+@_face('method')
+def put_(self, index, source, accumulate=False):
+    """Writes source at places counted in the flattened self."""
+    flat = self.reshape(-1)
+    flat = index_put_(flat if flat.data_ptr() == self.data_ptr() else flat.clone(), (index.reshape(-1),), source.reshape(-1), accumulate)
+    if flat.data_ptr() != self.data_ptr():
+        self.copy_(flat.view(self.shape))
+    return self
+
+
+@_face('method')
+def put(self, index, source, accumulate=False):
+    return put_(self.clone(), index, source, accumulate)
+
+
+@_face('method')
+def fill_diagonal_(self, fill_value, wrap=False):
+    """Writes a value on the main diagonal."""
+    if self.dim() > 2 and len(set(self.shape)) > 1:
+        raise RuntimeError('all dimensions of input must be of equal length')
+    n = min(self.shape)
+    self[(_C.arange(n),) * self.dim()] = fill_value
+    return self
+
+
+@_face('method')
+def scatter_reduce(self, dim, index, src, reduce, *, include_self=True):
+    """scatter with reduction: 'sum', 'mean', 'prod', 'amax', 'amin'."""
+    return scatter_reduce_(self.clone(), dim, index, src, reduce, include_self=include_self)
+
+
+@_face('method')
+def scatter_reduce_(self, dim, index, src, reduce, *, include_self=True):
+    src = src[tuple(slice(n) for n in index.shape)]
+    ones = _C.ones_like(src)
+    counts = _C.zeros_like(self).scatter_add(dim, index, ones)
+    touched = counts > 0
+    if reduce in ('sum', 'mean'):
+        base = self if include_self else self.masked_fill(touched, 0)
+        out = base.scatter_add(dim, index, src)
+        if reduce == 'mean':
+            counts = (counts + 1 if include_self else counts).clamp(min=1)
+            out = out / counts if out.is_floating_point() else out.div(counts, rounding_mode='floor')
+        return self.copy_(out)
+    if reduce not in ('prod', 'amax', 'amin'):
+        raise RuntimeError('reduce argument must be either sum, prod, mean, amax or amin, got ' + reduce + '.')
+    start = {'prod': 1, 'amax': float('-inf'), 'amin': float('inf')}[reduce]
+    if not self.is_floating_point() and reduce != 'prod':
+        info = __import__('ctorch').iinfo(self.dtype)
+        start = info.min if reduce == 'amax' else info.max
+    out = self.detach().clone() if include_self else self.detach().masked_fill(touched, start)
+    width = index.shape[dim]
+    for k in range(width):   # one slice after the other: no place occurs twice within one
+        at, new = index.narrow(dim, k, 1), src.narrow(dim, k, 1)
+        old = out.gather(dim, at)
+        out = out.scatter(dim, at, old * new if reduce == 'prod' else _C.maximum(old, new) if reduce == 'amax' else _C.minimum(old, new))
+    return self.copy_(out)
+
+
+# ---- Shapes ----
+
+@_face('method')
+def resize_(self, *sizes, memory_format=None):
+    """Changes the shape in place; the storage grows where it must, new elements are uninitialised."""
+    if len(sizes) == 1 and not isinstance(sizes[0], int):
+        sizes = tuple(sizes[0])
+    n = 1
+    for s in sizes:
+        n *= s
+    strides, step = [], 1
+    for s in reversed(sizes):
+        strides.insert(0, step)
+        step *= max(s, 1)
+    flat = self.detach()._storage_bytes()
+    room = flat.numel() // self.element_size() - self.storage_offset()
+    if n <= room:
+        self.data = self.detach()._over(self.dtype, self.storage_offset(), tuple(sizes), tuple(strides))
+    else:
+        new = _C.empty(n, dtype=self.dtype)
+        old = self.detach()._over(self.dtype, self.storage_offset(), (room,), (1,))
+        new[:room] = old
+        self.data = new._over(self.dtype, 0, tuple(sizes), tuple(strides))
+    return self
+
+
+@_face('method')
+def resize_as_(self, the_template, memory_format=None):
+    return resize_(self, the_template.shape)
+
+
+@_face('method')
+def sum_to_size(self, *size):
+    """Sums over dimensions so that the result has this size."""
+    if len(size) == 1 and not isinstance(size[0], int):
+        size = tuple(size[0])
+    t = self
+    while t.dim() > len(size):
+        t = t.sum(0)
+    for i, n in enumerate(size):
+        if n == 1 and t.shape[i] != 1:
+            t = t.sum(i, keepdim=True)
+    if tuple(t.shape) != tuple(size):
+        raise RuntimeError(f'size {{{list(size)}}} is not expandable to size {{{list(self.shape)}}}.')
+    return t
+
+
+def _splitter(name, dim_of):
+    def split(input, indices_or_sections):
+        dim = dim_of(input)
+        if isinstance(indices_or_sections, int):
+            return _C.tensor_split(input, indices_or_sections, dim)
+        ends = [0, *indices_or_sections, input.shape[dim]]
+        return tuple(input.narrow(dim, a, max(b - a, 0)) for a, b in zip(ends, ends[1:]))
+    split.__name__ = name
+    return _both(split)
+
+
+_splitter('hsplit', lambda t: 0 if t.dim() == 1 else 1)
+_splitter('vsplit', lambda t: 0)
+_splitter('dsplit', lambda t: 2)
+
+
+# ---- Sums and products ----
+
+@_both
+def inner(input, other):
+    """Products summed over the last dimension of both."""
+    if input.dim() == 0 or other.dim() == 0:
+        return input * other
+    return _C.matmul(input, other.transpose(-1, -2)) if other.dim() == 2 else __import__('ctorch').tensordot(
+        input, other, dims=([-1], [-1])) if other.dim() > 2 else _C.matmul(input, other)
+
+
+@_both
+def cross(input, other, dim=None):
+    """The vector product along a dimension of size 3."""
+    if dim is None:
+        dim = next((i for i, n in enumerate(input.shape) if n == 3), None)
+        if dim is None:
+            raise RuntimeError('no dimension of size 3 in input')
+    input, other = _C.broadcast_tensors(input, other)
+    (a, b, c), (x, y, z) = input.unbind(dim), other.unbind(dim)
+    return _C.stack([b * z - c * y, c * x - a * z, a * y - b * x], dim)
+
+
+@_both
+def kron(input, other):
+    from ._composites import kron
+    return kron(input, other)
+
+
+@_both
+def trace(input):
+    """The sum of the main diagonal of a matrix."""
+    return input.diagonal().sum()
+
+
+@_both
+def addmv(input, mat, vec, *, beta=1, alpha=1):
+    return beta * input + alpha * _C.mv(mat, vec)
+
+
+@_both
+def addr(input, vec1, vec2, *, beta=1, alpha=1):
+    return beta * input + alpha * _C.outer(vec1, vec2)
+
+
+@_both
+def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
+    return beta * input + alpha * _C.bmm(batch1, batch2).sum(0)
+
+
+@_both
+def vdot(input, other):
+    return _C.dot(input, other)
+
+
+@_both
+def diff(input, n=1, dim=-1, prepend=None, append=None):
+    """Differences of neighbours along dim, n times."""
+    parts = [t for t in (prepend, input, append) if t is not None]
+    t = _C.cat(parts, dim) if len(parts) > 1 else input
+    for _ in range(n):
+        m = t.shape[dim]
+        t = t.narrow(dim, 1, m - 1) - t.narrow(dim, 0, m - 1)
+    return t
+
+
+# ---- Statistics ----
+
+@_both
+def quantile(input, q, dim=None, keepdim=False, *, interpolation='linear'):
+    """Quantiles by interpolation between the sorted neighbours."""
+    q = _C.as_tensor(q, dtype=input.dtype)
+    if ((q < 0) | (q > 1)).any():
+        raise RuntimeError('quantile() q must be in the range [0, 1] but got ' + str(q))
+    flat = input.reshape(-1) if dim is None else input.movedim(dim, -1)
+    ordered = flat.sort(-1)[0]
+    n = ordered.shape[-1]
+    place = q.reshape(-1) * (n - 1)
+    low = place.floor()
+    weight = place - low
+    if interpolation == 'nearest':
+        low, weight = place.round(), weight * 0
+    elif interpolation == 'lower':
+        weight = weight * 0
+    elif interpolation == 'higher':
+        low, weight = place.ceil(), weight * 0
+    elif interpolation == 'midpoint':
+        weight = (weight > 0).to(q.dtype) * 0.5
+    low = low.long()
+    high = (low + 1).clamp(max=n - 1)
+    a, b = ordered.index_select(-1, low), ordered.index_select(-1, high)
+    out = _C.lerp(a, b, weight.expand_as(a)).movedim(-1, 0)
+    if ordered.isnan().any():
+        out = out.masked_fill(ordered.isnan().any(-1), float('nan'))
+    if keepdim:
+        out = out.reshape((out.shape[0],) + (1,) * input.dim()) if dim is None else out.unsqueeze(dim + 1 if dim >= 0 else dim)
+    return out if q.dim() else out[0]
+
+
+@_both
+def nanmean(input, dim=None, keepdim=False, *, dtype=None):
+    """The mean of the elements that are not nan."""
+    ok = ~input.isnan()
+    if dim is None:
+        return input.nan_to_num(0.0).masked_fill(~ok, 0).sum(dtype=dtype) / ok.sum()
+    return input.masked_fill(~ok, 0).sum(dim, keepdim=keepdim, dtype=dtype) / ok.sum(dim, keepdim=keepdim)
+
+
+@_both
+def mode(input, dim=-1, keepdim=False):
+    """The most frequent value along dim (the smallest of several) and its last place."""
+    flat = input.movedim(dim, -1)
+    rows = flat.reshape(-1, flat.shape[-1]).tolist()
+    values, places = [], []
+    for row in rows:
+        best = min(set(row), key=lambda v: (-row.count(v), v))
+        values.append(best)
+        places.append(len(row) - 1 - row[::-1].index(best))
+    shape = flat.shape[:-1]
+    values, places = _C.tensor(values, dtype=input.dtype).view(shape), _C.tensor(places, dtype=_C.int64).view(shape)
+    if keepdim:
+        values, places = values.unsqueeze(dim), places.unsqueeze(dim)
+    return values, places
+
+
+@_both
+def histc(input, bins=100, min=0, max=0):
+    """Counts in `bins` equal intervals from min to max (of the data, if both are 0)."""
+    flat = input.detach().reshape(-1)
+    low, high = float(min), float(max)
+    if low == high == 0 and flat.numel():
+        low, high = flat.min().item(), flat.max().item()
+    if low == high:
+        low, high = low - 1, high + 1
+    inside = flat[(flat >= low) & (flat <= high)]
+    place = ((inside - low) * (bins / (high - low))).long().clamp(max=bins - 1)
+    return _C.zeros(bins, dtype=input.dtype).index_add(0, place, _C.ones_like(inside))
+
+
+@_both
+def renorm(input, p, dim, maxnorm):
+    """Slices along dim whose p-norm is above maxnorm are scaled down to it."""
+    dims = [i for i in range(input.dim()) if i != dim % input.dim()]
+    norm = input.detach().abs().pow(p).sum(dims, keepdim=True).pow(1 / p)
+    return input * _C.where(norm > maxnorm, maxnorm / (norm + 1e-7), _C.ones_like(norm))
+
+
+# ---- Element-wise ----
+
+@_both
+def positive(input):
+    return input
+
+
+@_both
+def logaddexp(input, other):
+    """log(exp(input) + exp(other)), without overflow."""
+    top = _C.maximum(input, other).detach()
+    top = top.masked_fill(top.isinf(), 0)
+    return ((input - top).exp() + (other - top).exp()).log() + top
+
+
+@_both
+def xlogy(input, other):
+    """input * log(other), 0 where input is 0."""
+    if not isinstance(other, Tensor):
+        other = _C.tensor(float(other))
+    zero = (input == 0) & ~other.isnan()
+    return _C.where(zero, 0.0, input * other.masked_fill(zero.expand_as(other * input) if other.dim() else zero.any() & zero, 1.0).log()
+                    if other.dim() else input * other.log())
+
+
+@_both
+def hypot(input, other):
+    return (input * input + other * other).sqrt()
+
+
+@_both
+def deg2rad(input):
+    return input * 0.017453292519943295
+
+
+@_both
+def rad2deg(input):
+    return input * 57.29577951308232
+
+
+@_both
+def sinc(input):
+    """sin(pi x) / (pi x), 1 at 0."""
+    t = input * 3.141592653589793
+    return _C.where(t == 0, 1.0, t.sin() / t.masked_fill(t == 0, 1.0))
+
+
+@_both
+def signbit(input):
+    return (input < 0) | ((input == 0) & (1 / input < 0)) if input.is_floating_point() else input < 0
+
+
+@_both
+def copysign(input, other):
+    """The magnitude of input with other's sign."""
+    if not isinstance(other, Tensor):
+        other = _C.tensor(float(other))
+    return _C.where(signbit(other), -input.abs(), input.abs())
+
+
+@_both
+def heaviside(input, values):
+    return _C.where(input == 0, values, (input > 0).to(input.dtype))
+
+
+@_both
+def float_power(input, exponent):
+    """The power, in float64."""
+    a = input.double() if isinstance(input, Tensor) else float(input)
+    return _C.pow(a, exponent.double() if isinstance(exponent, Tensor) else float(exponent))
+
+
+@_both
+def ldexp(input, other):
+    return input * _C.pow(2.0, other)
+
+
+@_both
+def erfinv(input):
+    """The inverse of erf on (-1, 1): a starting value, then Newton's steps in float64."""
+    x = input.detach().double()
+    w = -((1 - x) * (1 + x)).log()
+    a = 0.147
+    t = 2 / (3.141592653589793 * a) - w / 2
+    y = x.sign() * ((t * t + w / a).sqrt() - t).clamp(min=0).sqrt()
+    for _ in range(3):
+        y = y - (y.erf() - x) * (y * y).exp() * 0.886226925452758
+    y = _C.where(x.abs() == 1, x * float('inf'), _C.where(x.abs() > 1, float('nan'), y)).to(
+        input.dtype if input.is_floating_point() else _C.get_default_dtype())
+    if input.requires_grad:
+        y = y + (input - input.detach()) * (y * y).exp() * 0.886226925452758
+    return y
+
+
+# ---- Complex numbers do not exist: real is the tensor itself ----
+
+def _imag(self):
+    raise RuntimeError('imag is not implemented for tensors with non-complex dtypes.')
+
+
+def attach(package):
+    """Adds what is missing; an op of the table always wins."""
+    for name, f in _METHODS.items():
+        if not hasattr(Tensor, name):
+            setattr(Tensor, name, f)
+    for name, f in _FUNCTIONS.items():
+        if name not in package:
+            package[name] = f
+    if not hasattr(Tensor, 'real'):
+        Tensor.real = property(lambda self: self)
+        Tensor.imag = property(_imag)
+        package.setdefault('real', lambda input: input)
+        package.setdefault('imag', _imag)
