@@ -1,0 +1,233 @@
+"""The work that is timed. Each function takes the library (torch or ctorch: the code is the same) and prepares one workload; what
+it returns is called again and again. A name holds its sizes, so that two libraries are compared under one name."""
+
+WORK = {}
+
+
+def work(group, *variants):
+    """Registers a workload, once for each tuple of arguments."""
+    def register(make):
+        for arguments in variants or ((),):
+            name = " ".join([make.__name__.rstrip("_")] + [str(a) for a in arguments])
+            WORK[name] = (group, lambda torch, make=make, arguments=arguments: make(torch, *arguments))
+        return make
+    return register
+
+
+def names(pattern="", group=None):
+    return [n for n, (g, _) in WORK.items() if pattern in n and (group is None or g == group)]
+
+
+# ---- training steps ----
+
+def training_step(torch, net, x, y):
+    criterion = torch.nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-5, momentum=0.9)
+
+    def step():
+        optimizer.zero_grad()
+        loss = criterion(net(x), y)
+        loss.backward()
+        optimizer.step()
+    return step
+
+
+@work("train", (4,), (64,), (256,))
+def lenet_step(torch, batch):
+    nn, F = torch.nn, torch.nn.functional
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv1 = nn.Conv2d(3, 6, 5)
+            self.pool = nn.MaxPool2d(2, 2)
+            self.conv2 = nn.Conv2d(6, 16, 5)
+            self.fc1 = nn.Linear(16 * 5 * 5, 120)
+            self.fc2 = nn.Linear(120, 84)
+            self.fc3 = nn.Linear(84, 10)
+
+        def forward(self, x):
+            x = self.pool(F.relu(self.conv1(x)))
+            x = self.pool(F.relu(self.conv2(x)))
+            x = torch.flatten(x, 1)
+            x = F.relu(self.fc1(x))
+            x = F.relu(self.fc2(x))
+            return self.fc3(x)
+
+    torch.manual_seed(0)
+    return training_step(torch, Net(), torch.randn(batch, 3, 32, 32), torch.randint(0, 10, (batch,)))
+
+
+@work("train", (64,))
+def mlp_step(torch, batch):
+    nn = torch.nn
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
+    return training_step(torch, net, torch.randn(batch, 784), torch.randint(0, 10, (batch,)))
+
+
+# ---- tiny tensors ----
+
+@work("tiny", ("",), ("grad",))
+def add_tiny(torch, grad):
+    a, b = torch.ones(4, requires_grad=bool(grad)), torch.ones(4)
+    return lambda: a + b
+
+
+@work("tiny")
+def add_inplace_tiny(torch):
+    a = torch.ones(4)
+    return lambda: a.add_(1)
+
+
+@work("tiny", ("",), ("grad",))
+def index_tiny(torch, grad):
+    a = torch.ones(4, requires_grad=bool(grad))
+    return lambda: a[0]
+
+
+@work("tiny", ("",), ("grad",))
+def view_tiny(torch, grad):
+    a = torch.ones(4, requires_grad=bool(grad))
+    return lambda: a.view(-1)
+
+
+@work("tiny")
+def linear_8x8(torch):
+    layer, x = torch.nn.Linear(8, 8), torch.ones(1, 8)
+    return lambda: layer(x)
+
+
+@work("tiny")
+def mul_sum_backward_8(torch):
+    a, b = torch.ones(8, requires_grad=True), torch.ones(8, requires_grad=True)
+    return lambda: (a * b).sum().backward()
+
+
+@work("tiny")
+def tensor_of_3(torch):
+    return lambda: torch.tensor([1., 2., 3.])
+
+
+@work("tiny")
+def item(torch):
+    a = torch.ones(())
+    return lambda: a.item()
+
+
+# ---- large tensors ----
+
+def matrix(torch, n):
+    rows = {100000: 250, 1000000: 1000}[n]
+    return torch.randn(rows, n // rows)
+
+
+@work("large", (100000,), (1000000,))
+def add(torch, n):
+    a, b = torch.randn(n), torch.randn(n)
+    return lambda: a + b
+
+
+@work("large", (100000,), (1000000,))
+def exp(torch, n):
+    a = torch.randn(n)
+    return lambda: torch.exp(a)
+
+
+@work("large", (1000000,))
+def log(torch, n):
+    a = torch.rand(n) + .1
+    return lambda: torch.log(a)
+
+
+@work("large", (100000,), (1000000,))
+def tanh(torch, n):
+    a = torch.randn(n)
+    return lambda: torch.tanh(a)
+
+
+@work("large", (100000,), (1000000,))
+def sum_(torch, n):
+    a = torch.randn(n)
+    return lambda: a.sum()
+
+
+@work("large", (1000000,))
+def sum_rows(torch, n):
+    a = matrix(torch, n)
+    return lambda: a.sum(1)
+
+
+@work("large", (1000000,))
+def sum_columns(torch, n):
+    a = matrix(torch, n)
+    return lambda: a.sum(0)
+
+
+@work("large", (100000,), (1000000,))
+def max_(torch, n):
+    a = torch.randn(n)
+    return lambda: a.max()
+
+
+@work("large", (1000000,))
+def max_rows(torch, n):
+    a = matrix(torch, n)
+    return lambda: torch.max(a, 1)
+
+
+@work("large", (100000,), (1000000,))
+def softmax(torch, n):
+    a = matrix(torch, n)
+    return lambda: torch.softmax(a, 1)
+
+
+@work("large", (100000,), (1000000,))
+def layer_norm(torch, n):
+    a = matrix(torch, n)
+    layer = torch.nn.LayerNorm(a.shape[1])
+    for p in layer.parameters():
+        p.requires_grad_(False)
+    return lambda: layer(a)
+
+
+@work("large", (100000,), (1000000,))
+def transpose_copy(torch, n):
+    a = matrix(torch, n)
+    return lambda: a.t().contiguous()
+
+
+@work("large", (100000,), (1000000,))
+def cat(torch, n):
+    parts = [torch.randn(n // 4) for _ in range(4)]
+    return lambda: torch.cat(parts)
+
+
+@work("large", (1000000,))
+def cat_columns(torch, n):
+    parts = [torch.randn(1000, 250) for _ in range(4)]
+    return lambda: torch.cat(parts, 1)
+
+
+@work("large", (5000, 64), (50000, 64))
+def rows(torch, n, width):
+    a, index = torch.randn(n, width), torch.randint(0, n, (n,))
+    return lambda: a[index]
+
+
+@work("large", (100000,), (1000000,))
+def sort(torch, n):
+    a = torch.randn(n)
+    return lambda: torch.sort(a)
+
+
+@work("large", (100000,), (1000000,))
+def randn(torch, n):
+    torch.manual_seed(0)
+    return lambda: torch.randn(n)
+
+
+@work("large", (256,), (1024,))
+def mm(torch, n):
+    a, b = torch.randn(n, n), torch.randn(n, n)
+    return lambda: a @ b
