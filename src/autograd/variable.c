@@ -131,7 +131,7 @@ ct_node *ct_grad_accumulator(ct_tensor *t)
 
 ct__edge ct__gradient_edge(ct_tensor *t)
 {
-    ct__meta *m = t->autograd;
+    ct__meta *m = __atomic_load_n(&t->autograd, __ATOMIC_ACQUIRE);
     if (m) {
         ct_node *n = CT_UNLIKELY(m->base != NULL) ? ct__view_history(t, m, true, NULL) : m->grad_fn;
         if (n)
