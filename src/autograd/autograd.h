@@ -12,27 +12,35 @@ typedef struct ct__node_class {
     /* grads[i] may be NULL (nothing arrived). Fills results[i] (in the innermost scope) for every input that
      * ct__node_needs(n, i); others stay NULL. On error the thread's error is set. */
     void (*backward)(ct_node *n, ct_tensor *const *grads, ct_tensor **results);
-    /* All may be left out. drop: frees n's `extra` at its end. forget: drops what `extra` saved, after a run. */
+    /* All may be left out. drop: frees n's `extra` at its end. forget: drops what `extra` saved, after a run.
+     */
     void (*drop)(ct_node *n);
     void (*forget)(ct_node *n);
     bool always; /* backward is called even where no gradient arrived */
 } ct__node_class;
 
 struct ct__saved {
-    ct_tensor *tensor;   /* owned; NULL: not given, or dropped */
-    uint32_t version;    /* when saved */
-    bool is_output;      /* an output of this very node: kept detached to avoid a cycle, re-attached on unpacking */
+    ct_tensor *tensor; /* owned; NULL: not given, or dropped */
+    uint32_t version;  /* when saved */
+    bool
+        is_output; /* an output of this very node: kept detached to avoid a cycle, re-attached on unpacking */
     bool given;
     uint8_t output_nr;
 };
 
-typedef struct ct__edge { ct_node *node; int32_t output_nr; } ct__edge; /* node owned; NULL: no gradient */
+typedef struct ct__edge {
+    ct_node *node;
+    int32_t output_nr;
+} ct__edge; /* node owned; NULL: no gradient */
 /* Shape and dtype of one output, so that the engine can reduce a broadcast gradient and cast it. */
-typedef struct ct__output_meta { uint8_t ndim, dtype, device; int64_t sizes[CT_MAX_DIMS]; } ct__output_meta;
+typedef struct ct__output_meta {
+    uint8_t ndim, dtype, device;
+    int64_t sizes[CT_MAX_DIMS];
+} ct__output_meta;
 
-/* A generated wrapper's order of work: check -> compute -> if ct__needs_graph: node_new(inputs), save..., node_attach(outputs).
- * A node is one block of memory: header, edges, output metas, saved slots, values. */
-CT_HIDDEN extern _Thread_local bool ct__grad_mode; /* true at first */
+/* A generated wrapper's order of work: check -> compute -> if ct__needs_graph: node_new(inputs), save...,
+ * node_attach(outputs). A node is one block of memory: header, edges, output metas, saved slots, values. */
+CT_HIDDEN extern _Thread_local bool ct__grad_mode;            /* true at first */
 CT_HIDDEN bool ct__view_requires_grad(const ct_tensor *view); /* a view does as soon as its base does */
 CT_INLINE bool ct__wants_grad(const ct_tensor *t)
 {
@@ -48,35 +56,37 @@ CT_INLINE bool ct__needs_graph(int64_t n, ct_tensor *const *inputs)
     return false;
 }
 /* One edge for each input (none for NULL or one that needs no gradient). Caller owns the node. */
-CT_HIDDEN ct_node *ct__node_new(const ct__node_class *cls, int64_t ninputs, ct_tensor *const *inputs, int64_t noutputs,
-                                int64_t nsaved, int64_t nvalues);
+CT_HIDDEN ct_node *ct__node_new(const ct__node_class *cls, int64_t ninputs, ct_tensor *const *inputs,
+                                int64_t noutputs, int64_t nsaved, int64_t nvalues);
 CT_HIDDEN bool ct__node_needs(const ct_node *n, int64_t input);
 /* Saves a tensor (NULL is fine) for backward in slot i. */
 CT_HIDDEN void ct__node_save(ct_node *n, int64_t i, ct_tensor *t);
 CT_HIDDEN void ct__node_save_output(ct_node *n, int64_t i, ct_tensor *t, int64_t output_nr);
 /* A copy of t's values with t's place in the graph, for a tensor that is about to be overwritten. */
 CT_HIDDEN void ct__node_save_copy(ct_node *n, int64_t i, ct_tensor *t);
-/* The saved tensor (the node's own, or in the scope); NULL if none was given. Sets the error if the graph was freed or the tensor changed. */
+/* The saved tensor (the node's own, or in the scope); NULL if none was given. Sets the error if the graph was
+ * freed or the tensor changed. */
 CT_HIDDEN ct_tensor *ct__node_saved(ct_node *n, int64_t i);
 /* Saves a non-tensor argument; lists and strings are copied into memory that the node owns. */
 CT_HIDDEN void ct__node_save_value(ct_node *n, int64_t i, ct_value v);
 CT_HIDDEN const ct_value *ct__node_value(const ct_node *n, int64_t i);
 /* For ops over a list of tensors (cat, stack): a node with one edge each is ct__node_new with ninputs = n. */
 
-/* Makes outputs[0 .. n-1] (NULL entries and integer dtypes are skipped) outputs of the node, records their metas and
- * gives the caller's reference to the node to them. With `n` NULL it does nothing. */
+/* Makes outputs[0 .. n-1] (NULL entries and integer dtypes are skipped) outputs of the node, records their
+ * metas and gives the caller's reference to the node to them. With `n` NULL it does nothing. */
 CT_HIDDEN void ct__node_attach(ct_node *n, int64_t noutputs, ct_tensor *const *outputs);
-/* In place: self now is output 0 of the node; where self is a view, its base's history is rebased (CopySlices). Gives the
- * node away. */
+/* In place: self now is output 0 of the node; where self is a view, its base's history is rebased
+ * (CopySlices). Gives the node away. */
 CT_HIDDEN void ct__node_attach_inplace(ct_node *n, ct_tensor *self);
 /* Before an in-place op: leaf and view-of-leaf rules, read-only storage. false: error set. */
 CT_HIDDEN bool ct__inplace_check(ct_tensor *self);
 CT_INLINE void ct__bump(ct_tensor *self) { ++*ct__version_of(self); }
-/* After a view op made `view` of `self` (by ct__new_view): records self's base as the view's base; n (may be NULL) is the
- * node of the view op, given away. */
+/* After a view op made `view` of `self` (by ct__new_view): records self's base as the view's base; n (may be
+ * NULL) is the node of the view op, given away. */
 CT_HIDDEN void ct__view_attach(ct_node *n, ct_tensor *self, ct_tensor *view);
 /* Like ct__view_attach for ops that return several views (split, unbind). */
 
-/* out= under autograd: "add(): functions with out=... arguments don't support automatic differentiation, ...". */
+/* out= under autograd: "add(): functions with out=... arguments don't support automatic differentiation,
+ * ...". */
 CT_HIDDEN bool ct__out_check(int64_t n, ct_tensor *const *inputs, ct_tensor *out);
 #endif

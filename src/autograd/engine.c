@@ -1,24 +1,34 @@
-/* Running backwards: nodes in order of dependencies, later nodes first, without recursion and, for small graphs, without
- * memory of its own. What a run counts is kept inside the nodes; a node that another run holds (a nested backward, another
- * thread) is counted in a table of the run. */
+/* Running backwards: nodes in order of dependencies, later nodes first, without recursion and, for small
+ * graphs, without memory of its own. What a run counts is kept inside the nodes; a node that another run
+ * holds (a nested backward, another thread) is counted in a table of the run. */
 #include "autograd/graph.h"
 #include <ctorch/ops.h>
 #include <stdio.h>
 
-typedef struct engine_ready { uint64_t sequence; ct_node *node; } engine_ready;
-typedef struct engine_capture { ct_node *node; ct_tensor *grad; int32_t output_nr, next; } engine_capture;
-typedef struct engine_side { ct_node *node; ct__visit visit; } engine_side;
+typedef struct engine_ready {
+    uint64_t sequence;
+    ct_node *node;
+} engine_ready;
+typedef struct engine_capture {
+    ct_node *node;
+    ct_tensor *grad;
+    int32_t output_nr, next;
+} engine_capture;
+typedef struct engine_side {
+    ct_node *node;
+    ct__visit visit;
+} engine_side;
 
 #define ENGINE_HERE 48
 
 typedef struct engine_run {
-    ct_node *claimed;                 /* nodes that keep this run's counts */
+    ct_node *claimed; /* nodes that keep this run's counts */
     bool keep_graph, create_graph, selective;
     engine_ready *heap;
     int64_t heap_n, heap_capacity;
     ct_node **stack;
     int64_t stack_n, stack_capacity;
-    engine_side **side;               /* open addressing by node; NULL: empty */
+    engine_side **side; /* open addressing by node; NULL: empty */
     int64_t side_n, side_capacity;
     engine_capture *captures;
     int64_t ncaptures;
@@ -41,8 +51,10 @@ static ct__visit *engine_side_visit(engine_run *run, ct_node *n, bool *fresh)
 {
     if (2 * (run->side_n + 1) > run->side_capacity) {
         if (!fresh)
-            return run->side_capacity ? (*engine_side_slot(run->side, run->side_capacity, n) ?
-                                         &(*engine_side_slot(run->side, run->side_capacity, n))->visit : NULL) : NULL;
+            return run->side_capacity ? (*engine_side_slot(run->side, run->side_capacity, n)
+                                             ? &(*engine_side_slot(run->side, run->side_capacity, n))->visit
+                                             : NULL)
+                                      : NULL;
         int64_t capacity = run->side_capacity ? 2 * run->side_capacity : 64;
         engine_side **table = ct__alloc_zero(sizeof *table * (size_t)capacity);
         if (!table)
@@ -72,7 +84,9 @@ static ct__visit *engine_side_visit(engine_run *run, ct_node *n, bool *fresh)
 /* The visit of a node that the run has met. */
 CT_INLINE ct__visit *engine_visit(engine_run *run, ct_node *n)
 {
-    return CT_LIKELY(__atomic_load_n(&n->visit.run, __ATOMIC_RELAXED) == run) ? &n->visit : engine_side_visit(run, n, NULL);
+    return CT_LIKELY(__atomic_load_n(&n->visit.run, __ATOMIC_RELAXED) == run)
+               ? &n->visit
+               : engine_side_visit(run, n, NULL);
 }
 
 /* The same, or a new one; *fresh says which. NULL: no memory. */
@@ -82,7 +96,8 @@ static ct__visit *engine_meet(engine_run *run, ct_node *n, bool *fresh)
     void *holder = __atomic_load_n(&n->visit.run, __ATOMIC_RELAXED);
     if (holder == run)
         return &n->visit;
-    if (!holder && __atomic_compare_exchange_n(&n->visit.run, &holder, run, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+    if (!holder &&
+        __atomic_compare_exchange_n(&n->visit.run, &holder, run, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
         if (CT_UNLIKELY(run->side_n)) { /* met before, while another run held it */
             ct__visit *v = engine_side_visit(run, n, NULL);
             if (v) {
@@ -146,7 +161,8 @@ static bool engine_push(engine_run *run, ct_node *n)
     return true;
 }
 
-/* ---- The queue: a binary max-heap by sequence. Equal ones (leaves) leave it in the order in which PyTorch's do. ---- */
+/* ---- The queue: a binary max-heap by sequence. Equal ones (leaves) leave it in the order in which PyTorch's
+ * do. ---- */
 
 static void engine_sift_up(engine_ready *heap, int64_t hole, engine_ready item)
 {
@@ -257,8 +273,8 @@ static bool engine_mark(engine_run *run, ct_node *root)
 /* A dense tensor that nobody else sees: it may be written. */
 static bool engine_own(const ct_tensor *t)
 {
-    return t->base.refcount == 1 && t->storage->refcount == 1 && !t->is_number && t->contiguous && !t->storage->read_only &&
-           !t->requires_grad && !t->user;
+    return t->base.refcount == 1 && t->storage->refcount == 1 && !t->is_number && t->contiguous &&
+           !t->storage->read_only && !t->requires_grad && !t->user;
 }
 
 /* Sums a gradient to the shape that was broadcast to it; in the scope. */
@@ -277,7 +293,8 @@ static ct_tensor *engine_sum_to(ct_tensor *grad, int64_t ndim, const int64_t *si
     return grad;
 }
 
-/* The gradient as the edge's end expects it (broadcasting undone, dtype); in the scope, or NULL with the error set. */
+/* The gradient as the edge's end expects it (broadcasting undone, dtype); in the scope, or NULL with the
+ * error set. */
 static ct_tensor *engine_fit(const ct_node *from, int64_t index, const ct__edge *e, ct_tensor *grad)
 {
     const ct_tensor *leaf = e->node->variable;
@@ -293,9 +310,12 @@ static ct_tensor *engine_fit(const ct_node *from, int64_t index, const ct__edge 
         for (int64_t i = 0; fits && i < ndim; i++)
             fits = sizes[i] == grad->sizes[lead + i] || sizes[i] == 1;
         if (!fits)
-            return ct__fail(CT_ERR_RUNTIME, "Function %s returned an invalid gradient at index %lld - got %s but expected shape "
-                            "compatible with %s", from ? from->cls->name : "GraphRoot", (long long)index, ct__shape_text(grad),
-                            ct__ints_text(ndim, sizes));
+            return ct__fail(
+                CT_ERR_RUNTIME,
+                "Function %s returned an invalid gradient at index %lld - got %s but expected shape "
+                "compatible with %s",
+                from ? from->cls->name : "GraphRoot", (long long)index, ct__shape_text(grad),
+                ct__ints_text(ndim, sizes));
         if (!(grad = engine_sum_to(grad, ndim, sizes)))
             return NULL;
     }
@@ -359,8 +379,8 @@ static bool engine_accumulate(ct_tensor *leaf, ct_tensor **slot)
                 extent += (grad->sizes[i] - 1) * grad->strides[i];
             dense = extent == grad->numel;
         }
-        if (grad->base.refcount == 1 && grad->storage->refcount == 1 && !grad->is_number && dense && !grad->storage->read_only &&
-            !grad->requires_grad && engine_layout_fits(grad, leaf)) {
+        if (grad->base.refcount == 1 && grad->storage->refcount == 1 && !grad->is_number && dense &&
+            !grad->storage->read_only && !grad->requires_grad && engine_layout_fits(grad, leaf)) {
             m->grad = grad;
             *slot = NULL;
         } else {
@@ -476,8 +496,10 @@ static bool engine_run_node(engine_run *run, ct_node *n)
 static bool engine_capture_add(engine_run *run, int64_t index, ct_tensor *input, bool accumulate)
 {
     if (!input || !ct__wants_grad(input)) {
-        ct__fail(CT_ERR_RUNTIME, accumulate ? "One of the differentiated Tensors given as 'inputs' to backward does not require grad"
-                                            : "One of the differentiated Tensors does not require grad");
+        ct__fail(CT_ERR_RUNTIME,
+                 accumulate
+                     ? "One of the differentiated Tensors given as 'inputs' to backward does not require grad"
+                     : "One of the differentiated Tensors does not require grad");
         return false;
     }
     if (accumulate && !ct_is_leaf(input) && !ct_retain_grad(input))
@@ -494,7 +516,8 @@ static void engine_capture_link(engine_run *run, int64_t index, bool accumulate)
 {
     engine_capture *c = &run->captures[index];
     ct__visit *v = __atomic_load_n(&c->node->visit.run, __ATOMIC_RELAXED) == run ? &c->node->visit
-                   : run->side_n ? engine_side_visit(run, c->node, NULL) : NULL;
+                   : run->side_n ? engine_side_visit(run, c->node, NULL)
+                                 : NULL;
     if (!v)
         return;
     if (accumulate) {
@@ -508,7 +531,8 @@ static void engine_capture_link(engine_run *run, int64_t index, bool accumulate)
 /* The gradient that a root starts with, fitting and owned; NULL: error set. */
 static ct_tensor *engine_root_grad(const ct_backward_call *call, int64_t i, const ct__edge *e)
 {
-    ct_tensor *output = call->outputs.v[i], *given = call->gradients.v && i < call->gradients.n ? call->gradients.v[i] : NULL;
+    ct_tensor *output = call->outputs.v[i],
+              *given = call->gradients.v && i < call->gradients.n ? call->gradients.v[i] : NULL;
     if (!given) {
         if (output->numel != 1)
             return ct__fail(CT_ERR_RUNTIME, "grad can be implicitly created only for scalar outputs");
@@ -522,8 +546,10 @@ static ct_tensor *engine_root_grad(const ct_backward_call *call, int64_t i, cons
     if (!ct__fits(given, output)) {
         char of_grad[256];
         snprintf(of_grad, sizeof of_grad, "%s", ct__shape_text(given));
-        return ct__fail(CT_ERR_RUNTIME, "Mismatch in shape: grad_output[%lld] has a shape of torch.Size(%s) and output[%lld] has a shape of "
-                        "torch.Size(%s).", (long long)i, of_grad, (long long)i, ct__shape_text(output));
+        return ct__fail(CT_ERR_RUNTIME,
+                        "Mismatch in shape: grad_output[%lld] has a shape of torch.Size(%s) and "
+                        "output[%lld] has a shape of torch.Size(%s).",
+                        (long long)i, of_grad, (long long)i, ct__shape_text(output));
     }
     CT_SCOPE();
     return ct_retain(engine_fit(NULL, i, e, given));
@@ -537,7 +563,9 @@ static bool engine_execute(engine_run *run, const ct_backward_call *call, ct__ed
     for (int64_t i = 0; i < call->outputs.n; i++) {
         ct_tensor *t = call->outputs.v[i];
         if (!t || !ct__wants_grad(t)) {
-            ct__fail(CT_ERR_RUNTIME, "element %lld of tensors does not require grad and does not have a grad_fn", (long long)i);
+            ct__fail(CT_ERR_RUNTIME,
+                     "element %lld of tensors does not require grad and does not have a grad_fn",
+                     (long long)i);
             return false;
         }
         roots[i] = ct__gradient_edge(t);
@@ -561,7 +589,8 @@ static bool engine_execute(engine_run *run, const ct_backward_call *call, ct__ed
         ct__visit *v = engine_visit(run, roots[i].node);
         if (!engine_add(&v->inbox[roots[i].output_nr], grad))
             return false;
-        if (--v->dependencies == 0 && (!run->selective || engine_wanted(v)) && !engine_ready_push(run, roots[i].node))
+        if (--v->dependencies == 0 && (!run->selective || engine_wanted(v)) &&
+            !engine_ready_push(run, roots[i].node))
             return false;
     }
     while (run->heap_n)
@@ -585,10 +614,11 @@ bool ct_run_backward(const ct_backward_call *call, ct_tensor **results)
     run.stack = run.stack_here;
     run.heap_capacity = run.stack_capacity = ENGINE_HERE;
     if (call->create_graph && !results)
-        ct_warn("Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient which "
-                "can cause a memory leak. We recommend using autograd.grad when creating the graph to avoid this. If you have to use "
-                "this function, make sure to reset the .grad fields of your parameters to None after use to break the cycle and avoid "
-                "the leak.");
+        ct_warn("Using backward() with create_graph=True will create a reference cycle between the parameter "
+                "and its gradient which can cause a memory leak. We recommend using autograd.grad when "
+                "creating the graph to avoid this. If you have to use this function, make sure to reset "
+                "the .grad fields of your parameters to None after use to break the cycle and avoid the "
+                "leak.");
     size_t root_bytes = sizeof *roots * (size_t)nout, capture_bytes = sizeof *run.captures * (size_t)nin;
     if (nin && !(run.captures = ct__alloc_zero(capture_bytes)))
         return false;
@@ -615,8 +645,11 @@ bool ct_run_backward(const ct_backward_call *call, ct_tensor **results)
         if (results)
             results[i] = g ? ct_adopt(g) : NULL;
         if (ok && results && !g && !call->allow_unused) {
-            ct__fail(CT_ERR_RUNTIME, "The differentiated Tensor at index %lld appears to not have been used in the graph. Set "
-                     "allow_unused=True if this is the desired behavior.", (long long)i);
+            ct__fail(
+                CT_ERR_RUNTIME,
+                "The differentiated Tensor at index %lld appears to not have been used in the graph. Set "
+                "allow_unused=True if this is the desired behavior.",
+                (long long)i);
             ok = false;
         }
     }
@@ -630,11 +663,13 @@ bool ct_run_backward(const ct_backward_call *call, ct_tensor **results)
     return ok;
 }
 
-bool (ct_backward)(ct_tensor *t, const ct_backward_opts *options)
+bool(ct_backward)(ct_tensor *t, const ct_backward_opts *options)
 {
     static const ct_backward_opts defaults;
     const ct_backward_opts *o = options ? options : &defaults;
-    ct_backward_call call = {.outputs = {1, &t}, .retain_graph = o->retain_graph || o->create_graph, .create_graph = o->create_graph};
+    ct_backward_call call = {.outputs = {1, &t},
+                             .retain_graph = o->retain_graph || o->create_graph,
+                             .create_graph = o->create_graph};
     if (o->gradient)
         call.gradients = (ct_tensors){1, &o->gradient};
     return ct_run_backward(&call, NULL);

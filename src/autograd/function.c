@@ -1,7 +1,12 @@
 /* Custom functions: a node around the caller's own backward, and saved tensors with version checks for it. */
 #include "autograd/graph.h"
 
-typedef struct function_extra { ct__node_class cls; ct_function f; size_t bytes; char name[]; } function_extra;
+typedef struct function_extra {
+    ct__node_class cls;
+    ct_function f;
+    size_t bytes;
+    char name[];
+} function_extra;
 
 static void function_backward(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
@@ -53,7 +58,10 @@ ct_node *ct_function_attach(const ct_function *f, ct_tensors inputs, ct_tensors 
     memcpy(x->name, f->name, length);
     x->bytes = bytes;
     x->f = *f;
-    x->cls = (ct__node_class){.name = x->name, .backward = function_backward, .drop = function_drop, .forget = function_forget,
+    x->cls = (ct__node_class){.name = x->name,
+                              .backward = function_backward,
+                              .drop = function_drop,
+                              .forget = function_forget,
                               .always = true};
     ct_node *n = ct__node_new(&x->cls, inputs.n, inputs.v, outputs.n, 0, 0);
     if (!n) {
@@ -71,7 +79,8 @@ ct_node *ct_function_attach(const ct_function *f, ct_tensors inputs, ct_tensors 
         ct__output_meta_set(&n->metas[i], t);
         if (function_is_input(inputs, t) && m->base) {
             if (inputs.v[0] != t) { /* the view is not edge 0: its gradient cannot be told from the others' */
-                ct__fail(CT_ERR_NOT_IMPLEMENTED, "a custom function that changes a view in place must take it as its first input");
+                ct__fail(CT_ERR_NOT_IMPLEMENTED,
+                         "a custom function that changes a view in place must take it as its first input");
                 break;
             }
             ct__node_attach_inplace(ct_retain(n), t);
@@ -83,13 +92,18 @@ ct_node *ct_function_attach(const ct_function *f, ct_tensors inputs, ct_tensors 
     }
     if (ct__pending())
         x->f.free_data = NULL; /* data stays the caller's, who is told so by NULL */
-    ct_release(n); /* outputs hold it now */
+    ct_release(n);             /* outputs hold it now */
     return ct__pending() ? NULL : n;
 }
 
 /* ---- Saved tensors ---- */
 
-struct ct_saved { ct_tensor *tensor; uint32_t version; int32_t output_nr; bool is_output; };
+struct ct_saved {
+    ct_tensor *tensor;
+    uint32_t version;
+    int32_t output_nr;
+    bool is_output;
+};
 
 ct_saved *ct_saved_new(ct_tensor *t, bool is_output)
 {
@@ -121,14 +135,18 @@ ct_tensor *ct_saved_unpack(ct_saved *s, ct_node *owner)
     if (*ct__version_of(t) != s->version) {
         bool invalid = false;
         ct__meta *m = t->autograd;
-        ct_node *history = s->is_output ? owner : !m ? NULL : m->base ? ct__view_history(t, m, false, &invalid) : m->grad_fn;
+        ct_node *history = s->is_output ? owner
+                           : !m         ? NULL
+                           : m->base    ? ct__view_history(t, m, false, &invalid)
+                                        : m->grad_fn;
         ct__saved_changed(t, history, s->is_output ? s->output_nr : m ? m->output_nr : 0, s->version);
         return NULL;
     }
     if (!s->is_output)
         return ct_adopt(ct_retain(t));
     ct_tensor *output = ct__alias(t);
-    if (output && owner && s->output_nr < owner->noutputs && owner->metas[s->output_nr].dtype != CT_DTYPE_NONE)
+    if (output && owner && s->output_nr < owner->noutputs &&
+        owner->metas[s->output_nr].dtype != CT_DTYPE_NONE)
         return ct__reattach(output, owner, s->output_nr);
     return output ? ct_adopt(output) : NULL;
 }

@@ -1,4 +1,5 @@
-/* Gradients against central differences, element by element; for tests of ops and of users' functions. Slow by nature. */
+/* Gradients against central differences, element by element; for tests of ops and of users' functions. Slow
+ * by nature. */
 #include "autograd/graph.h"
 #include <ctorch/ops.h>
 #include <math.h>
@@ -17,13 +18,14 @@ static ct_tensor *gradcheck_call(ct_gradcheck_fn *fn, void *data, ct_tensors inp
 {
     ct_tensor *out = fn(inputs.v, data);
     if (out && out->dtype != CT_FLOAT64)
-        return ct__fail(CT_ERR_VALUE, "gradcheck: the function's result must be float64, not %s", ct_dtype_name((ct_dtype)out->dtype));
+        return ct__fail(CT_ERR_VALUE, "gradcheck: the function's result must be float64, not %s",
+                        ct_dtype_name((ct_dtype)out->dtype));
     return out;
 }
 
 /* column[k] = d out[k] / d input[j]; out's number of elements must stay what it was. */
-static bool gradcheck_numerical(ct_gradcheck_fn *fn, void *data, ct_tensors inputs, ct_tensor *input, int64_t j, double eps,
-                                int64_t count, double *column)
+static bool gradcheck_numerical(ct_gradcheck_fn *fn, void *data, ct_tensors inputs, ct_tensor *input,
+                                int64_t j, double eps, int64_t count, double *column)
 {
     double *x = gradcheck_element(input, j), was = *x;
     bool guard = ct_set_grad_enabled(true);
@@ -41,7 +43,8 @@ static bool gradcheck_numerical(ct_gradcheck_fn *fn, void *data, ct_tensors inpu
     return !ct__pending();
 }
 
-static bool gradcheck_input(ct_gradcheck_fn *fn, void *data, ct_tensors inputs, int64_t index, const ct_gradcheck_opts *o)
+static bool gradcheck_input(ct_gradcheck_fn *fn, void *data, ct_tensors inputs, int64_t index,
+                            const ct_gradcheck_opts *o)
 {
     CT_SCOPE();
     ct_tensor *input = inputs.v[index];
@@ -49,7 +52,8 @@ static bool gradcheck_input(ct_gradcheck_fn *fn, void *data, ct_tensors inputs, 
     if (!out)
         return false;
     if (!ct__wants_grad(out)) {
-        ct__fail(CT_ERR_VALUE, "gradcheck expects at least one input tensor that requires gradient to reach the result");
+        ct__fail(CT_ERR_VALUE,
+                 "gradcheck expects at least one input tensor that requires gradient to reach the result");
         return false;
     }
     int64_t rows = out->numel, columns = input->numel;
@@ -64,7 +68,10 @@ static bool gradcheck_input(ct_gradcheck_fn *fn, void *data, ct_tensors inputs, 
             break;
         ct_adopt(one);
         ((double *)one->data)[k] = 1;
-        ct_backward_call call = {.outputs = {1, &out}, .gradients = {1, &one}, .inputs = {1, &input}, .retain_graph = true,
+        ct_backward_call call = {.outputs = {1, &out},
+                                 .gradients = {1, &one},
+                                 .inputs = {1, &input},
+                                 .retain_graph = true,
                                  .allow_unused = true};
         if (!ct_run_backward(&call, &grad))
             break;
@@ -77,8 +84,10 @@ static bool gradcheck_input(ct_gradcheck_fn *fn, void *data, ct_tensors inputs, 
         for (int64_t k = 0; k < rows; k++) {
             double a = analytic[k * columns + j], n = column[k];
             if (!(fabs(a - n) <= o->atol + o->rtol * fabs(n)) && !(isnan(a) && isnan(n))) {
-                ct__fail(CT_ERR_RUNTIME, "Jacobian mismatch for output 0 with respect to input %lld: element %lld of the output by element "
-                         "%lld of the input: numerical %.9g, analytical %.9g", (long long)index, (long long)k, (long long)j, n, a);
+                ct__fail(CT_ERR_RUNTIME,
+                         "Jacobian mismatch for output 0 with respect to input %lld: element %lld of the "
+                         "output by element %lld of the input: numerical %.9g, analytical %.9g",
+                         (long long)index, (long long)k, (long long)j, n, a);
                 break;
             }
         }
@@ -87,7 +96,7 @@ static bool gradcheck_input(ct_gradcheck_fn *fn, void *data, ct_tensors inputs, 
     return !ct__pending();
 }
 
-bool (ct_gradcheck)(ct_gradcheck_fn *fn, void *data, ct_tensors inputs, const ct_gradcheck_opts *options)
+bool(ct_gradcheck)(ct_gradcheck_fn *fn, void *data, ct_tensors inputs, const ct_gradcheck_opts *options)
 {
     static const ct_gradcheck_opts defaults = {1e-6, 1e-5, 1e-3};
     if (ct__pending())
@@ -99,19 +108,24 @@ bool (ct_gradcheck)(ct_gradcheck_fn *fn, void *data, ct_tensors inputs, const ct
             continue;
         any = true;
         if (t->dtype != CT_FLOAT64)
-            ct__fail(CT_ERR_VALUE, "gradcheck: input %lld requires gradient and must be float64, not %s", (long long)i,
-                     ct_dtype_name((ct_dtype)t->dtype));
+            ct__fail(CT_ERR_VALUE, "gradcheck: input %lld requires gradient and must be float64, not %s",
+                     (long long)i, ct_dtype_name((ct_dtype)t->dtype));
         else
             gradcheck_input(fn, data, inputs, i, options ? options : &defaults);
     }
     if (!any)
-        ct__fail(CT_ERR_VALUE, "gradcheck expects at least one input tensor to require gradient, but none of the them have "
-                 "requires_grad=True.");
+        ct__fail(CT_ERR_VALUE,
+                 "gradcheck expects at least one input tensor to require gradient, but none of the them "
+                 "have requires_grad=True.");
     ct_set_grad_enabled(was);
     return !ct__pending();
 }
 
-typedef struct gradcheck_second { ct_gradcheck_fn *fn; void *data; int64_t n; } gradcheck_second;
+typedef struct gradcheck_second {
+    ct_gradcheck_fn *fn;
+    void *data;
+    int64_t n;
+} gradcheck_second;
 
 /* The gradients of <fn(inputs), last input>, one after another. */
 static ct_tensor *gradcheck_gradients(ct_tensor *const *inputs, void *data)
@@ -119,15 +133,20 @@ static ct_tensor *gradcheck_gradients(ct_tensor *const *inputs, void *data)
     gradcheck_second *s = data;
     ct_tensor *out = s->fn(inputs, s->data), *weight = inputs[s->n];
     size_t bytes = sizeof(ct_tensor *) * (size_t)(2 * s->n + 1);
-    ct_tensor **wanted = out ? ct__alloc_zero(bytes) : NULL, **grads = wanted ? wanted + s->n : NULL, *result = NULL;
+    ct_tensor **wanted = out ? ct__alloc_zero(bytes) : NULL, **grads = wanted ? wanted + s->n : NULL,
+              *result = NULL;
     if (!wanted)
         return NULL;
     int64_t n = 0;
     for (int64_t i = 0; i < s->n; i++)
         if (inputs[i] && ct__wants_grad(inputs[i]))
             wanted[n++] = inputs[i];
-    ct_backward_call call = {.outputs = {1, &out}, .gradients = {1, &weight}, .inputs = {n, wanted}, .retain_graph = true,
-                             .create_graph = true, .allow_unused = true};
+    ct_backward_call call = {.outputs = {1, &out},
+                             .gradients = {1, &weight},
+                             .inputs = {n, wanted},
+                             .retain_graph = true,
+                             .create_graph = true,
+                             .allow_unused = true};
     if (ct_run_backward(&call, grads)) {
         for (int64_t i = 0; i < n; i++)
             grads[i] = ct_reshape(grads[i] ? grads[i] : ct_zeros_like(wanted[i]), CT_INTS(-1));
@@ -137,7 +156,7 @@ static ct_tensor *gradcheck_gradients(ct_tensor *const *inputs, void *data)
     return result;
 }
 
-bool (ct_gradgradcheck)(ct_gradcheck_fn *fn, void *data, ct_tensors inputs, const ct_gradcheck_opts *options)
+bool(ct_gradgradcheck)(ct_gradcheck_fn *fn, void *data, ct_tensors inputs, const ct_gradcheck_opts *options)
 {
     if (ct__pending())
         return false;
@@ -145,7 +164,8 @@ bool (ct_gradgradcheck)(ct_gradcheck_fn *fn, void *data, ct_tensors inputs, cons
     bool was = ct_set_grad_enabled(true);
     ct_tensor *out = gradcheck_call(fn, data, inputs), *weight = NULL, **all = NULL;
     size_t bytes = sizeof *all * (size_t)(inputs.n + 1);
-    if (out && (all = ct__alloc(bytes)) && (weight = ct__new(CT_FLOAT64, (ct_device){CT_CPU, 0}, out->ndim, out->sizes))) {
+    if (out && (all = ct__alloc(bytes)) &&
+        (weight = ct__new(CT_FLOAT64, (ct_device){CT_CPU, 0}, out->ndim, out->sizes))) {
         ct_adopt(weight);
         uint64_t state = 0x9E3779B97F4A7C15ull; /* fixed weights in (-1, 1) */
         for (int64_t i = 0; i < weight->numel; i++) {

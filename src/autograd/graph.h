@@ -1,16 +1,18 @@
-/* What the files of this folder share: the node, a tensor's autograd data, hooks. Nothing outside includes it. */
+/* What the files of this folder share: the node, a tensor's autograd data, hooks. Nothing outside includes
+ * it. */
 #ifndef CT_AUTOGRAD_GRAPH_H
 #define CT_AUTOGRAD_GRAPH_H
 
 #include "autograd/autograd.h"
 
-/* What a run of the engine keeps of a node: inside the node for the first run that claims it, else in the run's table. */
+/* What a run of the engine keeps of a node: inside the node for the first run that claims it, else in the
+ * run's table. */
 typedef struct ct__visit {
-    void *run;             /* atomic; the run that claimed it */
-    ct_node *next;         /* of the nodes that the run claimed; of the dead nodes to be freed */
-    ct_tensor **inbox;     /* the gradients that arrived, one for each output */
-    int32_t dependencies;  /* edges into the node that have not delivered yet */
-    int32_t capture;       /* the run's first capture at this node, plus 1; 0: none */
+    void *run;            /* atomic; the run that claimed it */
+    ct_node *next;        /* of the nodes that the run claimed; of the dead nodes to be freed */
+    ct_tensor **inbox;    /* the gradients that arrived, one for each output */
+    int32_t dependencies; /* edges into the node that have not delivered yet */
+    int32_t capture;      /* the run's first capture at this node, plus 1; 0: none */
     int32_t cursor;
     bool needed, marked;
 } ct__visit;
@@ -25,28 +27,31 @@ typedef struct ct__hook {
     ct_tensor_hook *call; /* NULL: removed */
     void *data;
     void (*free_data)(void *);
-    ct_tensor *tensor;    /* RETAIN: the tensor whose grad it sets, not owned, NULL once it died */
+    ct_tensor *tensor; /* RETAIN: the tensor whose grad it sets, not owned, NULL once it died */
 } ct__hook;
-typedef struct ct__hooks { int32_t n, capacity; ct__hook **v; } ct__hooks;
+typedef struct ct__hooks {
+    int32_t n, capacity;
+    ct__hook **v;
+} ct__hooks;
 
 struct ct_node {
     ct_object base;
     const ct__node_class *cls;
-    uint64_t sequence;    /* later nodes run first */
+    uint64_t sequence; /* later nodes run first */
     size_t bytes;
     int32_t ninputs, noutputs, nsaved, nvalues;
-    bool freed;           /* what it saved was dropped after a run */
-    ct_node *outer;       /* the CopySlices node that this one is inside of, not owned */
+    bool freed;              /* what it saved was dropped after a run */
+    ct_node *outer;          /* the CopySlices node that this one is inside of, not owned */
     const void *first_input; /* inputs[0] when it was made; compared, never followed */
-    ct_tensor *variable;  /* AccumulateGrad: the leaf, owned while refcount > 0 */
-    void *extra;          /* the class's own data */
+    ct_tensor *variable;     /* AccumulateGrad: the leaf, owned while refcount > 0 */
+    void *extra;             /* the class's own data */
     void *user;
     ct__hooks hooks;
     ct__visit visit;
     ct__edge *edges;
     struct ct__saved *saved;
     ct_value *values;
-    int64_t (*arena)[4];  /* short lists among the values */
+    int64_t (*arena)[4]; /* short lists among the values */
     ct_tensor **inbox;
     ct__output_meta *metas;
 };
@@ -59,9 +64,10 @@ struct ct__autograd {
     int32_t output_nr;
     uint32_t view_version; /* grad_fn of a view holds while the version is this one */
     ct_tensor *base;       /* of a view: the tensor at the bottom, never a view itself */
-    ct_node *accumulator;  /* memory of the leaf's AccumulateGrad; its references hold the leaf, not the other way round */
+    ct_node *accumulator;  /* memory of the leaf's AccumulateGrad; its references hold the leaf, not the other
+                              way round */
     ct__hooks hooks;
-    ct__hook *retain;      /* retain_grad of a non-leaf; also in grad_fn's hooks */
+    ct__hook *retain; /* retain_grad of a non-leaf; also in grad_fn's hooks */
     uint8_t creation;
     uint8_t lock;
 };
@@ -69,9 +75,11 @@ typedef struct ct__autograd ct__meta;
 
 /* node.c */
 CT_HIDDEN void ct__node_forget(ct_node *n);
-CT_HIDDEN ct_node *ct__node_block(const ct__node_class *cls, int64_t ninputs, int64_t noutputs, int64_t nsaved, int64_t nvalues);
+CT_HIDDEN ct_node *ct__node_block(const ct__node_class *cls, int64_t ninputs, int64_t noutputs,
+                                  int64_t nsaved, int64_t nvalues);
 CT_HIDDEN void ct__output_meta_set(ct__output_meta *m, const ct_tensor *t);
-CT_HIDDEN void ct__saved_changed(const ct_tensor *t, const ct_node *history, int64_t output_nr, uint32_t expected);
+CT_HIDDEN void ct__saved_changed(const ct_tensor *t, const ct_node *history, int64_t output_nr,
+                                 uint32_t expected);
 CT_HIDDEN void ct__saved_freed(void);
 CT_HIDDEN ct_tensor *ct__alias(const ct_tensor *t); /* same memory and counter, no autograd; owned */
 /* "Exp" of "ExpBackward0", into a buffer of 128. */
@@ -81,7 +89,8 @@ CT_INLINE bool ct__is_accumulator(const ct_node *n) { return n->base.type == &ct
 
 /* variable.c */
 CT_HIDDEN ct__meta *ct__meta_of(ct_tensor *t); /* made on first use; NULL: error set */
-/* Where t's gradient flows: a node that the caller owns (NULL: nowhere, or the error is set) and its output. */
+/* Where t's gradient flows: a node that the caller owns (NULL: nowhere, or the error is set) and its output.
+ */
 CT_HIDDEN ct__edge ct__gradient_edge(ct_tensor *t);
 /* t is output output_nr of n from now on (n retained, or NULL). */
 CT_HIDDEN void ct__set_history(ct_tensor *t, ct__meta *m, ct_node *n, int64_t output_nr);
@@ -89,12 +98,12 @@ CT_HIDDEN ct_node *ct__accumulator_of(ct_tensor *t); /* owned */
 CT_HIDDEN void ct__spin_lock(uint8_t *lock);
 CT_HIDDEN void ct__spin_unlock(uint8_t *lock);
 
-/* view.c: the grad_fn of a view, regenerated where its base changed. NULL: none, or (only where `report`) the error is set;
- * *invalid is set where asking is an error. */
+/* view.c: the grad_fn of a view, regenerated where its base changed. NULL: none, or (only where `report`) the
+ * error is set; *invalid is set where asking is an error. */
 CT_HIDDEN ct_node *ct__view_history(ct_tensor *view, ct__meta *m, bool report, bool *invalid);
 
-/* A tensor of `alias`'s geometry as output output_nr of n: for a node inside of CopySlices through that node. Takes alias;
- * the result is in the scope. */
+/* A tensor of `alias`'s geometry as output output_nr of n: for a node inside of CopySlices through that node.
+ * Takes alias; the result is in the scope. */
 CT_HIDDEN ct_tensor *ct__reattach(ct_tensor *alias, ct_node *n, int64_t output_nr);
 
 /* hooks.c */

@@ -1,5 +1,5 @@
-/* Hooks on gradients: of tensors (before the gradient goes on), retain_grad, and after a leaf's grad was accumulated.
- * Removing a hook while it runs is fine: lists are compacted when the next hook is added. */
+/* Hooks on gradients: of tensors (before the gradient goes on), retain_grad, and after a leaf's grad was
+ * accumulated. Removing a hook while it runs is fine: lists are compacted when the next hook is added. */
 #include "autograd/graph.h"
 #include <ctorch/ops.h>
 
@@ -78,7 +78,8 @@ static ct__hook *hook_new(uint8_t kind, ct_tensor_hook *call, void *data, void (
     return hook;
 }
 
-static int64_t hook_register(ct_tensor *t, uint8_t kind, ct_tensor_hook *call, void *data, void (*free_data)(void *))
+static int64_t hook_register(ct_tensor *t, uint8_t kind, ct_tensor_hook *call, void *data,
+                             void (*free_data)(void *))
 {
     ct__meta *m = ct__meta_of(t);
     ct__hook *hook = m ? hook_new(kind, call, data, NULL) : NULL;
@@ -110,7 +111,8 @@ int64_t ct_register_hook(ct_tensor *t, ct_tensor_hook *hook, void *data, void (*
     return hook_register(t, CT__HOOK_PRE, hook, data, free_data);
 }
 
-int64_t ct_register_post_accumulate_grad_hook(ct_tensor *t, ct_tensor_hook *hook, void *data, void (*free_data)(void *))
+int64_t ct_register_post_accumulate_grad_hook(ct_tensor *t, ct_tensor_hook *hook, void *data,
+                                              void (*free_data)(void *))
 {
     if (ct__pending() || !t || !hook)
         return 0;
@@ -201,7 +203,8 @@ static bool hook_retain(ct__hook *hook, ct_tensor *grad)
     ct__spin_lock(&hook_retain_lock);
     ct_tensor *t = hook->tensor;
     int32_t count = t ? __atomic_load_n(&t->base.refcount, __ATOMIC_RELAXED) : 0;
-    while (count > 0 && !__atomic_compare_exchange_n(&t->base.refcount, &count, count + 1, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+    while (count > 0 && !__atomic_compare_exchange_n(&t->base.refcount, &count, count + 1, true,
+                                                     __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
         ;
     ct__spin_unlock(&hook_retain_lock);
     if (count <= 0)
@@ -248,8 +251,8 @@ bool ct__hooks_run(ct__hooks *list, int64_t output_nr, ct_tensor **grad)
                     if (!ct__fits(changed, *grad))
                         ok = ct__fail(CT_ERR_RUNTIME, "hook has changed the size of value") != NULL;
                     else if (changed->dtype != (*grad)->dtype)
-                        ok = ct__fail(CT_ERR_RUNTIME, "hook has changed the type of value (was %s got %s)", ct__type_text(*grad),
-                                      ct__type_text(changed)) != NULL;
+                        ok = ct__fail(CT_ERR_RUNTIME, "hook has changed the type of value (was %s got %s)",
+                                      ct__type_text(*grad), ct__type_text(changed)) != NULL;
                     else {
                         ct_retain(changed);
                         ct_release(*grad);

@@ -1,5 +1,5 @@
-/* Graph nodes: one block of memory each (header, edges, saved tensors, values, output shapes), released without recursion;
- * saved tensors with version checks. A node never owns its own outputs. */
+/* Graph nodes: one block of memory each (header, edges, saved tensors, values, output shapes), released
+ * without recursion; saved tensors with version checks. A node never owns its own outputs. */
 #include "autograd/graph.h"
 #include <stdio.h>
 
@@ -77,10 +77,12 @@ static const ct_type node_type = {"Node", node_destroy, node_print};
 static void node_accumulator_rest(void *object) { ct_release(((ct_node *)object)->variable); }
 const ct_type ct__accumulator_type = {"Node", node_accumulator_rest, node_print};
 
-ct_node *ct__node_block(const ct__node_class *cls, int64_t ninputs, int64_t noutputs, int64_t nsaved, int64_t nvalues)
+ct_node *ct__node_block(const ct__node_class *cls, int64_t ninputs, int64_t noutputs, int64_t nsaved,
+                        int64_t nvalues)
 {
-    size_t zeroed = sizeof(ct_node) + sizeof(ct__edge) * (size_t)ninputs + sizeof(struct ct__saved) * (size_t)nsaved +
-                    sizeof(ct_tensor *) * (size_t)noutputs + sizeof(ct_value) * (size_t)nvalues;
+    size_t zeroed = sizeof(ct_node) + sizeof(ct__edge) * (size_t)ninputs +
+                    sizeof(struct ct__saved) * (size_t)nsaved + sizeof(ct_tensor *) * (size_t)noutputs +
+                    sizeof(ct_value) * (size_t)nvalues;
     size_t bytes = zeroed + sizeof(int64_t[4]) * (size_t)nvalues + sizeof(ct__output_meta) * (size_t)noutputs;
     char *p = ct__alloc(bytes);
     if (!p)
@@ -104,7 +106,7 @@ ct_node *ct__node_block(const ct__node_class *cls, int64_t ninputs, int64_t nout
     p += sizeof(ct_tensor *) * (size_t)noutputs;
     n->values = (ct_value *)p;
     p += sizeof(ct_value) * (size_t)nvalues;
-    n->arena = (int64_t(*)[4])p;
+    n->arena = (int64_t (*)[4])p;
     p += sizeof(int64_t[4]) * (size_t)nvalues;
     n->metas = (ct__output_meta *)p;
     for (int64_t i = 0; i < noutputs; i++)
@@ -112,8 +114,8 @@ ct_node *ct__node_block(const ct__node_class *cls, int64_t ninputs, int64_t nout
     return n;
 }
 
-ct_node *ct__node_new(const ct__node_class *cls, int64_t ninputs, ct_tensor *const *inputs, int64_t noutputs, int64_t nsaved,
-                      int64_t nvalues)
+ct_node *ct__node_new(const ct__node_class *cls, int64_t ninputs, ct_tensor *const *inputs, int64_t noutputs,
+                      int64_t nsaved, int64_t nvalues)
 {
     ct_node *n = ct__node_block(cls, ninputs, noutputs, nsaved, nvalues);
     if (!n)
@@ -130,7 +132,10 @@ ct_node *ct__node_new(const ct__node_class *cls, int64_t ninputs, ct_tensor *con
     return n;
 }
 
-bool ct__node_needs(const ct_node *n, int64_t input) { return input < n->ninputs && n->edges[input].node != NULL; }
+bool ct__node_needs(const ct_node *n, int64_t input)
+{
+    return input < n->ninputs && n->edges[input].node != NULL;
+}
 
 /* ---- Saved tensors ---- */
 
@@ -190,19 +195,24 @@ void ct__saved_changed(const ct_tensor *t, const ct_node *history, int64_t outpu
 {
     char name[128], which[192] = "";
     if (history)
-        snprintf(which, sizeof which, ", which is output %lld of %s,", (long long)output_nr, ct__node_short_name(history, name));
-    ct__fail(CT_ERR_RUNTIME, "one of the variables needed for gradient computation has been modified by an inplace operation: "
-             "[%s %s]%s is at version %u; expected version %u instead. Hint: enable anomaly detection to find the operation that "
-             "failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False).",
-             ct__type_text(t), ct__shape_text(t), which, *ct__version_of(t), expected);
+        snprintf(which, sizeof which, ", which is output %lld of %s,", (long long)output_nr,
+                 ct__node_short_name(history, name));
+    ct__fail(
+        CT_ERR_RUNTIME,
+        "one of the variables needed for gradient computation has been modified by an inplace operation: "
+        "[%s %s]%s is at version %u; expected version %u instead. Hint: enable anomaly detection to find "
+        "the operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, "
+        "check_nan=False).",
+        ct__type_text(t), ct__shape_text(t), which, *ct__version_of(t), expected);
 }
 
 void ct__saved_freed(void)
 {
-    ct__fail(CT_ERR_RUNTIME, "Trying to backward through the graph a second time (or directly access saved tensors after they have "
-             "already been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
-             "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access saved "
-             "tensors after calling backward.");
+    ct__fail(CT_ERR_RUNTIME, "Trying to backward through the graph a second time (or directly access saved "
+                             "tensors after they have already been freed). Saved intermediate values of "
+                             "the graph are freed when you call .backward() or autograd.grad(). Specify "
+                             "retain_graph=True if you need to backward through the graph a second time "
+                             "or if you need to access saved tensors after calling backward.");
 }
 
 ct_tensor *ct__node_saved(ct_node *n, int64_t i)
@@ -217,7 +227,10 @@ ct_tensor *ct__node_saved(ct_node *n, int64_t i)
     if (CT_UNLIKELY(*ct__version_of(t) != s->version)) {
         bool invalid = false;
         ct__meta *m = t->autograd;
-        ct_node *history = s->is_output ? n : !m ? NULL : m->base ? ct__view_history(t, m, false, &invalid) : m->grad_fn;
+        ct_node *history = s->is_output ? n
+                           : !m         ? NULL
+                           : m->base    ? ct__view_history(t, m, false, &invalid)
+                                        : m->grad_fn;
         ct__saved_changed(t, history, s->is_output ? s->output_nr : m ? m->output_nr : 0, s->version);
         return NULL;
     }
@@ -311,7 +324,10 @@ void ct__node_attach(ct_node *n, int64_t noutputs, ct_tensor *const *outputs)
 /* ---- For users and bindings ---- */
 
 const char *ct_node_name(const ct_node *n) { return n ? n->cls->name : ""; }
-const char *ct_node_legacy_name(const ct_node *n) { return n && n->cls->legacy_name ? n->cls->legacy_name : ct_node_name(n); }
+const char *ct_node_legacy_name(const ct_node *n)
+{
+    return n && n->cls->legacy_name ? n->cls->legacy_name : ct_node_name(n);
+}
 int64_t ct_node_num_inputs(const ct_node *n) { return n ? n->ninputs : 0; }
 ct_tensor *ct_node_variable(const ct_node *n) { return n ? n->variable : NULL; }
 void *ct_node_user(const ct_node *n) { return n ? n->user : NULL; }

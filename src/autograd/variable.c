@@ -1,5 +1,5 @@
-/* A tensor's place in the graph: requires_grad, grad, grad_fn, the leaf's AccumulateGrad, detach and data; grad mode.
- * Refuses gradients of integer tensors, and changes of computed tensors' flags. */
+/* A tensor's place in the graph: requires_grad, grad, grad_fn, the leaf's AccumulateGrad, detach and data;
+ * grad mode. Refuses gradients of integer tensors, and changes of computed tensors' flags. */
 #include "autograd/graph.h"
 #include "tensor/print.h"
 #include <sched.h>
@@ -18,7 +18,10 @@ bool ct_set_grad_enabled(bool enabled)
     return was;
 }
 
-ct_grad_guard ct_grad_guard_begin(bool enabled) { return (ct_grad_guard){ct_set_grad_enabled(enabled), false}; }
+ct_grad_guard ct_grad_guard_begin(bool enabled)
+{
+    return (ct_grad_guard){ct_set_grad_enabled(enabled), false};
+}
 void ct_grad_guard_end(ct_grad_guard *guard) { ct__grad_mode = guard->was; }
 
 /* ---- The data that hangs on a tensor ---- */
@@ -37,7 +40,8 @@ ct__meta *ct__meta_of(ct_tensor *t)
     if (CT_LIKELY(m != NULL))
         return m;
     m = ct__alloc_zero(sizeof *m);
-    if (m && !__atomic_compare_exchange_n(&t->autograd, &other, m, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    if (m &&
+        !__atomic_compare_exchange_n(&t->autograd, &other, m, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         ct__free(m, sizeof *m);
         m = other;
     }
@@ -111,7 +115,8 @@ ct_node *ct__accumulator_of(ct_tensor *t)
         n->base.refcount = 0;
         n->sequence = UINT64_MAX;
         n->variable = t;
-        if (!__atomic_compare_exchange_n(&m->accumulator, &other, n, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        if (!__atomic_compare_exchange_n(&m->accumulator, &other, n, false, __ATOMIC_ACQ_REL,
+                                         __ATOMIC_ACQUIRE)) {
             ct__free(n, n->bytes);
             n = other;
         }
@@ -173,13 +178,17 @@ bool ct_set_requires_grad(ct_tensor *t, bool requires_grad)
         return false;
     if (!ct_is_leaf(t)) {
         if (!requires_grad)
-            ct__fail(CT_ERR_RUNTIME, "you can only change requires_grad flags of leaf variables. If you want to use a computed "
-                     "variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
+            ct__fail(
+                CT_ERR_RUNTIME,
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed "
+                "variable in a subgraph that doesn't require differentiation use var_no_grad = "
+                "var.detach().");
         return requires_grad;
     }
     if (requires_grad && !ct_is_floating(t->dtype)) {
-        ct__fail(CT_ERR_RUNTIME, ct__op_name ? "Only Tensors of floating point and complex dtype can require gradients"
-                                             : "only Tensors of floating point dtype can require gradients");
+        ct__fail(CT_ERR_RUNTIME,
+                 ct__op_name ? "Only Tensors of floating point and complex dtype can require gradients"
+                             : "only Tensors of floating point dtype can require gradients");
         return false;
     }
     t->requires_grad = requires_grad;
@@ -202,19 +211,25 @@ bool ct_set_grad(ct_tensor *t, ct_tensor *grad)
         return false;
     }
     if (grad && !ct__fits(grad, t)) {
-        ct__fail(CT_ERR_RUNTIME, "attempting to assign a gradient of size '%s' to a tensor of size '%s'. Please ensure that the "
-                 "gradient and the tensor are the same size", ct__shape_text(grad), ct__shape_text(t));
+        ct__fail(
+            CT_ERR_RUNTIME,
+            "attempting to assign a gradient of size '%s' to a tensor of size '%s'. Please ensure that the "
+            "gradient and the tensor are the same size",
+            ct__shape_text(grad), ct__shape_text(t));
         return false;
     }
     if (grad && grad->dtype != t->dtype) {
         static const char *const names[CT_NUM_DTYPES] = {
-            [CT_UINT8] = "unsigned char", [CT_INT8] = "signed char", [CT_INT16] = "short int", [CT_INT32] = "int",
-            [CT_INT64] = "long int", [CT_BOOL] = "bool", [CT_FLOAT16] = "c10::Half", [CT_BFLOAT16] = "c10::BFloat16",
-            [CT_FLOAT32] = "float", [CT_FLOAT64] = "double"};
-        ct__fail(CT_ERR_RUNTIME, "attempting to assign a gradient with dtype '%s' to a tensor with grad_dtype '%s'. The gradient must "
-                 "match the tensor's grad_dtype (defaults to the tensor's dtype). You can set the tensor's grad_dtype attribute with "
-                 "a specific dtype, or None to allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its "
-                 "gradient may break downstream systems that assume they match.",
+            [CT_UINT8] = "unsigned char", [CT_INT8] = "signed char",       [CT_INT16] = "short int",
+            [CT_INT32] = "int",           [CT_INT64] = "long int",         [CT_BOOL] = "bool",
+            [CT_FLOAT16] = "c10::Half",   [CT_BFLOAT16] = "c10::BFloat16", [CT_FLOAT32] = "float",
+            [CT_FLOAT64] = "double"};
+        ct__fail(CT_ERR_RUNTIME,
+                 "attempting to assign a gradient with dtype '%s' to a tensor with grad_dtype '%s'. The "
+                 "gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You can "
+                 "set the tensor's grad_dtype attribute with a specific dtype, or None to allow any dtype. "
+                 "Set grad_dtype with caution. Diverging the dtypes of a tensor and its gradient may break "
+                 "downstream systems that assume they match.",
                  names[grad->dtype] ? names[grad->dtype] : "", ct_dtype_type_name(t->dtype));
         return false;
     }
@@ -271,10 +286,12 @@ bool ct_detach_(ct_tensor *t)
         return false;
     ct__meta *m = t->autograd;
     if (m && m->base) {
-        ct__fail(CT_ERR_RUNTIME, "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) "
-                 "for training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() "
-                 "cannot be called on these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
-                 "torch/optim/optimizer.py as the solution.");
+        ct__fail(CT_ERR_RUNTIME, "Can't detach views in-place. Use detach() instead. If you are using "
+                                 "DistributedDataParallel (DDP) for training, and gradient_as_bucket_view "
+                                 "is set as True, gradients are views of DDP buckets, and hence detach_() "
+                                 "cannot be called on these gradients. To fix this error, please refer to "
+                                 "the Optimizer.zero_grad() function in torch/optim/optimizer.py as the "
+                                 "solution.");
         return false;
     }
     if (m) {
@@ -290,7 +307,8 @@ bool ct_set_data(ct_tensor *t, ct_tensor *other)
     if (ct__pending() || !t || !other)
         return false;
     if (ct__wants_grad(t) && !ct_is_floating(other->dtype)) {
-        ct__fail(CT_ERR_RUNTIME, "data set to a tensor that requires gradients must be floating point or complex dtype");
+        ct__fail(CT_ERR_RUNTIME,
+                 "data set to a tensor that requires gradients must be floating point or complex dtype");
         return false;
     }
     if (t == other)

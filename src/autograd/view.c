@@ -1,14 +1,15 @@
-/* Views under autograd: a view knows the tensor at the bottom (its base). Writing into a view rebases the base's history
- * through a CopySlices node; a view whose base changed gets a new grad_fn (AsStrided) when it is next asked for.
- * Refuses writes into leaves that require grad and into views whose history could not be told. */
+/* Views under autograd: a view knows the tensor at the bottom (its base). Writing into a view rebases the
+ * base's history through a CopySlices node; a view whose base changed gets a new grad_fn (AsStrided) when it
+ * is next asked for. Refuses writes into leaves that require grad and into views whose history could not be
+ * told. */
 #include "autograd/graph.h"
 #include <ctorch/ops.h>
 #include <stdio.h>
 
 /* Where a view lies in its base: strides and offset count elements of the base's own extent. */
 typedef struct view_place {
-    ct_node *inner;     /* CopySlices: the in-place op's own node, owned */
-    bool self_first;    /* its edge 0 is the view itself */
+    ct_node *inner;  /* CopySlices: the in-place op's own node, owned */
+    bool self_first; /* its edge 0 is the view itself */
     int64_t ndim, base_ndim, offset;
     int64_t sizes[CT_MAX_DIMS], strides[CT_MAX_DIMS], base_sizes[CT_MAX_DIMS], base_strides[CT_MAX_DIMS];
 } view_place;
@@ -56,14 +57,15 @@ static ct_tensor *view_buffer(const view_place *p, const ct_tensor *grad)
         base_last += p->base_sizes[i] > 0 ? (p->base_sizes[i] - 1) * p->base_strides[i] : 0;
     if (p->offset < 0 || last > base_last)
         return ct__fail(CT_ERR_NOT_IMPLEMENTED, "gradient of a view that reaches beyond its base's elements");
-    ct_tensor *t = ct__new_strided((ct_dtype)grad->dtype, (ct_device){(ct_device_type)grad->device, 0}, p->base_ndim, p->base_sizes,
-                                   p->base_strides);
+    ct_tensor *t = ct__new_strided((ct_dtype)grad->dtype, (ct_device){(ct_device_type)grad->device, 0},
+                                   p->base_ndim, p->base_sizes, p->base_strides);
     return t ? ct_adopt(t) : NULL;
 }
 
 static ct_tensor *view_within(const view_place *p, ct_tensor *t)
 {
-    return ct_as_strided(t, ((ct_ints){p->ndim, p->sizes}), ((ct_ints){p->ndim, p->strides}), .storage_offset = t->offset + p->offset);
+    return ct_as_strided(t, ((ct_ints){p->ndim, p->sizes}), ((ct_ints){p->ndim, p->strides}),
+                         .storage_offset = t->offset + p->offset);
 }
 
 /* ---- A view's history, told from its base ---- */
@@ -79,8 +81,9 @@ static void view_strided_backward(ct_node *n, ct_tensor *const *grads, ct_tensor
         overlaps = overlaps || (p->sizes[i] > 1 && p->strides[i] == 0);
     }
     if (overlaps || elements > extent) {
-        results[0] = ct_as_strided_backward(grads[0], ((ct_ints){p->base_ndim, p->base_sizes}), ((ct_ints){p->base_ndim, p->base_strides}),
-                                            ((ct_ints){p->ndim, p->sizes}), ((ct_ints){p->ndim, p->strides}), p->offset);
+        results[0] = ct_as_strided_backward(
+            grads[0], ((ct_ints){p->base_ndim, p->base_sizes}), ((ct_ints){p->base_ndim, p->base_strides}),
+            ((ct_ints){p->ndim, p->sizes}), ((ct_ints){p->ndim, p->strides}), p->offset);
         return;
     }
     ct_tensor *whole = view_buffer(p, grads[0]);
@@ -89,7 +92,8 @@ static void view_strided_backward(ct_node *n, ct_tensor *const *grads, ct_tensor
     results[0] = whole;
 }
 
-static const ct__node_class view_strided = {.name = "AsStridedBackward0", .backward = view_strided_backward, .drop = view_drop};
+static const ct__node_class view_strided = {
+    .name = "AsStridedBackward0", .backward = view_strided_backward, .drop = view_drop};
 
 bool ct__view_requires_grad(const ct_tensor *view)
 {
@@ -100,21 +104,30 @@ bool ct__view_requires_grad(const ct_tensor *view)
 static bool view_refused(const ct__meta *m, bool indirect)
 {
     char name[128], start[256];
-    const char *changed = indirect ? "its base or another view of its base has been modified inplace" : "is being modified inplace";
+    const char *changed = indirect ? "its base or another view of its base has been modified inplace"
+                                   : "is being modified inplace";
     if (m->grad_fn)
-        snprintf(start, sizeof start, "Output %d of %s is a view %s%s", m->output_nr, ct__node_short_name(m->grad_fn, name),
-                 m->creation == CT__VIEW_NO_GRAD ? "of a view which was created in no_grad mode and " : "and ", changed);
+        snprintf(start, sizeof start, "Output %d of %s is a view %s%s", m->output_nr,
+                 ct__node_short_name(m->grad_fn, name),
+                 m->creation == CT__VIEW_NO_GRAD ? "of a view which was created in no_grad mode and "
+                                                 : "and ",
+                 changed);
     else
         snprintf(start, sizeof start, "A view was created in no_grad mode and %s", changed);
     if (m->creation == CT__VIEW_CUSTOM)
-        ct__fail(CT_ERR_RUNTIME, "%s. This view was created inside a custom Function (or because an input was returned as-is) and the "
-                 "autograd logic to handle view+inplace would override the custom backward associated with the custom Function, "
-                 "leading to incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of the custom "
-                 "Function.", start);
+        ct__fail(CT_ERR_RUNTIME,
+                 "%s. This view was created inside a custom Function (or because an input was returned "
+                 "as-is) and the autograd logic to handle view+inplace would override the custom backward "
+                 "associated with the custom Function, leading to incorrect gradients. This behavior is "
+                 "forbidden. You can fix this by cloning the output of the custom Function.",
+                 start);
     else
-        ct__fail(CT_ERR_RUNTIME, "%s with grad mode enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code "
-                 "by moving both the view and the inplace either both inside the no_grad block (if you don't want the inplace to be "
-                 "tracked) or both outside (if you want the inplace to be tracked).", start);
+        ct__fail(CT_ERR_RUNTIME,
+                 "%s with grad mode enabled. Given that this use case is ambiguous and error-prone, it is "
+                 "forbidden. You can clarify your code by moving both the view and the inplace either both "
+                 "inside the no_grad block (if you don't want the inplace to be tracked) or both outside "
+                 "(if you want the inplace to be tracked).",
+                 start);
     return false;
 }
 
@@ -168,8 +181,10 @@ static bool view_inplace_overlap(const ct_tensor *self)
         return true; /* writes the same value however often */
     for (int i = 0; i < self->ndim; i++)
         if (self->strides[i] == 0 && self->sizes[i] > 1) {
-            ct__fail(CT_ERR_RUNTIME, "unsupported operation: more than one element of the written-to tensor refers to a single "
-                     "memory location. Please clone() the tensor before performing the operation.");
+            ct__fail(
+                CT_ERR_RUNTIME,
+                "unsupported operation: more than one element of the written-to tensor refers to a single "
+                "memory location. Please clone() the tensor before performing the operation.");
             return false;
         }
     return true;
@@ -182,12 +197,14 @@ static bool view_inplace_leaf(const ct_tensor *self)
         if (m->creation != CT__VIEW_PLAIN)
             return view_refused(m, false);
         if (ct_is_leaf(m->base)) {
-            ct__fail(CT_ERR_RUNTIME, "a view of a leaf Variable that requires grad is being used in an in-place operation.");
+            ct__fail(CT_ERR_RUNTIME,
+                     "a view of a leaf Variable that requires grad is being used in an in-place operation.");
             return false;
         }
     }
     if (self->requires_grad && ct_is_leaf(self)) {
-        ct__fail(CT_ERR_RUNTIME, "a leaf Variable that requires grad is being used in an in-place operation.");
+        ct__fail(CT_ERR_RUNTIME,
+                 "a leaf Variable that requires grad is being used in an in-place operation.");
         return false;
     }
     return true;
@@ -230,8 +247,8 @@ static void view_slices_backward(ct_node *n, ct_tensor *const *grads, ct_tensor 
         ct__free(from, bytes);
 }
 
-static const ct__node_class view_slices = {.name = "CopySlices", .backward = view_slices_backward, .drop = view_drop,
-                                           .forget = view_forget};
+static const ct__node_class view_slices = {
+    .name = "CopySlices", .backward = view_slices_backward, .drop = view_drop, .forget = view_forget};
 
 /* self is a view: its base's history now goes through a node that splits the gradient. Takes n. */
 static void view_rebase(ct_node *n, ct_tensor *self, ct__meta *m)
@@ -241,9 +258,11 @@ static void view_rebase(ct_node *n, ct_tensor *self, ct__meta *m)
     if (m->creation != CT__VIEW_PLAIN) {
         view_refused(m, false);
     } else if (base->requires_grad && ct_is_leaf(base)) {
-        ct__fail(CT_ERR_RUNTIME, "a view of a leaf Variable that requires grad is being used in an in-place operation.");
+        ct__fail(CT_ERR_RUNTIME,
+                 "a view of a leaf Variable that requires grad is being used in an in-place operation.");
     } else if (n->noutputs != 1) {
-        ct__fail(CT_ERR_RUNTIME, "If your Function modifies a view in place, it must return only one output.");
+        ct__fail(CT_ERR_RUNTIME,
+                 "If your Function modifies a view in place, it must return only one output.");
     } else {
         ct_node *slices = ct__node_block(&view_slices, n->ninputs + !self_first, 1, 0, 0);
         view_place *p = slices ? view_place_new(base, self) : NULL;
@@ -307,7 +326,8 @@ void ct__node_attach_inplace(ct_node *n, ct_tensor *self)
         return;
     }
     ct__output_meta_set(&n->metas[0], self);
-    for (int64_t i = 0; i < n->nsaved; i++) { /* x *= x saved x: it is stale by now, and must not be held by its own history */
+    for (int64_t i = 0; i < n->nsaved;
+         i++) { /* x *= x saved x: it is stale by now, and must not be held by its own history */
         struct ct__saved *saved = &n->saved[i];
         ct_tensor *alias = saved->tensor == self ? ct__alias(self) : NULL;
         if (alias) {
@@ -333,7 +353,10 @@ bool ct__out_check(int64_t n, ct_tensor *const *inputs, ct_tensor *out)
     for (int64_t i = 0; i < n && !refused; i++)
         refused = inputs[i] && ct__wants_grad(inputs[i]);
     if (refused)
-        ct__fail(CT_ERR_RUNTIME, "%s(): functions with out=... arguments don't support automatic differentiation, but one of the "
-                 "arguments requires grad.", ct__op_name ? ct__op_name : "op");
+        ct__fail(
+            CT_ERR_RUNTIME,
+            "%s(): functions with out=... arguments don't support automatic differentiation, but one of "
+            "the arguments requires grad.",
+            ct__op_name ? ct__op_name : "op");
     return !refused;
 }

@@ -8,30 +8,34 @@
 
 static int check_failures, check_count;
 
-#define CHECK(x) \
-    do { \
-        check_count++; \
-        if (!(x)) { \
-            check_failures++; \
-            printf("%s:%d: %s is false%s%s\n", __FILE__, __LINE__, #x, ct_ok() ? "" : "; error: ", ct_error_message()); \
-        } \
+#define CHECK(x)                                                       \
+    do {                                                               \
+        check_count++;                                                 \
+        if (!(x)) {                                                    \
+            check_failures++;                                          \
+            printf("%s:%d: %s is false%s%s\n", __FILE__, __LINE__, #x, \
+                   ct_ok() ? "" : "; error: ", ct_error_message());    \
+        }                                                              \
     } while (0)
 
 /* The pending error begins with `text`; it is cleared. */
-#define CHECK_ERROR(text) \
-    do { \
-        check_count++; \
-        if (ct_ok() || strncmp(ct_error_message(), text, strlen(text))) { \
-            check_failures++; \
-            printf("%s:%d: error is \"%s\", expected \"%s\"\n", __FILE__, __LINE__, ct_error_message(), text); \
-        } \
-        ct_error_clear(); \
+#define CHECK_ERROR(text)                                                                               \
+    do {                                                                                                \
+        check_count++;                                                                                  \
+        if (ct_ok() || strncmp(ct_error_message(), text, strlen(text))) {                               \
+            check_failures++;                                                                           \
+            printf("%s:%d: error is \"%s\", expected \"%s\"\n", __FILE__, __LINE__, ct_error_message(), \
+                   text);                                                                               \
+        }                                                                                               \
+        ct_error_clear();                                                                               \
     } while (0)
 
 /* A tensor's elements, within tolerance, in row-major order: CHECK_VALUES(t, 1, 2, 3). */
-#define CHECK_VALUES(t, ...) check_values(t, (const double[]){__VA_ARGS__}, sizeof((const double[]){__VA_ARGS__}) / sizeof(double), \
-                                          __FILE__, __LINE__)
-__attribute__((unused)) static void check_values(ct_tensor *t, const double *want, size_t n, const char *file, int line)
+#define CHECK_VALUES(t, ...)                                                                               \
+    check_values(t, (const double[]){__VA_ARGS__}, sizeof((const double[]){__VA_ARGS__}) / sizeof(double), \
+                 __FILE__, __LINE__)
+__attribute__((unused)) static void check_values(ct_tensor *t, const double *want, size_t n, const char *file,
+                                                 int line)
 {
     check_count++;
     bool good = t && ct_numel(t) == (int64_t)n;

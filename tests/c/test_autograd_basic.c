@@ -1,4 +1,5 @@
-/* Chains, diamonds, accumulation, errors, grad(), hooks, saved tensors, long chains, custom functions, gradcheck. */
+/* Chains, diamonds, accumulation, errors, grad(), hooks, saved tensors, long chains, custom functions,
+ * gradcheck. */
 #include <ctorch/autograd.h>
 #include <ctorch/ops.h>
 #include "base/base.h"
@@ -25,12 +26,14 @@ static void test_chain(void)
     ct_tensor *c = ct_mul(a, 2), *d = ct_add(ct_mul(c, c), ct_exp(ct_mul(c, 0.0)));
     ct_tensor *e = ct_add(d, c);
     CHECK(ct_backward(ct_sum(ct_mul(e, d)))); /* d = 4a^2 + 1, e = d + 2a: 2 d d' + 2 d + 2 a d' */
-    CHECK_VALUES(ct_grad(a), 2 * 5 * 8 + 2 * 5 + 2 * 8, 2 * 17 * 16 + 2 * 17 + 4 * 16, 2 * 37 * 24 + 2 * 37 + 6 * 24);
+    CHECK_VALUES(ct_grad(a), 2 * 5 * 8 + 2 * 5 + 2 * 8, 2 * 17 * 16 + 2 * 17 + 4 * 16,
+                 2 * 37 * 24 + 2 * 37 + 6 * 24);
     CHECK(!ct_is_leaf(e) && ct_is_leaf(a) && ct_requires_grad(e));
     CHECK(!strcmp(ct_node_name(ct_grad_fn(e)), "AddBackward0"));
     CHECK(ct_node_variable(ct_grad_accumulator(a)) == a);
     CHECK(ct_grad_accumulator(a) == ct_grad_accumulator(a));
-    ct_no_grad {
+    ct_no_grad
+    {
         CHECK(!ct_requires_grad(ct_mul(a, a)));
         CHECK(!ct_grad_enabled());
     }
@@ -40,9 +43,11 @@ static void test_chain(void)
 static void test_broadcast(void)
 {
     CT_SCOPE();
-    ct_tensor *a = ct_tensor_from_doubles((double[]){1, 2, 3, 4, 5, 6}, CT_SHAPE(2, 3), CT_FLOAT32), *b = LEAF(1, 2, 3);
+    ct_tensor *a = ct_tensor_from_doubles((double[]){1, 2, 3, 4, 5, 6}, CT_SHAPE(2, 3), CT_FLOAT32),
+              *b = LEAF(1, 2, 3);
     ct_set_requires_grad(a, true);
-    ct_tensor *c = ct_tensor_from_doubles((double[]){10, 20}, CT_SHAPE(2, 1), CT_FLOAT64), *s = ct_tensor_from_doubles((double[]){2}, CT_SHAPE(), CT_FLOAT32);
+    ct_tensor *c = ct_tensor_from_doubles((double[]){10, 20}, CT_SHAPE(2, 1), CT_FLOAT64),
+              *s = ct_tensor_from_doubles((double[]){2}, CT_SHAPE(), CT_FLOAT32);
     ct_set_requires_grad(c, true);
     ct_set_requires_grad(s, true);
     ct_tensor *y = ct_mul(ct_add(a, b), ct_mul(c, s));
@@ -65,7 +70,8 @@ static void test_errors(void)
     CHECK(!ct_backward(ct_sum(plain)));
     CHECK_ERROR("element 0 of tensors does not require grad and does not have a grad_fn");
     CHECK(!ct_backward(ct_mul(a, a), .gradient = ct_ones(CT_SHAPE(3))));
-    CHECK_ERROR("Mismatch in shape: grad_output[0] has a shape of torch.Size([3]) and output[0] has a shape of torch.Size([2]).");
+    CHECK_ERROR("Mismatch in shape: grad_output[0] has a shape of torch.Size([3]) and output[0] has a shape "
+                "of torch.Size([2]).");
     ct_tensor *y = ct_sum(ct_mul(a, a));
     CHECK(ct_backward(y) && !ct_backward(y));
     CHECK_ERROR("Trying to backward through the graph a second time");
@@ -74,20 +80,25 @@ static void test_errors(void)
     ct_tensor *b = ct_exp(a);
     ct_add_(b, 1);
     CHECK(!ct_backward(ct_sum(b)));
-    CHECK_ERROR("one of the variables needed for gradient computation has been modified by an inplace operation: [torch.FloatTensor [2]], "
-                "which is output 0 of Exp, is at version 1; expected version 0 instead. Hint: enable anomaly detection to find the "
-                "operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False).");
+    CHECK_ERROR("one of the variables needed for gradient computation has been modified by an inplace "
+                "operation: [torch.FloatTensor [2]], "
+                "which is output 0 of Exp, is at version 1; expected version 0 instead. Hint: enable anomaly "
+                "detection to find the "
+                "operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, "
+                "check_nan=False).");
     b = ct_mul(a, 2);
     ct_tensor *c = ct_mul(b, b);
     ct_add_(b, 1);
     CHECK(!ct_backward(ct_sum(c)));
-    CHECK_ERROR("one of the variables needed for gradient computation has been modified by an inplace operation: [torch.FloatTensor [2]], "
+    CHECK_ERROR("one of the variables needed for gradient computation has been modified by an inplace "
+                "operation: [torch.FloatTensor [2]], "
                 "which is output 0 of Add, is at version 1; expected version 0 instead.");
     ct_tensor *w = ct_ones(CT_SHAPE(2));
     c = ct_mul(w, a);
     ct_add_(w, 1);
     CHECK(!ct_backward(ct_sum(c)));
-    CHECK_ERROR("one of the variables needed for gradient computation has been modified by an inplace operation: [torch.FloatTensor [2]] "
+    CHECK_ERROR("one of the variables needed for gradient computation has been modified by an inplace "
+                "operation: [torch.FloatTensor [2]] "
                 "is at version 1; expected version 0 instead.");
     ct_add_(a, 1);
     CHECK_ERROR("a leaf Variable that requires grad is being used in an in-place operation.");
@@ -111,19 +122,23 @@ static void test_errors(void)
     ct_tensor *v;
     ct_no_grad v = ct_select(a, 0, 0);
     ct_add_(v, 1);
-    CHECK_ERROR("A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that");
+    CHECK_ERROR("A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
+                "Given that");
     ct_tensor *g = ct_clone(a);
     ct_no_grad v = ct_select(g, 0, 0);
     ct_mul_(g, 2);
     CHECK(!ct_grad_fn(v));
-    CHECK_ERROR("A view was created in no_grad mode and its base or another view of its base has been modified inplace with grad mode");
+    CHECK_ERROR("A view was created in no_grad mode and its base or another view of its base has been "
+                "modified inplace with grad mode");
     ct_add_(ct_expand(ct_clone(LEAF(1)), CT_INTS(3)), 1);
-    CHECK_ERROR("unsupported operation: more than one element of the written-to tensor refers to a single memory location.");
+    CHECK_ERROR("unsupported operation: more than one element of the written-to tensor refers to a single "
+                "memory location.");
 }
 
 static bool grad_of(ct_tensor *y, ct_tensor *x, ct_tensor **g, bool create)
 {
-    ct_backward_call call = {.outputs = {1, &y}, .inputs = {1, &x}, .create_graph = create, .retain_graph = create};
+    ct_backward_call call = {
+        .outputs = {1, &y}, .inputs = {1, &x}, .create_graph = create, .retain_graph = create};
     return ct_run_backward(&call, g);
 }
 
@@ -139,7 +154,8 @@ static void test_grad(void)
     CHECK(!ct_grad(a) && !ct_grad(b) && !ct_requires_grad(g[0]));
     ct_tensor *unused = LEAF(1), *z = ct_sum(ct_mul(a, a));
     CHECK(!grad_of(z, unused, g, false));
-    CHECK_ERROR("The differentiated Tensor at index 0 appears to not have been used in the graph. Set allow_unused=True if this is the "
+    CHECK_ERROR("The differentiated Tensor at index 0 appears to not have been used in the graph. Set "
+                "allow_unused=True if this is the "
                 "desired behavior.");
     CHECK(!grad_of(ct_sum(ct_mul(a, a)), ct_ones(CT_SHAPE(2)), g, false));
     CHECK_ERROR("One of the differentiated Tensors does not require grad");
@@ -161,7 +177,8 @@ static void test_grad(void)
     CHECK_VALUES(ct_grad(b), 6, 32);
     /* several outputs, gradients of some */
     ct_tensor *p = ct_mul(a, 3), *q = ct_sum(ct_mul(p, p)), *ones = ct_ones(CT_SHAPE(2));
-    call = (ct_backward_call){.outputs = CT_TENSORS(q, p), .gradients = CT_TENSORS(NULL, ones), .inputs = CT_TENSORS(a)};
+    call = (ct_backward_call){
+        .outputs = CT_TENSORS(q, p), .gradients = CT_TENSORS(NULL, ones), .inputs = CT_TENSORS(a)};
     CHECK(ct_run_backward(&call, g));
     CHECK_VALUES(g[0], 21, 39);
 }
@@ -209,7 +226,10 @@ static ct_tensor *hook_note(ct_tensor *grad, void *data)
 }
 static ct_tensor *hook_double(ct_tensor *grad, void *data) { return ct_mul(grad, 2); }
 static ct_tensor *hook_shape(ct_tensor *grad, void *data) { return ct_ones(CT_SHAPE(7)); }
-static ct_tensor *hook_fail(ct_tensor *grad, void *data) { return ct_fail(CT_ERR_VALUE, "the hook's own error"); }
+static ct_tensor *hook_fail(ct_tensor *grad, void *data)
+{
+    return ct_fail(CT_ERR_VALUE, "the hook's own error");
+}
 static void hook_free(void *data) { hook_freed++; }
 static ct_tensor *hook_nested(ct_tensor *grad, void *data)
 {
@@ -244,7 +264,8 @@ static void test_hooks(void)
         CHECK_VALUES(ct_grad(a), 9, 9);
         CHECK_VALUES(ct_grad(m), 3, 3);
         hook_calls = 0;
-        CHECK(ct_register_hook(a, hook_note, (void *)1, NULL) && ct_register_post_accumulate_grad_hook(a, hook_note, (void *)2, NULL));
+        CHECK(ct_register_hook(a, hook_note, (void *)1, NULL) &&
+              ct_register_post_accumulate_grad_hook(a, hook_note, (void *)2, NULL));
         CHECK(ct_register_hook(a, hook_double, NULL, NULL));
         CHECK(ct_backward(ct_sum(ct_mul(a, a))));
         CHECK(hook_calls == 2 && hook_order[0] == 1 && hook_order[1] == 2);
@@ -261,7 +282,8 @@ static void test_hooks(void)
         CHECK_ERROR("post accumulate grad hooks cannot be registered on non-leaf tensors");
     }
     {
-        CT_SCOPE(); /* retain_grad moves on when the tensor is changed in place; its hook stays with the old value */
+        CT_SCOPE(); /* retain_grad moves on when the tensor is changed in place; its hook stays with the old
+                       value */
         ct_tensor *a = LEAF(1, 2), *m = ct_mul(a, 3);
         ct_retain_grad(m);
         hook_calls = 0;
@@ -350,8 +372,13 @@ static void test_long(void)
 
 /* ---- Custom functions ---- */
 
-typedef struct cube { ct_saved *x; int calls, freed, forgot; ct_node *node; } cube;
-static bool cube_backward(void *data, int64_t n_outputs, ct_tensor *const *grads, int64_t n_inputs, ct_tensor **results)
+typedef struct cube {
+    ct_saved *x;
+    int calls, freed, forgot;
+    ct_node *node;
+} cube;
+static bool cube_backward(void *data, int64_t n_outputs, ct_tensor *const *grads, int64_t n_inputs,
+                          ct_tensor **results)
 {
     cube *c = data;
     c->calls++;
@@ -369,12 +396,14 @@ static void cube_free(void *data)
     ct_saved_free(((cube *)data)->x);
 }
 static void cube_forget(void *data) { ((cube *)data)->forgot++; }
-static bool bad_backward(void *data, int64_t n_outputs, ct_tensor *const *grads, int64_t n_inputs, ct_tensor **results)
+static bool bad_backward(void *data, int64_t n_outputs, ct_tensor *const *grads, int64_t n_inputs,
+                         ct_tensor **results)
 {
     results[0] = ct_ones(CT_SHAPE(7));
     return true;
 }
-static bool scale_backward(void *data, int64_t n_outputs, ct_tensor *const *grads, int64_t n_inputs, ct_tensor **results)
+static bool scale_backward(void *data, int64_t n_outputs, ct_tensor *const *grads, int64_t n_inputs,
+                           ct_tensor **results)
 {
     results[0] = ct_mul(grads[0], 10);
     return ct_ok();
@@ -386,7 +415,8 @@ static void test_function(void)
     {
         CT_SCOPE();
         ct_tensor *x = LEAF(2, 3), *y, *same, *index = ct_ones(CT_SHAPE(2), .dtype = CT_INT64), *g, *h;
-        ct_no_grad {
+        ct_no_grad
+        {
             y = ct_mul(x, ct_mul(x, x));
             same = ct_clone(x);
         }
@@ -408,7 +438,8 @@ static void test_function(void)
         ct_tensor *z = ct_detach(ct_ones(CT_SHAPE(2)));
         CHECK(ct_function_attach(&bad, CT_TENSORS(x), CT_TENSORS(z)));
         CHECK(!ct_backward(ct_sum(z)));
-        CHECK_ERROR("Function BadBackward returned an invalid gradient at index 0 - got [7] but expected shape compatible with [2]");
+        CHECK_ERROR("Function BadBackward returned an invalid gradient at index 0 - got [7] but expected "
+                    "shape compatible with [2]");
         ct_no_grad CHECK(!ct_function_attach(&bad, CT_TENSORS(x), CT_TENSORS(z)));
     }
     CHECK(c.freed == 1);
@@ -430,13 +461,17 @@ static void test_function(void)
         (void)v;
         CHECK(ct_function_attach(&f, CT_TENSORS(x), CT_TENSORS(w)));
         ct_mul_(w, 2);
-        CHECK_ERROR("Output 0 of V is a view and is being modified inplace. This view was created inside a custom Function");
+        CHECK_ERROR("Output 0 of V is a view and is being modified inplace. This view was created inside a "
+                    "custom Function");
     }
 }
 
 /* ---- gradcheck ---- */
 
-static ct_tensor *check_good(ct_tensor *const *in, void *data) { return ct_mul(ct_exp(in[0]), ct_sin(ct_mul(in[1], in[0]))); }
+static ct_tensor *check_good(ct_tensor *const *in, void *data)
+{
+    return ct_mul(ct_exp(in[0]), ct_sin(ct_mul(in[1], in[0])));
+}
 static ct_tensor *check_bad(ct_tensor *const *in, void *data)
 {
     ct_tensor *y;
@@ -458,7 +493,8 @@ static ct_tensor *check_inplace(ct_tensor *const *in, void *data)
 static void test_gradcheck(void)
 {
     CT_SCOPE();
-    ct_tensor *a = ct_tensor_from_doubles((double[]){0.3, -0.7, 0.2, 1.1, 0.4, -0.2}, CT_SHAPE(2, 3), CT_FLOAT64);
+    ct_tensor *a =
+        ct_tensor_from_doubles((double[]){0.3, -0.7, 0.2, 1.1, 0.4, -0.2}, CT_SHAPE(2, 3), CT_FLOAT64);
     ct_tensor *b = ct_tensor_from_doubles((double[]){0.9, 0.4, -0.3}, CT_SHAPE(3), CT_FLOAT64);
     ct_tensor *c = ct_tensor_from_doubles((double[]){0.9, 0.4}, CT_SHAPE(2), CT_FLOAT64);
     ct_set_requires_grad(a, true);
@@ -485,7 +521,8 @@ static void test_data(void)
     ct_add_(d, 1);
     CHECK(ct_version(y) == 1 && ct_version(d) == 1);
     CHECK(!ct_backward(ct_sum(z)));
-    CHECK_ERROR("one of the variables needed for gradient computation has been modified by an inplace operation");
+    CHECK_ERROR(
+        "one of the variables needed for gradient computation has been modified by an inplace operation");
     ct_tensor *b = LEAF(5, 6), *w = ct_mul(b, b);
     ct_no_grad CHECK(ct_set_data(b, ct_ones(CT_SHAPE(2))));
     CHECK(ct_requires_grad(b));
@@ -516,8 +553,9 @@ static void test_steal(void)
 
 int main(void)
 {
-    void (*const tests[])(void) = {test_chain, test_broadcast, test_errors, test_grad, test_double, test_hooks, test_order,
-                                   test_long, test_function, test_gradcheck, test_data, test_steal};
+    void (*const tests[])(void) = {test_chain,    test_broadcast, test_errors, test_grad,
+                                   test_double,   test_hooks,     test_order,  test_long,
+                                   test_function, test_gradcheck, test_data,   test_steal};
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
         int64_t live = ct__alloc_live();
         tests[i]();

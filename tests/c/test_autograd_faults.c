@@ -1,11 +1,13 @@
-/* Small programs with the k-th allocation failing, for all k: an error each time, no crash, nothing left behind. */
+/* Small programs with the k-th allocation failing, for all k: an error each time, no crash, nothing left
+ * behind. */
 #include <ctorch/autograd.h>
 #include <ctorch/ops.h>
 #include "base/base.h"
 #include "check.h"
 
 static ct_tensor *hook_double(ct_tensor *grad, void *data) { return ct_mul(grad, 2); }
-static bool scale_backward(void *data, int64_t n_outputs, ct_tensor *const *grads, int64_t n_inputs, ct_tensor **results)
+static bool scale_backward(void *data, int64_t n_outputs, ct_tensor *const *grads, int64_t n_inputs,
+                           ct_tensor **results)
 {
     results[0] = ct_mul(grads[0], 10);
     return ct_ok();
@@ -29,7 +31,8 @@ static void program(void)
     if (!ct_function_attach(&f, CT_TENSORS(m), CT_TENSORS(w)))
         return;
     ct_tensor *loss = ct_sum(ct_mul(w, w));
-    ct_backward_call call = {.outputs = {1, &loss}, .inputs = {1, &x}, .create_graph = true, .retain_graph = true};
+    ct_backward_call call = {
+        .outputs = {1, &loss}, .inputs = {1, &x}, .create_graph = true, .retain_graph = true};
     if (!ct_ok() || !ct_run_backward(&call, &g))
         return;
     ct_tensor *second = ct_add(ct_sum(ct_mul(g, g)), loss);
@@ -56,7 +59,8 @@ int main(void)
             printf("k = %lld: %s\n", (long long)k, ct_error_message());
         ct_error_clear();
         if (ct__alloc_live() != live)
-            printf("k = %lld of %lld: %lld bytes left\n", (long long)k, (long long)count, (long long)(ct__alloc_live() - live));
+            printf("k = %lld of %lld: %lld bytes left\n", (long long)k, (long long)count,
+                   (long long)(ct__alloc_live() - live));
         CHECK(ct__alloc_live() == live);
         CHECK(ct_grad_enabled());
     }

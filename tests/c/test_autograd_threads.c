@@ -1,4 +1,5 @@
-/* Several threads run backward at once: over graphs of their own that share leaves, and over one and the same graph. */
+/* Several threads run backward at once: over graphs of their own that share leaves, and over one and the same
+ * graph. */
 #include <ctorch/autograd.h>
 #include <ctorch/ops.h>
 #include "base/base.h"
@@ -48,7 +49,8 @@ int main(void)
         input = ct_tensor_from_doubles((double[]){1, 2, 3, 4}, CT_SHAPE(4), CT_FLOAT32);
         ct_set_requires_grad(weight, true);
         in_threads(own_graphs);
-        CHECK_VALUES(ct_grad(weight), 2.0 * THREADS * ROUNDS, 3.0 * THREADS * ROUNDS, 4.0 * THREADS * ROUNDS, 5.0 * THREADS * ROUNDS);
+        CHECK_VALUES(ct_grad(weight), 2.0 * THREADS * ROUNDS, 3.0 * THREADS * ROUNDS, 4.0 * THREADS * ROUNDS,
+                     5.0 * THREADS * ROUNDS);
         ct_set_grad(weight, NULL);
         ct_tensor *t = ct_mul(weight, input);
         for (int i = 0; i < 20; i++)

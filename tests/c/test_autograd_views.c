@@ -1,5 +1,5 @@
-/* Programs of views and in-place ops (tests/golden/autograd_views.txt): values, gradients, flags, grad_fns and errors as
- * PyTorch's. */
+/* Programs of views and in-place ops (tests/golden/autograd_views.txt): values, gradients, flags, grad_fns
+ * and errors as PyTorch's. */
 #include <ctorch/autograd.h>
 #include <ctorch/ops.h>
 #include "base/base.h"
@@ -50,7 +50,11 @@ static void step(const char *text)
     int64_t sizes[8] = {2};
     for (int i = 0; i < ct_ndim(t); i++)
         sizes[i + 1] = ct_size(t, i);
-#define STEP(op, code) if (!strcmp(name, op)) { code; return; }
+#define STEP(op, code)       \
+    if (!strcmp(name, op)) { \
+        code;                \
+        return;              \
+    }
     STEP("select", add_reg(ct_select(t, a[1], a[2])))
     STEP("slice", add_reg(ct_narrow(t, a[1], a[2], a[3])))
     STEP("step", add_reg(ct_at(t, "::2")))
@@ -59,7 +63,8 @@ static void step(const char *text)
     STEP("unsqueeze", add_reg(ct_unsqueeze(t, 0)))
     STEP("expand", add_reg(ct_expand(t, ((ct_ints){ct_ndim(t) + 1, sizes}))))
     STEP("detach", add_reg(ct_detach(t)))
-    STEP("strided", add_reg(ct_as_strided(t, CT_INTS(2, 2), CT_INTS(1, 1), .storage_offset = ct_storage_offset(t))))
+    STEP("strided",
+         add_reg(ct_as_strided(t, CT_INTS(2, 2), CT_INTS(1, 1), .storage_offset = ct_storage_offset(t))))
     STEP("mul", add_reg(ct_mul(t, u)))
     STEP("sin", add_reg(ct_sin(t)))
     STEP("clone", add_reg(ct_clone(t)))
@@ -89,7 +94,8 @@ static bool same_error(const char *mine, const char *want)
     const char *of = strstr(mine, ", which is output "), *of_want = strstr(want, ", which is output ");
     if (!of || !of_want)
         return !strcmp(mine, want);
-    return of - mine == of_want - want && !strncmp(mine, want, (size_t)(of - mine)) && strstr(of, ", is at version ") &&
+    return of - mine == of_want - want && !strncmp(mine, want, (size_t)(of - mine)) &&
+           strstr(of, ", is at version ") &&
            !strcmp(strstr(of, ", is at version "), strstr(of_want, ", is at version "));
 }
 
@@ -109,7 +115,8 @@ int main(int argc, char **argv)
     char path[4096];
     snprintf(path, sizeof path, "%s", __FILE__);
     char *slash = strrchr(path, '/');
-    snprintf(slash ? slash + 1 : path, sizeof path - (size_t)(slash ? slash + 1 - path : 0), "../golden/autograd_views.txt");
+    snprintf(slash ? slash + 1 : path, sizeof path - (size_t)(slash ? slash + 1 - path : 0),
+             "../golden/autograd_views.txt");
     FILE *f = fopen(argc > 1 ? argv[1] : path, "r");
     if (!f) {
         printf("no golden file\n");
@@ -120,7 +127,8 @@ int main(int argc, char **argv)
     bool differs = false, any = false;
     ct_scope scope = ct_scope_begin();
     char report[4096] = "";
-#define DIFFER(...) (differs = true, snprintf(report + strlen(report), sizeof report - strlen(report), __VA_ARGS__))
+#define DIFFER(...) \
+    (differs = true, snprintf(report + strlen(report), sizeof report - strlen(report), __VA_ARGS__))
     for (;;) {
         bool more = fgets(line, sizeof line, f) != NULL;
         line[strcspn(line, "\n")] = 0;
@@ -147,8 +155,8 @@ int main(int argc, char **argv)
             int at = 6;
             for (int k = 0; k < nregs; k++, at += 3)
                 if (line[at] - '0' != ct_requires_grad(regs[k]) || line[at + 1] - '0' != ct_is_leaf(regs[k]))
-                    DIFFER("  register %d: requires_grad %d, leaf %d, not %.2s\n", k, ct_requires_grad(regs[k]), ct_is_leaf(regs[k]),
-                           line + at);
+                    DIFFER("  register %d: requires_grad %d, leaf %d, not %.2s\n", k,
+                           ct_requires_grad(regs[k]), ct_is_leaf(regs[k]), line + at);
         } else if (!strncmp(line, "names ", 6)) {
             char *name = strtok(line + 6, " ");
             for (int k = 0; k < nregs && name; k++, name = strtok(NULL, " ")) {
@@ -185,7 +193,8 @@ int main(int argc, char **argv)
                 (void)ct_grad_fn(regs[k]);
             for (int k = 0; k < nregs && ct_ok(); k++)
                 if (ct_requires_grad(regs[k])) {
-                    ct_tensor *term = ct_sum(ct_mul(regs[k], fresh(ct_numel(regs[k]), k, ct_shape_of(regs[k]))));
+                    ct_tensor *term =
+                        ct_sum(ct_mul(regs[k], fresh(ct_numel(regs[k]), k, ct_shape_of(regs[k]))));
                     loss = loss ? ct_add(loss, term) : term;
                 }
             if (ct_ok() && loss)
