@@ -6,6 +6,9 @@
 #include <ctorch/tensor.h>
 #include <ctorch/autograd.h>
 #include <ctorch/ops.h>
+#include <ctorch/nn.h>
+#include <ctorch/optim.h>
+#include <ctorch/serialize.h>
 #include <ctorch/data.h>
 #include <ctorch/vision.h>
 #include <ctorch/nn.h>

@@ -144,6 +144,10 @@ CT_API ct_module *ct_nn_sequential_of(int64_t n, ct_module *const *parts);
     CT_WITH(ct_embedding_layer_opts, (.padding_idx = -1,), ct_nn_embedding(rows, dim, ct__options), __VA_ARGS__)
 #endif
 
+/* ---- Losses are ops (ct_mse_loss, ct_nll_loss, ...); torch.nn.functional's name for one that has another. ---- */
+
+#define ct_cross_entropy(...) ct_cross_entropy_loss(__VA_ARGS__) /* see <ctorch/ops.h> */
+
 /* ---- torch.nn.init: fills t in place; t itself. ---- */
 
 CT_API ct_tensor *ct_init_uniform_(ct_tensor *t, double from, double to);

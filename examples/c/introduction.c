@@ -1,0 +1,134 @@
+/* The introduction as one program: tensors, automatic differentiation, a network, and its training on CIFAR-10.
+ *
+ * What to look for:
+ *  - required arguments stand by position, the rest by name over PyTorch's own defaults;
+ *  - a number may stand wherever the other operand of an op may be one;
+ *  - NumPy's indexing is a string;
+ *  - CT_SCOPE() frees every temporary of its block; ct_on_error(ct_die, NULL) ends the error checks.
+ * The losses are those of examples/python/cifar10.py with the same settings, bit for bit. */
+#include <ctorch/ctorch.h>
+#include "options.h"
+
+static void tensors(void)
+{
+    CT_SCOPE();
+    ct_tensor *x = ct_rand(CT_SHAPE(5, 3));
+    ct_tensor *y = ct_rand(CT_SHAPE(5, 3));
+    ct_print(ct_add(x, y));
+    ct_tensor *result = ct_empty(CT_SHAPE(5, 3));
+    ct_add_out(result, x, y);
+    ct_add_(y, x);
+    ct_print(ct_at(y, ":, 1"));
+    ct_print(ct_mul(y, 2));
+
+    float buffer[5] = {1, 1, 1, 1, 1};             /* memory shared with the caller, as with NumPy */
+    ct_tensor *shared = ct_from_data(buffer, CT_SHAPE(5), .dtype = CT_FLOAT32);
+    ct_add_(shared, 1);
+    printf("%g\n", buffer[4]);
+}
+
+static void autograd(void)
+{
+    CT_SCOPE();
+    ct_tensor *x = ct_ones(CT_SHAPE(2, 2), .requires_grad = true);
+    ct_tensor *y = ct_add(x, 2);
+    ct_tensor *out = ct_mean(ct_mul(ct_mul(y, y), 3));
+    ct_backward(out);
+    ct_print(ct_grad(x));
+}
+
+typedef struct {
+    ct_module base;
+    ct_module *conv1, *pool, *conv2, *fc1, *fc2, *fc3;
+} Net;
+
+static ct_tensor *net_forward(ct_module *self, ct_tensor *x) /* (N, 3, 32, 32) -> (N, 10) */
+{
+    Net *net = (Net *)self;
+    x = ct_call(net->pool, ct_relu(ct_call(net->conv1, x)));
+    x = ct_call(net->pool, ct_relu(ct_call(net->conv2, x)));
+    x = ct_flatten(x, .start_dim = 1);
+    x = ct_relu(ct_call(net->fc1, x));
+    x = ct_relu(ct_call(net->fc2, x));
+    return ct_call(net->fc3, x);
+}
+
+static ct_module *net_new(void)
+{
+    Net *net = ct_module_new(Net, net_forward);
+    net->conv1 = ct_child(net, "conv1", ct_nn_conv2d(3, 6, 5));
+    net->pool = ct_child(net, "pool", ct_nn_max_pool2d(2, .stride = 2));
+    net->conv2 = ct_child(net, "conv2", ct_nn_conv2d(6, 16, 5));
+    net->fc1 = ct_child(net, "fc1", ct_nn_linear(16 * 5 * 5, 120));
+    net->fc2 = ct_child(net, "fc2", ct_nn_linear(120, 84));
+    net->fc3 = ct_child(net, "fc3", ct_nn_linear(84, 10));
+    return &net->base;
+}
+
+int main(int argc, char **argv)
+{
+    options o = read_options(argc, argv);
+    ct_on_error(ct_die, NULL);
+    CT_SCOPE();
+    tensors();
+    autograd();
+
+    ct_manual_seed(o.seed);
+    ct_module *net = net_new();
+    ct_print(net);
+    ct_transform *transform = ct_compose(ct_to_tensor(), ct_normalize(.mean = {0.5, 0.5, 0.5}, .std = {0.5, 0.5, 0.5}));
+    ct_loader *train = ct_loader_new(ct_cifar10(o.data, .transform = transform),
+                                     .batch_size = o.batch_size, .shuffle = true, .workers = o.workers);
+    ct_loader *test = ct_loader_new(ct_cifar10(o.data, .test = true, .transform = transform),
+                                    .batch_size = o.batch_size, .workers = o.workers);
+    ct_for_batch (b, train) {                      /* a look at the first batch */
+        printf("A first batch:");
+        for (int j = 0; j < b.size; j++)
+            printf(" %s", ct_cifar10_classes[ct_int_at(b.target, j)]);
+        printf("\n");
+        break;
+    }
+    ct_optim *opt = ct_sgd(ct_parameters(net), .lr = 0.001, .momentum = 0.9);
+
+    for (int epoch = 0; epoch < o.epochs; epoch++) {
+        double running = 0;
+        ct_for_batch (b, train) {                  /* opens a scope for each batch */
+            if (o.steps && b.index == o.steps)
+                break;
+            ct_zero_grad(opt);
+            ct_tensor *loss = ct_cross_entropy(ct_call(net, b.input), b.target);
+            ct_backward(loss);
+            ct_step(opt);
+            running += ct_item(loss);
+            if (o.exact)
+                printf("%.17g\n", ct_item(loss));
+            if (b.index % 2000 == 1999) {
+                printf("[%d, %5d] loss: %.3f\n", epoch + 1, (int)b.index + 1, running / 2000);
+                fflush(stdout);
+                running = 0;
+            }
+        }
+    }
+    ct_save_state(net, o.out);                     /* torch.load reads it */
+
+    int correct[10] = {0}, total[10] = {0}, all_correct = 0, all = 0;
+    ct_no_grad ct_for_batch (b, test) {
+        if (o.test_steps && b.index == o.test_steps)
+            break;
+        ct_tensor *predicted = ct_argmax(ct_call(net, b.input), .dim = 1);
+        for (int j = 0; j < b.size; j++) {
+            int64_t label = ct_int_at(b.target, j);
+            total[label]++;
+            correct[label] += ct_int_at(predicted, j) == label;
+        }
+    }
+    for (int c = 0; c < 10; c++) {
+        all += total[c];
+        all_correct += correct[c];
+    }
+    printf("Accuracy of the network on the %d test images: %.2f %%\n", all, 100.0 * all_correct / (all ? all : 1));
+    for (int c = 0; c < 10; c++)
+        printf("Accuracy for class %10s: %.1f %%\n", ct_cifar10_classes[c], 100.0 * correct[c] / (total[c] ? total[c] : 1));
+    ct_free_all(net, train, test, opt, transform);
+    return 0;
+}
