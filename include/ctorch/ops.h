@@ -1022,7 +1022,7 @@ CT_API ct_tensor *ct_diag_embed(ct_tensor *self, const ct_diag_embed_opts *optio
 typedef struct ct_as_strided_opts { int64_t storage_offset; } ct_as_strided_opts;
 /* A view with given sizes and strides over the storage. storage_offset None: self's own. */
 CT_API ct_tensor *ct_as_strided(ct_tensor *self, ct_ints size, ct_ints stride, const ct_as_strided_opts *options);
-CT_API ct_tensor *ct_as_strided_backward(ct_tensor *grad, ct_ints input_size, ct_ints input_stride, ct_ints size, ct_ints stride, int64_t storage_offset);
+CT_API ct_tensor *ct_as_strided_backward(ct_tensor *grad, ct_ints input_size, ct_ints input_stride, int64_t input_offset, ct_ints size, ct_ints stride, int64_t storage_offset);
 /* Windows of `size` every `step` along a dimension, as a new last dimension; a view. */
 CT_API ct_tensor *ct_unfold(ct_tensor *self, int64_t dimension, int64_t size, int64_t step);
 CT_API ct_tensor *ct_unfold_backward(ct_tensor *grad, ct_ints input_size, int64_t dim, int64_t size, int64_t step);

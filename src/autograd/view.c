@@ -82,7 +82,7 @@ static void view_strided_backward(ct_node *n, ct_tensor *const *grads, ct_tensor
     }
     if (overlaps || elements > extent) {
         results[0] = ct_as_strided_backward(
-            grads[0], ((ct_ints){p->base_ndim, p->base_sizes}), ((ct_ints){p->base_ndim, p->base_strides}),
+            grads[0], ((ct_ints){p->base_ndim, p->base_sizes}), ((ct_ints){p->base_ndim, p->base_strides}), 0,
             ((ct_ints){p->ndim, p->sizes}), ((ct_ints){p->ndim, p->strides}), p->offset);
         return;
     }

@@ -296,7 +296,7 @@ CT_HIDDEN ct_tensor *ct__diagonal_backward(ct_tensor *grad, ct_ints size, int64_
 CT_HIDDEN ct_tensor *ct__diag(ct_tensor *self, int64_t diagonal);
 CT_HIDDEN ct_tensor *ct__diag_embed(ct_tensor *self, int64_t offset, int64_t dim1, int64_t dim2);
 CT_HIDDEN ct_tensor *ct__as_strided(ct_tensor *self, ct_ints size, ct_ints stride, int64_t storage_offset);
-CT_HIDDEN ct_tensor *ct__as_strided_backward(ct_tensor *grad, ct_ints input_size, ct_ints input_stride, ct_ints size, ct_ints stride, int64_t storage_offset);
+CT_HIDDEN ct_tensor *ct__as_strided_backward(ct_tensor *grad, ct_ints input_size, ct_ints input_stride, int64_t input_offset, ct_ints size, ct_ints stride, int64_t storage_offset);
 CT_HIDDEN ct_tensor *ct__unfold(ct_tensor *self, int64_t dimension, int64_t size, int64_t step);
 CT_HIDDEN ct_tensor *ct__unfold_backward(ct_tensor *grad, ct_ints input_size, int64_t dim, int64_t size, int64_t step);
 CT_HIDDEN ct_tensor *ct__flip(ct_tensor *self, ct_ints dims);

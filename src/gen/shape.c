@@ -2108,12 +2108,13 @@ static const ct_as_strided_opts defaults_as_strided = {.storage_offset = CT_NO_I
 static void backward_as_strided(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
     if (ct__node_needs(n, 0)) {
-        ct_ints meta_self_sizes = ct__node_value(n, 0)->ints;
-        ct_ints meta_self_strides = ct__node_value(n, 1)->ints;
-        const ct_ints value_size = ct__node_value(n, 2)->ints;
-        int64_t value_storage_offset = ct__node_value(n, 3)->i;
-        const ct_ints value_stride = ct__node_value(n, 4)->ints;
-        results[0] = (ct_as_strided_backward)(grads[0], meta_self_sizes, meta_self_strides, value_size, value_stride, value_storage_offset);
+        int64_t meta_self_offset = ct__node_value(n, 0)->i;
+        ct_ints meta_self_sizes = ct__node_value(n, 1)->ints;
+        ct_ints meta_self_strides = ct__node_value(n, 2)->ints;
+        const ct_ints value_size = ct__node_value(n, 3)->ints;
+        int64_t value_storage_offset = ct__node_value(n, 4)->i;
+        const ct_ints value_stride = ct__node_value(n, 5)->ints;
+        results[0] = (ct_as_strided_backward)(grads[0], meta_self_sizes, meta_self_strides, meta_self_offset, value_size, value_stride, value_storage_offset);
     }
 }
 
@@ -2126,14 +2127,15 @@ static ct_tensor *run_as_strided(ct_tensor *self, ct_ints size, ct_ints stride, 
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
     if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_as_strided, 1, inputs, 1, 0, 5);
+        n = ct__node_new(&class_as_strided, 1, inputs, 1, 0, 6);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INTS, {.ints = ct_strides_of(self)}});
-        ct__node_save_value(n, 2, (ct_value){CT_V_INTS, {.ints = size}});
-        ct__node_save_value(n, 3, (ct_value){CT_V_INT, {.i = storage_offset}});
-        ct__node_save_value(n, 4, (ct_value){CT_V_INTS, {.ints = stride}});
+        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = ct_storage_offset(self)}});
+        ct__node_save_value(n, 1, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_value(n, 2, (ct_value){CT_V_INTS, {.ints = ct_strides_of(self)}});
+        ct__node_save_value(n, 3, (ct_value){CT_V_INTS, {.ints = size}});
+        ct__node_save_value(n, 4, (ct_value){CT_V_INT, {.i = storage_offset}});
+        ct__node_save_value(n, 5, (ct_value){CT_V_INTS, {.ints = stride}});
     }
     ct_tensor *r = ct__as_strided(self, size, stride, storage_offset);
     if (!r) {
@@ -2166,22 +2168,22 @@ bool ct__call_as_strided(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
-/* as_strided_backward(Tensor grad, int[] input_size, int[] input_stride, int[] size, int[] stride, int? storage_offset) -> Tensor */
-static ct_tensor *run_as_strided_backward(ct_tensor *grad, ct_ints input_size, ct_ints input_stride, ct_ints size, ct_ints stride, int64_t storage_offset)
+/* as_strided_backward(Tensor grad, int[] input_size, int[] input_stride, int input_offset, int[] size, int[] stride, int? storage_offset) -> Tensor */
+static ct_tensor *run_as_strided_backward(ct_tensor *grad, ct_ints input_size, ct_ints input_stride, int64_t input_offset, ct_ints size, ct_ints stride, int64_t storage_offset)
 {
     if (!ct__given(grad, "grad"))
         return NULL;
-    return ct__as_strided_backward(grad, input_size, input_stride, size, stride, storage_offset);
+    return ct__as_strided_backward(grad, input_size, input_stride, input_offset, size, stride, storage_offset);
 }
 
-ct_tensor *(ct_as_strided_backward)(ct_tensor *grad, ct_ints input_size, ct_ints input_stride, ct_ints size, ct_ints stride, int64_t storage_offset)
+ct_tensor *(ct_as_strided_backward)(ct_tensor *grad, ct_ints input_size, ct_ints input_stride, int64_t input_offset, ct_ints size, ct_ints stride, int64_t storage_offset)
 {
     if (ct__pending())
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "as_strided_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_as_strided_backward(grad, input_size, input_stride, size, stride, storage_offset));
+    ct_tensor *outcome = ct_retain(run_as_strided_backward(grad, input_size, input_stride, input_offset, size, stride, storage_offset));
     ct_scope_end(&scope);
     ct__op_name = was;
     return outcome ? ct_adopt(outcome) : NULL;
@@ -2190,7 +2192,7 @@ ct_tensor *(ct_as_strided_backward)(ct_tensor *grad, ct_ints input_size, ct_ints
 CT_HIDDEN bool ct__call_as_strided_backward(const ct_value *a, ct_value *results);
 bool ct__call_as_strided_backward(const ct_value *a, ct_value *results)
 {
-    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_as_strided_backward)(a[0].t, a[1].ints, a[2].ints, a[3].ints, a[4].ints, a[5].type == CT_V_NONE ? CT_NO_INT : a[5].i)}};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_as_strided_backward)(a[0].t, a[1].ints, a[2].ints, a[3].i, a[4].ints, a[5].ints, a[6].type == CT_V_NONE ? CT_NO_INT : a[6].i)}};
     return ct_ok();
 }
 

@@ -614,18 +614,19 @@ static ct_tensor *shape_places(int64_t n, ct_ints size, ct_ints stride, int64_t 
     return ct_reshape(ct_as_strided(all, size, stride, .storage_offset = offset), CT_INTS(-1));
 }
 
-ct_tensor *ct__as_strided_backward(ct_tensor *grad, ct_ints input_size, ct_ints input_stride, ct_ints size, ct_ints stride,
-                                   int64_t storage_offset)
+ct_tensor *ct__as_strided_backward(ct_tensor *grad, ct_ints input_size, ct_ints input_stride, int64_t input_offset, ct_ints size,
+                                   ct_ints stride, int64_t storage_offset)
 {
-    int64_t offset = storage_offset == CT_NO_INT ? 0 : storage_offset, needed = 1 + offset, input = 1;
+    int64_t offset = storage_offset == CT_NO_INT ? input_offset : storage_offset, first = offset < input_offset ? offset : input_offset;
+    int64_t needed = 1 + offset - first, input = 1 + input_offset - first;
     for (int64_t i = 0; i < size.n; i++)
         needed += size.v[i] ? (size.v[i] - 1) * stride.v[i] : 0;
     for (int64_t i = 0; i < input_size.n; i++)
         input += input_size.v[i] ? (input_size.v[i] - 1) * input_stride.v[i] : 0;
     needed = needed > input ? needed : input;
     ct_tensor *flat = ct_new_zeros(grad, CT_INTS(needed));
-    flat = ct_index_add(flat, 0, shape_places(needed, size, stride, offset), ct_reshape(grad, CT_INTS(-1)));
-    return ct_as_strided(flat, input_size, input_stride, .storage_offset = 0);
+    flat = ct_index_add(flat, 0, shape_places(needed, size, stride, offset - first), ct_reshape(grad, CT_INTS(-1)));
+    return ct_as_strided(flat, input_size, input_stride, .storage_offset = input_offset - first);
 }
 
 ct_tensor *ct__unfold_backward(ct_tensor *grad, ct_ints input_size, int64_t dim, int64_t size, int64_t step)

@@ -80,7 +80,8 @@ class Formula:
                 self.fail("needs.%s: no such argument" % node.attr)
             return "bool", "ct__node_needs(n, %d)" % self.op.edge_of[node.attr]
         attribute = {"shape": "sizes"}.get(node.attr, node.attr)
-        meta = {"sizes": "ints", "strides": "ints", "ndim": "int", "dtype": "dtype", "numel": "int"}
+        meta = {"sizes": "ints", "strides": "ints", "ndim": "int", "dtype": "dtype", "numel": "int",
+                "offset": "int"}
         if attribute in meta and isinstance(node.value, ast.Name) and node.value.id in self.args:
             a = self.args[node.value.id]
             if a.is_tensor:
@@ -91,7 +92,7 @@ class Formula:
             return "tensor", "%s.%s" % (code, node.attr)
         if type_ == "tensor" and attribute in meta:
             call = {"sizes": "ct_shape_of", "strides": "ct_strides_of", "ndim": "ct_ndim", "dtype": "ct_dtype_of",
-                    "numel": "ct_numel"}[attribute]
+                    "numel": "ct_numel", "offset": "ct_storage_offset"}[attribute]
             return meta[attribute], "%s(%s)" % (call, code)
         self.fail("no attribute %s of a %s" % (node.attr, type_))
 
@@ -311,6 +312,7 @@ def value_declaration(op, use, index):
     ctype, tag, field, call = {
         "sizes": ("ct_ints", "CT_V_INTS", "ints", "ct_shape_of"), "strides": ("ct_ints", "CT_V_INTS", "ints", "ct_strides_of"),
         "ndim": ("int64_t", "CT_V_INT", "i", "ct_ndim"), "numel": ("int64_t", "CT_V_INT", "i", "ct_numel"),
+        "offset": ("int64_t", "CT_V_INT", "i", "ct_storage_offset"),
         "dtype": ("ct_dtype", "CT_V_DTYPE", "dtype", "ct_dtype_of")}[attribute]
     return ("%s meta_%s_%s = ct__node_value(n, %d)->%s;" % (ctype, name, attribute, index, field),
             "(ct_value){%s, {.%s = %s(%s)}}" % (tag, field, call, c_name(name)))
