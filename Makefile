@@ -45,7 +45,7 @@ ctest: build
 	$(BIN)/ctest --test-dir build --output-on-failure -j $(JOBS)
 
 pytest: build
-	$(BIN)/python $(PYTEST) tests/python $(PYTEST_ARGS)
+	$(BIN)/python $(PYTEST) tests/python tests/ops $(PYTEST_ARGS)
 
 test:
 	$(MAKE) --no-print-directory ctest
@@ -66,7 +66,7 @@ $(PARITY)/.stamp: requirements.txt
 	touch $@
 
 parity: build $(PARITY)/.stamp
-	PATH="$(BIN):$$PATH" $(PARITY_BIN)/python $(PYTEST) --parity tests/python $(PYTEST_ARGS)
+	PATH="$(BIN):$$PATH" $(PARITY_BIN)/python $(PYTEST) --parity tests/python tests/ops $(PYTEST_ARGS)
 
 build-asan/.configured: $(VENV)/.stamp CMakeLists.txt
 	$(CONFIGURE) -B build-asan -DCT_SANITIZE=ON -DCT_TESTS=ON -DCT_PYTHON=ON -DPython_EXECUTABLE=$(BIN)/python \
