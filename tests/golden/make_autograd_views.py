@@ -1,7 +1,8 @@
-"""Writes autograd_views.txt: random programs of views and in-place ops with the gradients that PyTorch gives them.
+"""Writes autograd_views.txt: random programs of views and in-place ops, with the gradients that PyTorch gives.
 
 Run with a Python that has torch. tests/c/test_autograd_views.c runs the same programs on ctorch.
-A program is a line of steps; registers 0 to 3 are clone(x), y, zeros and clone(y); each op that gives a tensor appends one.
+A program is a line of steps; registers 0 to 3 are clone(x), y, zeros and clone(y); each op that gives a tensor
+appends one.
 """
 import random
 import sys
@@ -27,7 +28,8 @@ class Run:
                 return self.step((name[3:],) + a)
         t = r[a[0]]
         if name in ("detach_", "requires_") or name.endswith("_"):
-            try:  # PyTorch 2.13 takes a view whose base just got its history for a leaf unless it was looked at
+            # PyTorch 2.13 takes a view whose base just got its history for a leaf unless it was looked at
+            try:
                 t.is_leaf
             except RuntimeError:
                 pass
@@ -81,7 +83,8 @@ class Run:
             raise AssertionError(name)
 
 
-UNARY = ["select", "slice", "step", "transpose", "view", "unsqueeze", "sin", "clone", "expand", "detach", "strided"]
+UNARY = ["select", "slice", "step", "transpose", "view", "unsqueeze", "sin", "clone", "expand", "detach",
+         "strided"]
 WRITES = ["scale_", "sin_", "tanh_", "zero_", "fill_"]
 BINARY = ["mul", "mul_", "add_", "copy_"]
 
@@ -103,7 +106,8 @@ def propose(rng, run):
                 return None
             start = rng.randrange(t.shape[d] - 1)
             return no_grad + name, i, d, start, rng.randrange(1, t.shape[d] - start + 1)
-        if name in ("select", "slice", "step") and t.dim() == 0 or name == "transpose" and t.dim() < 2 or t.dim() > 3:
+        least = {"select": 1, "slice": 1, "step": 1, "transpose": 2}.get(name, 0)
+        if t.dim() < least or t.dim() > 3:
             return None
         if name == "strided" and t.numel() < 4:
             return None

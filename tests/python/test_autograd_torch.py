@@ -1,7 +1,8 @@
-"""Programs whose results, gradients, grad_fns and error messages PyTorch recorded in tests/golden/autograd_torch.json.
+"""Programs whose results, gradients, grad_fns and error messages were recorded with PyTorch
+(tests/golden/autograd_torch.json).
 
-Each program is source that uses `torch` and leaves its results in `out`. To record: run this file with a Python that has
-PyTorch, with the argument --record."""
+Each program is source that uses `torch` and leaves its results in `out`. To record: run this file with a Python
+that has PyTorch, with the argument --record."""
 from __future__ import annotations
 
 import json
@@ -81,7 +82,8 @@ out += [y.grad]
 """)
 program("base of views", """
 v = x[0]; w = v[1:]
-out = [v._base is x, w._base is x, v._is_view(), x._is_view(), x.detach()._is_view(), w._version, x.detach()[0]._base is None]
+out = [v._base is x, w._base is x, v._is_view(), x._is_view(), x.detach()._is_view(), w._version]
+out += [x.detach()[0]._base is None]
 """)
 program("versions", """
 a = x.detach().clone()
@@ -407,7 +409,8 @@ l2.backward()
 out = [g1, x.grad, y.grad]
 """)
 program("checks by differences", """
-out = [torch.autograd.gradcheck(lambda a, b: (a * b).sin(), (x, y)), torch.autograd.gradgradcheck(lambda a, b: (a * b).sin(), (x, y))]
+f = lambda a, b: (a * b).sin()
+out = [torch.autograd.gradcheck(f, (x, y)), torch.autograd.gradgradcheck(f, (x, y))]
 """)
 
 
@@ -451,4 +454,5 @@ def test_programs():
 if __name__ == "__main__" and "--record" in sys.argv:
     import torch
 
-    GOLDEN.write_text("{\n" + ",\n".join(json.dumps(n) + ": " + json.dumps(run(torch, s)) for n, s in PROGRAMS.items()) + "\n}\n")
+    rows = [json.dumps(n) + ": " + json.dumps(run(torch, s)) for n, s in PROGRAMS.items()]
+    GOLDEN.write_text("{\n" + ",\n".join(rows) + "\n}\n")
