@@ -2,23 +2,21 @@
  * keep the low bits). Half-width floats round to nearest even. */
 #include "kernels/kernels.h"
 
+static inline float convert_bits(uint32_t u)
+{
+    float f;
+    memcpy(&f, &u, 4);
+    return f;
+}
+
 static inline float convert_half(uint16_t h)
 {
     uint32_t sign = (uint32_t)(h & 0x8000) << 16, a = (uint32_t)(h & 0x7fff) << 13, u;
-    float f = 0, magic;
-    uint32_t bits = (a & 0x0f800000) == 0x0f800000 ? a + 0x70000000 : a + 0x38000000; /* inf and nan, or normal */
-    memcpy(&f, &bits, 4);
-    if (!(h & 0x7c00)) { /* subnormal */
-        bits = a + 0x38800000;
-        memcpy(&f, &bits, 4);
-        u = 0x38800000;
-        memcpy(&magic, &u, 4);
-        f -= magic;
-    }
+    bool special = (a & 0x0f800000) == 0x0f800000; /* inf and nan */
+    float f = convert_bits(special ? a + 0x70000000 : a + 0x38000000);
+    f = h & 0x7c00 ? f : convert_bits(a + 0x38800000) - convert_bits(0x38800000); /* subnormal */
     memcpy(&u, &f, 4);
-    u |= sign;
-    memcpy(&f, &u, 4);
-    return f;
+    return convert_bits(u | sign);
 }
 
 static inline uint16_t convert_to_half(float f)
@@ -41,13 +39,7 @@ static inline uint16_t convert_to_half(float f)
     return (uint16_t)(sign | (a - 0x38000000 + 0xfff + (a >> 13 & 1)) >> 13);
 }
 
-static inline float convert_bfloat(uint16_t h)
-{
-    uint32_t u = (uint32_t)h << 16;
-    float f;
-    memcpy(&f, &u, 4);
-    return f;
-}
+static inline float convert_bfloat(uint16_t h) { return convert_bits((uint32_t)h << 16); }
 
 static inline uint16_t convert_to_bfloat(float f)
 {
