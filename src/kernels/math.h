@@ -1,8 +1,7 @@
-/* Single-precision exp, log, tanh, erf and their kin, written without branches so that a compiler turns a loop over them into
- * vector code at every ISA level; double precision and the rarer ones are the C library's.
- * exp: n = round(x / ln 2), a polynomial of the rest, times 2^n in two steps (subnormals). log: mantissa in [sqrt 1/2, sqrt 2), a
- * polynomial of it (Cephes' coefficients). tanh: an odd rational below 0.625, (1 - e) / (1 + e) above. erf: a rational function of
- * x^2 on [-3.9, 3.9], +-1 outside. Errors: exp, log 1-2 ulp, tanh 2 ulp, erf 3e-7 absolute. */
+/* Single-precision exp, log, tanh, erf, sin and their kin, written without branches so that a compiler turns a loop over them into
+ * vector code at every ISA level; double precision and the rarer ones are the C library's. The polynomials are minimax fits made
+ * for this file. Largest errors, in units of the last place: exp, exp2, erf 1; log 1.1; expm1, log1p, sin, cos 1.5; log2 2.3; tanh,
+ * sigmoid, log10 2.5. sin and cos may be used up to MATH_TURN_LIMIT only. */
 #ifndef CT_KERNELS_MATH_H
 #define CT_KERNELS_MATH_H
 
@@ -13,6 +12,8 @@
 #else
 #define MATH_FMA(a, b, c) ((a) * (b) + (c))
 #endif
+#define MATH_INF __builtin_inff()
+#define MATH_NAN __builtin_nanf("")
 
 CT_KINLINE float math_bits(uint32_t u)
 {
@@ -28,66 +29,137 @@ CT_KINLINE uint32_t math_word(float f)
     return u;
 }
 
+/* 2^n for -126 <= n <= 127. */
+CT_KINLINE float math_power2(int32_t n) { return math_bits((uint32_t)(n + 127) << 23); }
+
+/* (e^r - 1) for |r| <= ln(2) / 2. */
+CT_KINLINE float math_expm1_near(float r)
+{
+    float p = 1.9913633179e-04f;
+    p = MATH_FMA(p, r, 1.3941063893e-03f);
+    p = MATH_FMA(p, r, 8.3332740362e-03f);
+    p = MATH_FMA(p, r, 4.1666353923e-02f);
+    p = MATH_FMA(p, r, 1.6666666813e-01f);
+    p = MATH_FMA(p, r, 5.0000000466e-01f);
+    return MATH_FMA(p * r, r, r);
+}
+
+/* x - n ln 2 for n = x / ln 2 rounded. */
+CT_KINLINE float math_reduce(float x, float *n)
+{
+    float k = MATH_FMA(x, 1.44269504088896341f, 12582912.0f) - 12582912.0f;
+    *n = k;
+    return MATH_FMA(k, 2.12194440e-4f, MATH_FMA(k, -0.693359375f, x));
+}
+
+/* p * 2^n, also where 2^n alone is too large or small. */
+CT_KINLINE float math_scale(float p, float n)
+{
+    int32_t i = (int32_t)n, half = i >> 1;
+    return p * math_power2(half) * math_power2(i - half);
+}
+
 CT_KINLINE float math_exp_f32(float x)
 {
-    float y = x < -104.0f ? -104.0f : x;
+    float y = x < -104.0f ? -104.0f : x, n;
     y = y > 89.0f ? 89.0f : y;
-    float n = MATH_FMA(y, 1.44269504088896341f, 12582912.0f) - 12582912.0f;
-    float r = MATH_FMA(n, -0.693359375f, y);
-    r = MATH_FMA(n, 2.12194440e-4f, r);
-    float p = 1.9875691500e-4f;
-    p = MATH_FMA(p, r, 1.3981999507e-3f);
-    p = MATH_FMA(p, r, 8.3334519073e-3f);
-    p = MATH_FMA(p, r, 4.1665795894e-2f);
-    p = MATH_FMA(p, r, 1.6666665459e-1f);
-    p = MATH_FMA(p, r, 5.0000001201e-1f);
-    p = MATH_FMA(p, r * r, r) + 1.0f;
-    int32_t i = (int32_t)n, half = i >> 1;
-    float scaled = p * math_bits((uint32_t)(half + 127) << 23) * math_bits((uint32_t)(i - half + 127) << 23);
-    scaled = x > 88.7228394f ? __builtin_inff() : scaled;
-    return x != x ? x : scaled;
+    float r = math_reduce(y, &n);
+    float e = math_scale(math_expm1_near(r) + 1.0f, n);
+    e = x > 88.7228394f ? MATH_INF : e;
+    return x != x ? x : e;
+}
+
+CT_KINLINE float math_exp2_f32(float x)
+{
+    float y = x < -151.0f ? -151.0f : x;
+    y = y > 129.0f ? 129.0f : y;
+    float n = (y + 12582912.0f) - 12582912.0f;
+    float e = math_scale(math_expm1_near((y - n) * 0.693147180559945f) + 1.0f, n);
+    e = x >= 128.0f ? MATH_INF : e;
+    return x != x ? x : e;
+}
+
+CT_KINLINE float math_expm1_f32(float x)
+{
+    float y = x < -20.0f ? -20.0f : x, n;
+    y = y > 89.0f ? 89.0f : y;
+    float r = math_reduce(y, &n);
+    float t = math_power2((int32_t)(n - 1.0f)); /* half of 2^n, which may be too large */
+    float e = MATH_FMA(math_expm1_near(r), t, t - 0.5f) * 2.0f;
+    e = n == 0.0f ? math_expm1_near(y) : e;
+    e = x > 88.7228394f ? MATH_INF : e;
+    e = x == 0 ? x : e;
+    return x != x ? x : e;
+}
+
+/* ln x = exponent * ln 2 + the return value, for positive finite x. */
+CT_KINLINE float math_log_parts(float x, float *exponent)
+{
+    bool tiny = x < 1.17549435e-38f;
+    float y = tiny ? x * 8388608.0f : x;
+    uint32_t u = math_word(y) - 0x3f3504f3; /* from sqrt(1/2) on */
+    int32_t e = (int32_t)u >> 23;
+    float m = math_bits((u & 0x007fffff) + 0x3f3504f3) - 1.0f;
+    *exponent = (float)(tiny ? e - 23 : e);
+    float p = 6.746579924e-02f;
+    p = MATH_FMA(p, m, -1.167764136e-01f);
+    p = MATH_FMA(p, m, 1.188925480e-01f);
+    p = MATH_FMA(p, m, -1.240536497e-01f);
+    p = MATH_FMA(p, m, 1.421938709e-01f);
+    p = MATH_FMA(p, m, -1.666800117e-01f);
+    p = MATH_FMA(p, m, 2.000212619e-01f);
+    p = MATH_FMA(p, m, -2.500000962e-01f);
+    p = MATH_FMA(p, m, 3.333331251e-01f);
+    float z = m * m;
+    return MATH_FMA(p * m, z, MATH_FMA(z, -0.5f, m));
+}
+
+CT_KINLINE float math_log_ends(float x, float r)
+{
+    r = x == MATH_INF ? x : r;
+    r = x == 0 ? -MATH_INF : r;
+    return x < 0 || x != x ? MATH_NAN : r;
 }
 
 CT_KINLINE float math_log_f32(float x)
 {
-    float y = x < 1.17549435e-38f ? x * 8388608.0f : x; /* subnormals */
-    uint32_t u = math_word(y);
-    int32_t e = (int32_t)(u >> 23 & 255) - 126 - (x < 1.17549435e-38f ? 23 : 0);
-    float m = math_bits((u & 0x007fffff) | 0x3f000000);
-    bool low = m < 0.707106781186547524f;
-    float f = (float)(low ? e - 1 : e);
-    m = low ? m + m - 1.0f : m - 1.0f;
-    float z = m * m, p = 7.0376836292e-2f;
-    p = MATH_FMA(p, m, -1.1514610310e-1f);
-    p = MATH_FMA(p, m, 1.1676998740e-1f);
-    p = MATH_FMA(p, m, -1.2420140846e-1f);
-    p = MATH_FMA(p, m, 1.4249322787e-1f);
-    p = MATH_FMA(p, m, -1.6668057665e-1f);
-    p = MATH_FMA(p, m, 2.0000714765e-1f);
-    p = MATH_FMA(p, m, -2.4999993993e-1f);
-    p = MATH_FMA(p, m, 3.3333331174e-1f);
-    p = p * m * z;
-    p = MATH_FMA(f, -2.12194440e-4f, p);
-    p = MATH_FMA(z, -0.5f, p);
-    float r = MATH_FMA(f, 0.693359375f, m + p);
-    r = x == __builtin_inff() ? x : r;
-    r = x == 0 ? -__builtin_inff() : r;
-    return x < 0 || x != x ? __builtin_nanf("") : r;
+    float e, l = math_log_parts(x, &e);
+    return math_log_ends(x, MATH_FMA(e, 0.693359375f, MATH_FMA(e, -2.12194440e-4f, l)));
+}
+
+CT_KINLINE float math_log2_f32(float x)
+{
+    float e, l = math_log_parts(x, &e);
+    return math_log_ends(x, e + MATH_FMA(l, 0.44269504088896341f, l));
+}
+
+CT_KINLINE float math_log10_f32(float x)
+{
+    float e, l = math_log_parts(x, &e);
+    return math_log_ends(x, MATH_FMA(e, 0.301025390625f, MATH_FMA(e, 4.6050389811952e-6f, l * 0.434294481903252f)));
+}
+
+/* u = 1 + x rounded; what rounding lost is added back. */
+CT_KINLINE float math_log1p_f32(float x)
+{
+    float u = 1.0f + x, lost = x - (u - 1.0f), e, l = math_log_parts(u, &e);
+    float correction = lost / u;
+    float r = MATH_FMA(e, 0.693359375f, MATH_FMA(e, -2.12194440e-4f, l + correction));
+    float small = x < 0 ? -x : x;
+    r = small < 1e-4f ? MATH_FMA(x * x, MATH_FMA(x, 0.33333333f, -0.5f), x) : r;
+    return x == 0 ? x : math_log_ends(u, r);
 }
 
 CT_KINLINE float math_tanh_f32(float x)
 {
-    float a = __builtin_fabsf(x), z = x * x;
-    float e = math_exp_f32(-2.0f * a);
-    float big = (1.0f - e) / (1.0f + e);
-    float p = -5.70498872745e-3f;
-    p = MATH_FMA(p, z, 2.06390887954e-2f);
-    p = MATH_FMA(p, z, -5.37397155531e-2f);
-    p = MATH_FMA(p, z, 1.33314422036e-1f);
-    p = MATH_FMA(p, z, -3.33332819422e-1f);
-    float small = MATH_FMA(p * z, x, x);
-    float r = a < 0.625f ? small : x < 0 ? -big : big;
-    return x != x ? x : r;
+    float a = __builtin_fabsf(x), n;
+    float y = a > 10.0f ? -20.0f : -2.0f * a;
+    float r = math_reduce(y, &n), t = math_power2((int32_t)n);
+    float e = MATH_FMA(math_expm1_near(r), t, t - 1.0f); /* e^(-2a) - 1 */
+    float h = -e / (e + 2.0f);
+    h = a < 1e-4f ? a : h;
+    h = __builtin_copysignf(h, x);
+    return x != x ? x : h;
 }
 
 CT_KINLINE float math_sigmoid_f32(float x)
@@ -97,37 +169,93 @@ CT_KINLINE float math_sigmoid_f32(float x)
     return x != x ? x : r;
 }
 
+/* x + x P(x^2) near 0; 1 - e^(-|x| Q(|x|)) beyond. */
 CT_KINLINE float math_erf_f32(float x)
 {
-    float y = x > 3.925f ? 3.925f : x;
-    y = y < -3.925f ? -3.925f : y;
-    float z = y * y, p = -2.72614225801306e-10f, q = -1.45660718464996e-05f;
-    p = MATH_FMA(p, z, 2.77068142495902e-08f);
-    p = MATH_FMA(p, z, -2.10102402082508e-06f);
-    p = MATH_FMA(p, z, -5.69250639462346e-05f);
-    p = MATH_FMA(p, z, -7.34990630326855e-04f);
-    p = MATH_FMA(p, z, -2.95459980854025e-03f);
-    p = MATH_FMA(p, z, -1.60960333262415e-02f);
-    q = MATH_FMA(q, z, -2.13374055278905e-04f);
-    q = MATH_FMA(q, z, -1.68282697438203e-03f);
-    q = MATH_FMA(q, z, -7.37332916720468e-03f);
-    q = MATH_FMA(q, z, -1.42647390514189e-02f);
-    float r = y * p / q;
-    r = r > 1.0f ? 1.0f : r < -1.0f ? -1.0f : r;
-    return x != x ? x : r;
+    float t = __builtin_fabsf(x), s = x * x, n;
+    float p = -5.9768938025e-04f;
+    p = MATH_FMA(p, s, 4.9909802540e-03f);
+    p = MATH_FMA(p, s, -2.6765567001e-02f);
+    p = MATH_FMA(p, s, 1.1281802772e-01f);
+    p = MATH_FMA(p, s, -3.7612494317e-01f);
+    p = MATH_FMA(p, s, 1.2837915004e-01f);
+    float near = MATH_FMA(p, x, x);
+    float y = t > 4.05f ? 4.05f : t;
+    float q = 5.1508836137e-06f;
+    q = MATH_FMA(q, y, -4.8202265499e-05f);
+    q = MATH_FMA(q, y, -3.6064596048e-05f);
+    q = MATH_FMA(q, y, 2.8923004190e-03f);
+    q = MATH_FMA(q, y, -2.2612009286e-02f);
+    q = MATH_FMA(q, y, 1.0520291174e-01f);
+    q = MATH_FMA(q, y, 6.3565652338e-01f);
+    q = MATH_FMA(q, y, 1.2854489982e-01f);
+    float r = math_reduce(-MATH_FMA(q, y, y), &n);
+    float far = 1.0f - (math_expm1_near(r) + 1.0f) * math_power2((int32_t)n);
+    far = __builtin_copysignf(far, x);
+    float e = t < 0.93f ? near : far;
+    return x != x ? x : e;
 }
 
-CT_KINLINE double math_exp_f64(double x) { return exp(x); }
-CT_KINLINE double math_log_f64(double x) { return log(x); }
-CT_KINLINE double math_tanh_f64(double x) { return tanh(x); }
-CT_KINLINE double math_erf_f64(double x) { return erf(x); }
+/* sin and cos: x less a multiple of pi / 2 in double, polynomials in float. */
+#define MATH_TURN_LIMIT 16777216.0f
+CT_KINLINE float math_turn(float x, int32_t *quarter)
+{
+    double d = (double)x, k = (d * 0.63661977236758134308 + 6755399441055744.0) - 6755399441055744.0;
+    *quarter = (int32_t)k;
+    return (float)((d - k * 1.57079632673412561417) - k * 6.07710050650619224932e-11);
+}
+
+CT_KINLINE float math_sin_near(float r, float s)
+{
+    float p = 2.7182743980e-06f;
+    p = MATH_FMA(p, s, -1.9839330987e-04f);
+    p = MATH_FMA(p, s, 8.3333293741e-03f);
+    p = MATH_FMA(p, s, -1.6666666642e-01f);
+    return MATH_FMA(p * s, r, r);
+}
+
+CT_KINLINE float math_cos_near(float s)
+{
+    float p = -2.7209892403e-07f;
+    p = MATH_FMA(p, s, 2.4799515881e-05f);
+    p = MATH_FMA(p, s, -1.3888883738e-03f);
+    p = MATH_FMA(p, s, 4.1666666623e-02f);
+    return MATH_FMA(p * s, s, MATH_FMA(s, -0.5f, 1.0f));
+}
+
+CT_KINLINE float math_sin_f32(float x)
+{
+    int32_t k;
+    float r = math_turn(x, &k), s = r * r, v = k & 1 ? math_cos_near(s) : math_sin_near(r, s);
+    v = math_bits(math_word(v) ^ (uint32_t)(k & 2) << 30);
+    return x == 0 ? x : v;
+}
+
+CT_KINLINE float math_cos_f32(float x)
+{
+    int32_t k;
+    float r = math_turn(x, &k), s = r * r, v = k & 1 ? math_sin_near(r, s) : math_cos_near(s);
+    return math_bits(math_word(v) ^ (uint32_t)((k + 1) & 2) << 30);
+}
+
 CT_KINLINE double math_sigmoid_f64(double x) { return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x)); }
+CT_KINLINE double math_exp_f64(double x) { return exp(x); }
+
+CT_KINLINE float math_sin_any_f32(float x) { return __builtin_fabsf(x) <= MATH_TURN_LIMIT ? math_sin_f32(x) : sinf(x); }
+CT_KINLINE float math_cos_any_f32(float x) { return __builtin_fabsf(x) <= MATH_TURN_LIMIT ? math_cos_f32(x) : cosf(x); }
 
 /* One name for both precisions. */
-#define MATH_EXP(x) _Generic((x), float: math_exp_f32, default: math_exp_f64)(x)
-#define MATH_LOG(x) _Generic((x), float: math_log_f32, default: math_log_f64)(x)
-#define MATH_TANH(x) _Generic((x), float: math_tanh_f32, default: math_tanh_f64)(x)
-#define MATH_ERF(x) _Generic((x), float: math_erf_f32, default: math_erf_f64)(x)
+#define MATH_SIN(x) _Generic((x), float: math_sin_any_f32, default: sin)(x)
+#define MATH_COS(x) _Generic((x), float: math_cos_any_f32, default: cos)(x)
+#define MATH_EXP(x) _Generic((x), float: math_exp_f32, default: exp)(x)
+#define MATH_EXP2(x) _Generic((x), float: math_exp2_f32, default: exp2)(x)
+#define MATH_EXPM1(x) _Generic((x), float: math_expm1_f32, default: expm1)(x)
+#define MATH_LOG(x) _Generic((x), float: math_log_f32, default: log)(x)
+#define MATH_LOG2(x) _Generic((x), float: math_log2_f32, default: log2)(x)
+#define MATH_LOG10(x) _Generic((x), float: math_log10_f32, default: log10)(x)
+#define MATH_LOG1P(x) _Generic((x), float: math_log1p_f32, default: log1p)(x)
+#define MATH_TANH(x) _Generic((x), float: math_tanh_f32, default: tanh)(x)
+#define MATH_ERF(x) _Generic((x), float: math_erf_f32, default: erf)(x)
 #define MATH_SIGMOID(x) _Generic((x), float: math_sigmoid_f32, default: math_sigmoid_f64)(x)
 #define MATH_LIBM(name, x) _Generic((x), float: name##f, default: name)(x)
 #define MATH_LIBM2(name, x, y) _Generic((x), float: name##f, default: name)(x, y)

@@ -225,14 +225,15 @@ static void pointwise_compute(int op, ct_tensor *r, int64_t nin, ct_tensor *cons
         int own = ct__class_of(t->dtype);
         j.load[i] = ct__k_convert.load[t->dtype];
         j.change[i] = own == class ? NULL : ct__k_convert.change[own][class];
-        if (t->dtype == (class == CT_CLASS_F32 ? CT_FLOAT32 : class == CT_CLASS_F64 ? CT_FLOAT64 : CT_INT64))
-            continue;
-        if (t->numel == 1) {
+        ct_dtype own_dtype = class == CT_CLASS_F32 ? CT_FLOAT32 : class == CT_CLASS_F64 ? CT_FLOAT64 : CT_INT64;
+        if (t->numel == 1 && (t->dtype != own_dtype || (class == CT_CLASS_I64 && compute != CT_INT64))) {
             j.one[i] = pointwise_one(t, compute, class);
             it.data[i + 1] = (char *)&j.one[i];
             j.load[i] = NULL; /* never gathered: its strides are 0 */
             continue;
         }
+        if (t->dtype == own_dtype)
+            continue;
         j.needs[i] = j.converts = true;
     }
     ct_dtype produced = out_class == CT_CLASS_BOOL ? CT_BOOL : class == CT_CLASS_F32 ? CT_FLOAT32 : class == CT_CLASS_F64 ? CT_FLOAT64 : CT_INT64;
@@ -315,6 +316,17 @@ ct_tensor *ct__pointwise(int op, ct_tensor *out, int64_t nin, ct_tensor *const *
             r = ct__new_strided(result, device, ndim, sizes, strides);
         }
     }
+    if (compute == CT_FLOAT16 || compute == CT_BFLOAT16) /* operands of other dtypes are rounded to it first */
+        for (int64_t i = op == CT_PW_where_self; i < nin && r; i++)
+            if (operands[i]->dtype != compute && operands[i]->numel > 1) {
+                ct_tensor *rounded = ct__cast(operands[i], compute);
+                ct_release(held[i]);
+                held[i] = operands[i] = rounded;
+                if (!rounded) {
+                    ct_release(r);
+                    r = NULL;
+                }
+            }
     if (r && r->data && r->numel && !meta)
         pointwise_compute(op, r, nin, operands, p, q, compute);
 done:

@@ -45,6 +45,34 @@
 #define POINTWISE_DEFINE(name, inputs, class, rule) POINTWISE_LOOPS_##class(name, inputs)
 CT_POINTWISE(POINTWISE_DEFINE)
 
+/* sin and cos of floats: vectors, except for blocks with an angle too large for them. */
+#define POINTWISE_TURN(name) \
+    static void pointwise_##name##_turn(int64_t n, char *const *data, const int64_t *s, const ct__pointwise_params *params) \
+    { \
+        if (s[0] != 4 || s[1] != 4) { \
+            pointwise_##name##_f32(n, data, s, params); \
+            return; \
+        } \
+        float *r = (float *)data[0]; \
+        const float *a = (const float *)data[1]; \
+        for (int64_t i = 0; i < n; i += 256) { \
+            int64_t m = n - i < 256 ? n - i : 256; \
+            int large = 0; \
+            for (int64_t k = 0; k < m; k++) \
+                large |= !(__builtin_fabsf(a[i + k]) <= MATH_TURN_LIMIT); \
+            if (large) { \
+                for (int64_t k = i; k < i + m; k++) \
+                    r[k] = math_##name##_any_f32(a[k]); \
+            } else { \
+                _Pragma("GCC ivdep") \
+                for (int64_t k = i; k < i + m; k++) \
+                    r[k] = math_##name##_f32(a[k]); \
+            } \
+        } \
+    }
+POINTWISE_TURN(sin)
+POINTWISE_TURN(cos)
+
 void CT_LEVEL(ct__pointwise_fill)(ct__pointwise_kernels *t)
 {
 #define POINTWISE_SET(name, class, suffix) t->loop[class][CT_PW_##name] = pointwise_##name##_##suffix;
@@ -54,4 +82,6 @@ void CT_LEVEL(ct__pointwise_fill)(ct__pointwise_kernels *t)
 #define POINTWISE_FILL_BOOL(name) POINTWISE_FILL_ANY(name)
 #define POINTWISE_FILL(name, inputs, class, rule) POINTWISE_FILL_##class(name)
     CT_POINTWISE(POINTWISE_FILL)
+    t->loop[CT_CLASS_F32][CT_PW_sin] = pointwise_sin_turn;
+    t->loop[CT_CLASS_F32][CT_PW_cos] = pointwise_cos_turn;
 }
