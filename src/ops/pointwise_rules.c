@@ -22,7 +22,8 @@ static const struct { int16_t op; bool integers; const char *kernel; } pointwise
     {CT_PW_leaky_relu, true, "leaky_relu_cpu"}, {CT_PW_log_sigmoid, true, "log_sigmoid_cpu"}, {CT_PW_frac, true, "frac_cpu"},
     {CT_PW_lerp, true, "lerp_kernel_scalar"}, {CT_PW_abs, false, "abs_cpu"}, {CT_PW_floor, false, "floor_vml_cpu"},
     {CT_PW_ceil, false, "ceil_vml_cpu"}, {CT_PW_trunc, false, "trunc_vml_cpu"}, {CT_PW_round, false, "round_vml_cpu"},
-    {CT_PW_floor_divide, false, "div_floor_cpu"}, {CT_PW_div_floor, false, "div_floor_cpu"}, {CT_PW_trunc_divide, false, "div_trunc_cpu"}, {CT_PW_remainder, false, "remainder_cpu"},
+    {CT_PW_floor_divide, false, "div_floor_cpu"}, {CT_PW_div_floor, false, "div_floor_cpu"},
+    {CT_PW_trunc_divide, false, "div_trunc_cpu"}, {CT_PW_remainder, false, "remainder_cpu"},
     {CT_PW_fmod, false, "fmod_cpu"}, {CT_PW_pow, false, "pow"}, {CT_PW_bitwise_left_shift, false, "lshift_cpu"},
     {CT_PW_bitwise_right_shift, false, "rshift_cpu"}, {CT_PW_addcmul, false, "addcmul_cpu_out"}};
 
@@ -144,7 +145,8 @@ static bool pointwise_any_int(const ct_tensor *t, bool zero)
 
 bool ct__pointwise_integers(int op, ct_tensor *const *in, ct_dtype compute)
 {
-    bool divides = op == CT_PW_floor_divide || op == CT_PW_div_floor || op == CT_PW_remainder || op == CT_PW_fmod || op == CT_PW_trunc_divide;
+    bool divides = op == CT_PW_floor_divide || op == CT_PW_div_floor || op == CT_PW_trunc_divide || op == CT_PW_remainder
+                || op == CT_PW_fmod;
     if (ct_is_floating(compute) || (!divides && op != CT_PW_pow))
         return true;
     if (divides && pointwise_any_int(in[1], true))
