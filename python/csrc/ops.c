@@ -30,11 +30,20 @@ static PyObject *ops_tuple_repr(PyObject *o)
     return s;
 }
 
+static PyTypeObject **ops_tuple_cache; /* by place in the table */
+
 static PyTypeObject *ops_tuple_type(const ct_op_info *op)
 {
+    int64_t count;
+    const ct_op_info *table = ct_op_table(&count);
+    if (!ops_tuple_cache && !(ops_tuple_cache = PyMem_Calloc((size_t)count + 1, sizeof *ops_tuple_cache)))
+        return (PyTypeObject *)PyErr_NoMemory();
+    PyTypeObject **cached = &ops_tuple_cache[op - table];
+    if (CTPY_LIKELY(*cached != NULL))
+        return *cached;
     PyObject *known = PyDict_GetItemString(ops_tuple_types, op->tuple_name);
     if (known && PyLong_AsLong(PyDict_GetItemString(((PyTypeObject *)known)->tp_dict, "n_fields")) == op->nresults)
-        return (PyTypeObject *)known;
+        return *cached = (PyTypeObject *)known;
     PyStructSequence_Field *fields = PyMem_Calloc((size_t)op->nresults + 1, sizeof *fields);
     char *name = PyMem_Malloc(64 + strlen(op->tuple_name));
     PyObject *names = PyTuple_New(op->nresults);
@@ -56,7 +65,7 @@ static PyTypeObject *ops_tuple_type(const ct_op_info *op)
     Py_DECREF(names);
     PyDict_SetItemString(ops_tuple_types, op->tuple_name, (PyObject *)type);
     PyObject_SetAttrString(ops_return_types, op->tuple_name, (PyObject *)type);
-    return type;
+    return *cached = type;
 }
 
 PyObject *ctpy_results(const ct_op_info *op, const ct_value *results)
