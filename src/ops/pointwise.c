@@ -130,30 +130,38 @@ static bool pointwise_overlaps(const ct_tensor *out, const ct_tensor *in)
     return out->data < in->data + in_end * ct__itemsize(in->dtype) && in->data < out->data + out_end * ct__itemsize(out->dtype);
 }
 
-static void pointwise_params(pointwise_job *j, const ct_scalar *p, const ct_scalar *q)
+static void pointwise_params(ct__pointwise_params *to, const ct_scalar *p, const ct_scalar *q)
 {
     if (p) {
-        j->params.pf = ct_scalar_double(*p);
-        j->params.pi = ct_scalar_int(*p);
+        to->pf = ct_scalar_double(*p);
+        to->pi = ct_scalar_int(*p);
     }
     if (q) {
-        j->params.qf = ct_scalar_double(*q);
-        j->params.qi = ct_scalar_int(*q);
+        to->qf = ct_scalar_double(*q);
+        to->qi = ct_scalar_int(*q);
     }
 }
 
+/* out is dense, of this dtype and of a's shape, and shares no memory with b but that of the same elements. */
+static bool pointwise_fits(const ct_tensor *out, ct_dtype dtype, const ct_tensor *a, const ct_tensor *b)
+{
+    return out->dtype == dtype && out->contiguous && out->device == CT_CPU && pointwise_same_shape(out, a)
+        && (out->storage != a->storage || out->data == a->data) && (!b || out->storage != b->storage || out->data == b->data);
+}
+
 /* Dense operands of one shape and dtype, or one and a number of no higher category: false where it is not that simple. */
-static bool pointwise_fast(int op, int64_t nin, ct_tensor *const *in, const ct_scalar *p, const ct_scalar *q, ct_tensor **result)
+static bool pointwise_fast(int op, ct_tensor *out, int64_t nin, ct_tensor *const *in, const ct_scalar *p, const ct_scalar *q,
+                           ct_tensor **result)
 {
     const ct_tensor *a = in[0], *b = nin > 1 ? in[1] : NULL;
     int class = a->dtype == CT_FLOAT32 ? CT_CLASS_F32 : a->dtype == CT_FLOAT64 ? CT_CLASS_F64 : CT_CLASS_I64;
-    pointwise_job j = {0};
+    ct__pointwise_params params = {0};
     int64_t size = class == CT_CLASS_F32 ? 4 : 8;
     if (!a->contiguous || a->is_number || a->numel > POINTWISE_GRAIN || !a->data || a->numel == 0)
         return false;
     if (class == CT_CLASS_I64
-        && (a->dtype != CT_INT64 || pointwise_simple[op] < 2 || op == CT_PW_floor_divide || op == CT_PW_div_floor || op == CT_PW_remainder || op == CT_PW_fmod
-            || op == CT_PW_trunc_divide || op == CT_PW_pow || op == CT_PW_frac || op == CT_PW_leaky_relu || (p && p->kind != CT_SCALAR_INT)
+        && (a->dtype != CT_INT64 || pointwise_simple[op] < 2 || op == CT_PW_floor_divide || op == CT_PW_div_floor
+            || op == CT_PW_remainder || op == CT_PW_fmod || op == CT_PW_trunc_divide || op == CT_PW_pow || op == CT_PW_frac || op == CT_PW_leaky_relu || (p && p->kind != CT_SCALAR_INT)
             || (q && q->kind != CT_SCALAR_INT)))
         return false;
     if (pointwise_simple[op] == 0 || (p && p->kind == CT_SCALAR_BOOL))
@@ -179,13 +187,16 @@ static bool pointwise_fast(int op, int64_t nin, ct_tensor *const *in, const ct_s
         data[2] = b->data;
     }
     bool truth = ct__pointwise_is_bool(op);
-    ct_tensor *r = *result = ct__new(truth ? CT_BOOL : (ct_dtype)a->dtype, (ct_device){CT_CPU, 0}, a->ndim, a->sizes);
+    ct_dtype dtype = truth ? CT_BOOL : (ct_dtype)a->dtype;
+    if (out && !pointwise_fits(out, dtype, a, b))
+        return false;
+    ct_tensor *r = *result = out ? ct_retain(out) : ct__new(dtype, (ct_device){CT_CPU, 0}, a->ndim, a->sizes);
     if (!r)
         return true;
     steps[0] = truth ? 1 : size;
     data[0] = r->data;
-    pointwise_params(&j, p, q);
-    ct__k_pointwise.loop[class][op](r->numel, data, steps, &j.params);
+    pointwise_params(&params, p, q);
+    ct__k_pointwise.loop[class][op](r->numel, data, steps, &params);
     return true;
 }
 
@@ -216,7 +227,7 @@ static void pointwise_compute(int op, ct_tensor *r, int64_t nin, ct_tensor *cons
     int out_class = ct__pointwise_is_bool(op) || op == CT_PW_logical_not ? CT_CLASS_BOOL : class;
     pointwise_job j = {.loop = ct__k_pointwise.loop[class][op], .inputs = (int)nin, .size = ct__class_size(class),
                        .out_size = ct__class_size(out_class)};
-    pointwise_params(&j, p, q);
+    pointwise_params(&j.params, p, q);
     ct_tensor *args[CT_ITER_ARGS] = {r, operands[0], operands[1], operands[2]};
     ct__iter it;
     ct__iter_init(&it, (int)nin + 1, args);
@@ -270,7 +281,7 @@ ct_tensor *ct__pointwise(int op, ct_tensor *out, int64_t nin, ct_tensor *const *
 {
     ct_dtype compute, result;
     ct_tensor *r = NULL;
-    if (!out && pointwise_fast(op, nin, in, p, q, &r))
+    if (pointwise_fast(op, out, nin, in, p, q, &r))
         return r;
     int64_t ndim = in[0]->ndim, shape[CT_MAX_DIMS], strides[CT_MAX_DIMS];
     const int64_t *sizes = in[0]->sizes;
