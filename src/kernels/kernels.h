@@ -1,8 +1,9 @@
-/* The kernel tables. A family F has a header kernels/F.h with `typedef struct ct__F_kernels {function pointers} ct__F_kernels;`
- * and a file kernels/cpu/F.c, compiled once per ISA level, with `void CT_LEVEL(ct__F_fill)(ct__F_kernels *t)`.
- * kernels/cpu/dispatch.c defines one table `ct__k_F` a family and fills it when the library is loaded: the base level
- * first, then the best level that this processor has (CT_CPU=base|v3|v4 in the environment forces one).
- * A kernel knows pointers, sizes, strides and scalars; it works on the range that it is given, in the calling thread. */
+/* The kernel tables. A family F has a header kernels/F.h with `typedef struct ct__F_kernels {function
+ * pointers} ct__F_kernels;` and a file kernels/cpu/F.c, compiled once per ISA level, with `void
+ * CT_LEVEL(ct__F_fill)(ct__F_kernels *t)`. kernels/cpu/dispatch.c defines one table `ct__k_F` a family and
+ * fills it when the library is loaded: the base level first, then the best level that this processor has
+ * (CT_CPU=base|v3|v4 in the environment forces one). A kernel knows pointers, sizes, strides and scalars; it
+ * works on the range that it is given, in the calling thread. */
 #ifndef CT_KERNELS_H
 #define CT_KERNELS_H
 
@@ -45,8 +46,9 @@
 CT_KERNEL_FAMILIES(CT_KERNEL_EXTERN)
 #undef CT_KERNEL_EXTERN
 
-/* A buffer of the calling thread, at least `bytes` long, kept and grown for the next call; its content is lost
- * then. NULL without memory. For kernels that pack; one that calls another may not hold it over the call. */
+/* A buffer of the calling thread, at least `bytes` long, kept and grown for the next call; its content is
+ * lost then. NULL without memory. For kernels that pack; one that calls another may not hold it over the
+ * call. */
 void *ct__kernel_scratch(size_t bytes);
 
 /* The level in use: "base", "v3" or "v4". */

@@ -1,7 +1,8 @@
-/* Single-precision exp, log, tanh, erf, sin and their kin, written without branches so that a compiler turns a loop over them into
- * vector code at every ISA level; double precision and the rarer ones are the C library's. The polynomials are minimax fits made
- * for this file. Largest errors, in units of the last place: exp, exp2, erf 1; log 1.1; expm1, log1p, sin, cos 1.5; log2 2.3; tanh,
- * sigmoid, log10 2.5. sin and cos may be used up to MATH_TURN_LIMIT only. */
+/* Single-precision exp, log, tanh, erf, sin and their kin, written without branches so that a compiler turns
+ * a loop over them into vector code at every ISA level; double precision and the rarer ones are the C
+ * library's. The polynomials are minimax fits made for this file. Largest errors, in units of the last place:
+ * exp, exp2, erf 1; log 1.1; expm1, log1p, sin, cos 1.5; log2 2.3; tanh, sigmoid, log10 2.5. sin and cos may
+ * be used up to MATH_TURN_LIMIT only. */
 #ifndef CT_KERNELS_MATH_H
 #define CT_KERNELS_MATH_H
 
@@ -136,7 +137,8 @@ CT_KINLINE float math_log2_f32(float x)
 CT_KINLINE float math_log10_f32(float x)
 {
     float e, l = math_log_parts(x, &e);
-    return math_log_ends(x, MATH_FMA(e, 0.301025390625f, MATH_FMA(e, 4.6050389811952e-6f, l * 0.434294481903252f)));
+    return math_log_ends(
+        x, MATH_FMA(e, 0.301025390625f, MATH_FMA(e, 4.6050389811952e-6f, l * 0.434294481903252f)));
 }
 
 /* u = 1 + x rounded; what rounding lost is added back. */
@@ -241,8 +243,14 @@ CT_KINLINE float math_cos_f32(float x)
 CT_KINLINE double math_sigmoid_f64(double x) { return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x)); }
 CT_KINLINE double math_exp_f64(double x) { return exp(x); }
 
-CT_KINLINE float math_sin_any_f32(float x) { return __builtin_fabsf(x) <= MATH_TURN_LIMIT ? math_sin_f32(x) : sinf(x); }
-CT_KINLINE float math_cos_any_f32(float x) { return __builtin_fabsf(x) <= MATH_TURN_LIMIT ? math_cos_f32(x) : cosf(x); }
+CT_KINLINE float math_sin_any_f32(float x)
+{
+    return __builtin_fabsf(x) <= MATH_TURN_LIMIT ? math_sin_f32(x) : sinf(x);
+}
+CT_KINLINE float math_cos_any_f32(float x)
+{
+    return __builtin_fabsf(x) <= MATH_TURN_LIMIT ? math_cos_f32(x) : cosf(x);
+}
 
 /* One name for both precisions. */
 #define MATH_SIN(x) _Generic((x), float: math_sin_any_f32, default: sin)(x)

@@ -1,7 +1,8 @@
 /* The arithmetic of every pointwise op, one line each, over a type T: inputs a, b, c; scalar arguments p, q.
- *     FLOATn  T is float and double                      ANYn  T is float, double and int64 (`i`: the int64 form, where it differs)
- *     INTn    T is int64                                 BOOLn as ANYn; the result is a truth value
- * n is the number of inputs. Integers wrap around; other integer dtypes are computed in int64 and cut off when stored. */
+ *     FLOATn  T is float and double     ANYn   T is float, double and int64 (`i`: that form)
+ *     INTn    T is int64                BOOLn  as ANYn; the result is a truth value
+ * n is the number of inputs. Integers wrap around; other integer dtypes are computed in int64 and cut off
+ * when stored. */
 #ifndef CT_KERNELS_SCALAR_H
 #define CT_KERNELS_SCALAR_H
 
@@ -14,10 +15,12 @@
         (void)a, (void)b, (void)c, (void)p, (void)q, (void)sizeof(T); \
         return (R)(expression); \
     }
-#define SCALAR_FLOAT(name, e) SCALAR_DEFINE(name, f32, float, float, e) SCALAR_DEFINE(name, f64, double, double, e)
+#define SCALAR_FLOAT(name, e) \
+    SCALAR_DEFINE(name, f32, float, float, e) SCALAR_DEFINE(name, f64, double, double, e)
 #define SCALAR_ANY(name, e, i) SCALAR_FLOAT(name, e) SCALAR_DEFINE(name, i64, int64_t, int64_t, i)
 #define SCALAR_BOOL(name, e, i) \
-    SCALAR_DEFINE(name, f32, uint8_t, float, e) SCALAR_DEFINE(name, f64, uint8_t, double, e) SCALAR_DEFINE(name, i64, uint8_t, int64_t, i)
+    SCALAR_DEFINE(name, f32, uint8_t, float, e) SCALAR_DEFINE(name, f64, uint8_t, double, e) \
+    SCALAR_DEFINE(name, i64, uint8_t, int64_t, i)
 #define FLOAT1(name, e) SCALAR_FLOAT(name, e)
 #define FLOAT2(name, e) SCALAR_FLOAT(name, e)
 #define FLOAT3(name, e) SCALAR_FLOAT(name, e)
@@ -36,7 +39,10 @@
 #define WRAP(x, op, y) ((int64_t)((uint64_t)(x) op (uint64_t)(y)))
 CT_KINLINE int64_t scalar_idiv(int64_t a, int64_t b) { return b == 0 ? 0 : b == -1 ? WRAP(0, -, a) : a / b; }
 CT_KINLINE int64_t scalar_imod(int64_t a, int64_t b) { return b == 0 || b == -1 ? 0 : a % b; }
-CT_KINLINE int64_t scalar_ifloor(int64_t a, int64_t b) { return scalar_idiv(a, b) - (scalar_imod(a, b) != 0 && (a < 0) != (b < 0)); }
+CT_KINLINE int64_t scalar_ifloor(int64_t a, int64_t b)
+{
+    return scalar_idiv(a, b) - (scalar_imod(a, b) != 0 && (a < 0) != (b < 0));
+}
 CT_KINLINE int64_t scalar_ipow(int64_t a, int64_t n)
 {
     uint64_t r = 1, x = (uint64_t)a;
@@ -46,11 +52,25 @@ CT_KINLINE int64_t scalar_ipow(int64_t a, int64_t n)
         r *= n & 1 ? x : 1;
     return (int64_t)r;
 }
-CT_KINLINE float scalar_fpow_f32(float a, float b) { return b == 2 ? a * a : b == 1 ? a : b == 0.5f ? __builtin_sqrtf(a) : b == 3 ? a * a * a : powf(a, b); }
-CT_KINLINE double scalar_fpow_f64(double a, double b) { return b == 2 ? a * a : b == 1 ? a : b == 0.5 ? __builtin_sqrt(a) : b == 3 ? a * a * a : pow(a, b); }
+CT_KINLINE float scalar_fpow_f32(float a, float b)
+{
+    return b == 2 ? a * a : b == 1 ? a : b == 0.5f ? __builtin_sqrtf(a) : b == 3 ? a * a * a : powf(a, b);
+}
+CT_KINLINE double scalar_fpow_f64(double a, double b)
+{
+    return b == 2 ? a * a : b == 1 ? a : b == 0.5 ? __builtin_sqrt(a) : b == 3 ? a * a * a : pow(a, b);
+}
 #define FPOW(a, b) _Generic((a), float: scalar_fpow_f32, default: scalar_fpow_f64)(a, b)
-CT_KINLINE float scalar_ffmod_f32(float a, float b) { float m = fmodf(a, b); return m != 0 && (m < 0) != (b < 0) ? m + b : m; }
-CT_KINLINE double scalar_ffmod_f64(double a, double b) { double m = fmod(a, b); return m != 0 && (m < 0) != (b < 0) ? m + b : m; }
+CT_KINLINE float scalar_ffmod_f32(float a, float b)
+{
+    float m = fmodf(a, b);
+    return m != 0 && (m < 0) != (b < 0) ? m + b : m;
+}
+CT_KINLINE double scalar_ffmod_f64(double a, double b)
+{
+    double m = fmod(a, b);
+    return m != 0 && (m < 0) != (b < 0) ? m + b : m;
+}
 #define FREMAINDER(a, b) _Generic((a), float: scalar_ffmod_f32, default: scalar_ffmod_f64)(a, b)
 /* Python's floor division of floats: exact where the quotient is an integer. */
 CT_KINLINE double scalar_ffloor_f64(double a, double b)
@@ -140,7 +160,8 @@ ANY2(leaky_relu_backward, b > 0 ? a : a * p)
 FLOAT1(elu, a > 0 ? a : p * MATH_EXPM1(a))
 FLOAT1(selu, a > 0 ? (T)1.0507009873554805 * a : (T)1.7580993408473766 * MATH_EXPM1(a))
 FLOAT1(gelu_erf, (T)0.5 * a * (1 + MATH_ERF(a * (T)0.70710678118654752440)))
-FLOAT2(gelu_erf_backward, a * ((T)0.5 * (1 + MATH_ERF(b * (T)0.70710678118654752440)) + b * (T)0.39894228040143268 * MATH_EXP((T)-0.5 * b * b)))
+FLOAT2(gelu_erf_backward, a * ((T)0.5 * (1 + MATH_ERF(b * (T)0.70710678118654752440))
+                               + b * (T)0.39894228040143268 * MATH_EXP((T)-0.5 * b * b)))
 FLOAT1(gelu_tanh, (T)0.5 * a * (1 + MATH_TANH((T)0.7978845608028654 * (a + (T)0.044715 * a * a * a))))
 FLOAT1(silu, a * MATH_SIGMOID(a))
 FLOAT1(softplus, a * p > q ? a : MATH_LOG1P(MATH_EXP(a * p)) / p)

@@ -1,6 +1,6 @@
-/* The pointwise engine. Small dense operands of one dtype go straight to the kernel; everything else through the iterator, in
- * blocks where operands are strided or have to be converted to the class of the computation. One-element operands are converted
- * once, before the loop. */
+/* The pointwise engine. Small dense operands of one dtype go straight to the kernel; everything else through
+ * the iterator, in blocks where operands are strided or have to be converted to the class of the computation.
+ * One-element operands are converted once, before the loop. */
 #include "ops/pointwise.h"
 #include "kernels/kernels.h"
 #include "ops/ops.h"
@@ -9,15 +9,16 @@
 #define POINTWISE_BLOCK 512
 #define POINTWISE_GRAIN (1 << 14)
 
-/* Ops with nothing to check but dtypes, by the dtype that they take as it is: 1 float and double, 2 int64 too. */
+/* Ops with nothing to check but dtypes, by the dtype that they take as it is: 1 float and double, 2 int64
+ * too. */
 static const uint8_t pointwise_simple[CT_PW_COUNT] = {
 #define POINTWISE_SIMPLE_FLOAT 1
 #define POINTWISE_SIMPLE_ANY 2
 #define POINTWISE_SIMPLE_BOOL 2
 #define POINTWISE_SIMPLE_INT 0
-#define POINTWISE_SIMPLE(name, inputs, class, rule) [CT_PW_##name] = inputs <= 2 ? POINTWISE_SIMPLE_##class : 0,
-    CT_POINTWISE(POINTWISE_SIMPLE)
-};
+#define POINTWISE_SIMPLE(name, inputs, class, rule) \
+    [CT_PW_##name] = inputs <= 2 ? POINTWISE_SIMPLE_##class : 0,
+    CT_POINTWISE(POINTWISE_SIMPLE)};
 
 typedef struct pointwise_job {
     ct__pointwise_loop *loop;
@@ -42,7 +43,8 @@ static void pointwise_fill(void *block, int64_t size, int64_t n)
             ((uint64_t *)block)[i] = *(uint64_t *)block;
 }
 
-static void pointwise_gather(const pointwise_job *j, int k, void *to, const char *from, int64_t stride, int64_t n)
+static void pointwise_gather(const pointwise_job *j, int k, void *to, const char *from, int64_t stride,
+                             int64_t n)
 {
     int64_t own[POINTWISE_BLOCK];
     j->load[k](j->change[k] ? (void *)own : to, from, stride, n);
@@ -92,8 +94,9 @@ static void pointwise_run(void *context, char *const *data, const int64_t *strid
 {
     const pointwise_job *j = context;
     if (!j->converts) {
-        bool dense = strides[0] == j->out_size && strides[1] == j->size && (j->inputs < 2 || strides[2] == j->size || (j->inputs == 2 && !strides[2]))
-                  && (j->inputs < 3 || strides[3] == j->size);
+        bool dense = strides[0] == j->out_size && strides[1] == j->size
+                     && (j->inputs < 2 || strides[2] == j->size || (j->inputs == 2 && !strides[2]))
+                     && (j->inputs < 3 || strides[3] == j->size);
         if (dense || n < 8) {
             j->loop(n, data, strides, &j->params);
             return;
@@ -114,7 +117,8 @@ static bool pointwise_same_shape(const ct_tensor *a, const ct_tensor *b)
 
 static int pointwise_category(ct_dtype d) { return d == CT_BOOL ? 0 : ct_is_floating(d) ? 2 : 1; }
 
-/* Whether writing `out` could change what is still to be read of `in`: memory in common through another geometry. */
+/* Whether writing `out` could change what is still to be read of `in`: memory in common through another
+ * geometry. */
 static bool pointwise_overlaps(const ct_tensor *out, const ct_tensor *in)
 {
     if (out->storage != in->storage || !out->numel || !in->numel)
@@ -127,7 +131,8 @@ static bool pointwise_overlaps(const ct_tensor *out, const ct_tensor *in)
         out_end += (out->sizes[d] - 1) * out->strides[d];
     for (int d = 0; d < in->ndim; d++)
         in_end += (in->sizes[d] - 1) * in->strides[d];
-    return out->data < in->data + in_end * ct__itemsize(in->dtype) && in->data < out->data + out_end * ct__itemsize(out->dtype);
+    return out->data < in->data + in_end * ct__itemsize(in->dtype)
+           && in->data < out->data + out_end * ct__itemsize(out->dtype);
 }
 
 static void pointwise_params(ct__pointwise_params *to, const ct_scalar *p, const ct_scalar *q)
@@ -146,12 +151,14 @@ static void pointwise_params(ct__pointwise_params *to, const ct_scalar *p, const
 static bool pointwise_fits(const ct_tensor *out, ct_dtype dtype, const ct_tensor *a, const ct_tensor *b)
 {
     return out->dtype == dtype && out->contiguous && out->device == CT_CPU && pointwise_same_shape(out, a)
-        && (out->storage != a->storage || out->data == a->data) && (!b || out->storage != b->storage || out->data == b->data);
+           && (out->storage != a->storage || out->data == a->data)
+           && (!b || out->storage != b->storage || out->data == b->data);
 }
 
-/* Dense operands of one shape and dtype, or one and a number of no higher category: false where it is not that simple. */
-static bool pointwise_fast(int op, ct_tensor *out, int64_t nin, ct_tensor *const *in, const ct_scalar *p, const ct_scalar *q,
-                           ct_tensor **result)
+/* Dense operands of one shape and dtype, or one and a number of no higher category: false where it is not
+ * that simple. */
+static bool pointwise_fast(int op, ct_tensor *out, int64_t nin, ct_tensor *const *in, const ct_scalar *p,
+                           const ct_scalar *q, ct_tensor **result)
 {
     const ct_tensor *a = in[0], *b = nin > 1 ? in[1] : NULL;
     int class = a->dtype == CT_FLOAT32 ? CT_CLASS_F32 : a->dtype == CT_FLOAT64 ? CT_CLASS_F64 : CT_CLASS_I64;
@@ -160,9 +167,10 @@ static bool pointwise_fast(int op, ct_tensor *out, int64_t nin, ct_tensor *const
     if (!a->contiguous || a->is_number || a->numel > POINTWISE_GRAIN || !a->data || a->numel == 0)
         return false;
     if (class == CT_CLASS_I64
-        && (a->dtype != CT_INT64 || pointwise_simple[op] < 2 || op == CT_PW_floor_divide || op == CT_PW_div_floor
-            || op == CT_PW_remainder || op == CT_PW_fmod || op == CT_PW_trunc_divide || op == CT_PW_pow || op == CT_PW_frac || op == CT_PW_leaky_relu || (p && p->kind != CT_SCALAR_INT)
-            || (q && q->kind != CT_SCALAR_INT)))
+        && (a->dtype != CT_INT64 || pointwise_simple[op] < 2 || op == CT_PW_floor_divide
+            || op == CT_PW_div_floor || op == CT_PW_remainder || op == CT_PW_fmod || op == CT_PW_trunc_divide
+            || op == CT_PW_pow || op == CT_PW_frac || op == CT_PW_leaky_relu
+            || (p && p->kind != CT_SCALAR_INT) || (q && q->kind != CT_SCALAR_INT)))
         return false;
     if (pointwise_simple[op] == 0 || (p && p->kind == CT_SCALAR_BOOL))
         return false;
@@ -200,7 +208,8 @@ static bool pointwise_fast(int op, ct_tensor *out, int64_t nin, ct_tensor *const
     return true;
 }
 
-/* A one-element operand's value in the computation's class, by way of the dtype that the operands were promoted to. */
+/* A one-element operand's value in the computation's class, by way of the dtype that the operands were
+ * promoted to. */
 static uint64_t pointwise_one(const ct_tensor *t, ct_dtype compute, int class)
 {
     uint64_t raw[2] = {0}, changed = 0;
@@ -220,12 +229,14 @@ static uint64_t pointwise_one(const ct_tensor *t, ct_dtype compute, int class)
     return changed;
 }
 
-static void pointwise_compute(int op, ct_tensor *r, int64_t nin, ct_tensor *const *operands, const ct_scalar *p, const ct_scalar *q,
-                              ct_dtype compute)
+static void pointwise_compute(int op, ct_tensor *r, int64_t nin, ct_tensor *const *operands,
+                              const ct_scalar *p, const ct_scalar *q, ct_dtype compute)
 {
     int class = ct__class_of(compute);
     int out_class = ct__pointwise_is_bool(op) || op == CT_PW_logical_not ? CT_CLASS_BOOL : class;
-    pointwise_job j = {.loop = ct__k_pointwise.loop[class][op], .inputs = (int)nin, .size = ct__class_size(class),
+    pointwise_job j = {.loop = ct__k_pointwise.loop[class][op],
+                       .inputs = (int)nin,
+                       .size = ct__class_size(class),
                        .out_size = ct__class_size(out_class)};
     pointwise_params(&j.params, p, q);
     ct_tensor *args[CT_ITER_ARGS] = {r, operands[0], operands[1], operands[2]};
@@ -236,7 +247,9 @@ static void pointwise_compute(int op, ct_tensor *r, int64_t nin, ct_tensor *cons
         int own = ct__class_of(t->dtype);
         j.load[i] = ct__k_convert.load[t->dtype];
         j.change[i] = own == class ? NULL : ct__k_convert.change[own][class];
-        ct_dtype own_dtype = class == CT_CLASS_F32 ? CT_FLOAT32 : class == CT_CLASS_F64 ? CT_FLOAT64 : CT_INT64;
+        ct_dtype own_dtype = class == CT_CLASS_F32   ? CT_FLOAT32
+                             : class == CT_CLASS_F64 ? CT_FLOAT64
+                                                     : CT_INT64;
         if (t->numel == 1 && (t->dtype != own_dtype || (class == CT_CLASS_I64 && compute != CT_INT64))) {
             j.one[i] = pointwise_one(t, compute, class);
             it.data[i + 1] = (char *)&j.one[i];
@@ -247,37 +260,49 @@ static void pointwise_compute(int op, ct_tensor *r, int64_t nin, ct_tensor *cons
             continue;
         j.needs[i] = j.converts = true;
     }
-    ct_dtype produced = out_class == CT_CLASS_BOOL ? CT_BOOL : class == CT_CLASS_F32 ? CT_FLOAT32 : class == CT_CLASS_F64 ? CT_FLOAT64 : CT_INT64;
+    ct_dtype produced = out_class == CT_CLASS_BOOL ? CT_BOOL
+                        : class == CT_CLASS_F32    ? CT_FLOAT32
+                        : class == CT_CLASS_F64    ? CT_FLOAT64
+                                                   : CT_INT64;
     j.store = ct__k_convert.store[out_class][r->dtype];
     j.stores = r->dtype != produced;
     j.converts = j.converts || j.stores;
     ct__iter_run(&it, POINTWISE_GRAIN, pointwise_run, &j);
 }
 
-/* The result's dtype is narrower than what the loop computes in, and another one than the target's: it has to be rounded first. */
+/* The result's dtype is narrower than what the loop computes in, and another one than the target's: it has to
+ * be rounded first. */
 static bool pointwise_rounds(ct_dtype result, ct_dtype target)
 {
-    return result != target && result != CT_FLOAT32 && result != CT_FLOAT64 && result != CT_INT64 && result != CT_BOOL;
+    return result != target && result != CT_FLOAT32 && result != CT_FLOAT64 && result != CT_INT64
+           && result != CT_BOOL;
 }
 
-static bool pointwise_target(ct_tensor *out, bool inplace, int64_t ndim, const int64_t *sizes, ct_dtype result)
+static bool pointwise_target(ct_tensor *out, bool inplace, int64_t ndim, const int64_t *sizes,
+                             ct_dtype result)
 {
     if (pointwise_category(result) > pointwise_category((ct_dtype)out->dtype))
-        return ct__fail(CT_ERR_RUNTIME, "result type %s can't be cast to the desired output type %s", ct_dtype_type_name(result),
-                        ct_dtype_type_name((ct_dtype)out->dtype)) != NULL;
+        return ct__fail(CT_ERR_RUNTIME, "result type %s can't be cast to the desired output type %s",
+                        ct_dtype_type_name(result), ct_dtype_type_name((ct_dtype)out->dtype))
+               != NULL;
     if (inplace && (out->ndim != ndim || memcmp(out->sizes, sizes, sizeof(int64_t) * (size_t)ndim)))
-        return ct__fail(CT_ERR_RUNTIME, "output with shape %s doesn't match the broadcast shape %s", ct__shape_text(out),
-                        ct__ints_text(ndim, sizes)) != NULL;
+        return ct__fail(CT_ERR_RUNTIME, "output with shape %s doesn't match the broadcast shape %s",
+                        ct__shape_text(out), ct__ints_text(ndim, sizes))
+               != NULL;
     if (!inplace && !ct__resize_out(out, ndim, sizes))
         return false;
     for (int d = 0; d < out->ndim; d++)
         if (out->strides[d] == 0 && out->sizes[d] > 1)
-            return ct__fail(CT_ERR_RUNTIME, "unsupported operation: more than one element of the written-to tensor refers to a single memory "
-                            "location. Please clone() the tensor before performing the operation.") != NULL;
+            return ct__fail(CT_ERR_RUNTIME,
+                            "unsupported operation: more than one element of the written-to tensor refers to "
+                            "a single memory "
+                            "location. Please clone() the tensor before performing the operation.")
+                   != NULL;
     return true;
 }
 
-ct_tensor *ct__pointwise(int op, ct_tensor *out, int64_t nin, ct_tensor *const *in, const ct_scalar *p, const ct_scalar *q)
+ct_tensor *ct__pointwise(int op, ct_tensor *out, int64_t nin, ct_tensor *const *in, const ct_scalar *p,
+                         const ct_scalar *q)
 {
     ct_dtype compute, result;
     ct_tensor *r = NULL;
@@ -298,16 +323,19 @@ ct_tensor *ct__pointwise(int op, ct_tensor *out, int64_t nin, ct_tensor *const *
             return NULL;
         sizes = shape;
     }
-    if (!ct__pointwise_dtypes(op, nin, in, p, q, &compute, &result) || !ct__pointwise_integers(op, in, compute))
+    if (!ct__pointwise_dtypes(op, nin, in, p, q, &compute, &result)
+        || !ct__pointwise_integers(op, in, compute))
         return NULL;
     if (op == CT_PW_bitwise_not && compute == CT_BOOL)
         op = CT_PW_logical_not;
-    ct_tensor *held[3] = {NULL, NULL, NULL}, *operands[3] = {in[0], nin > 1 ? in[1] : NULL, nin > 2 ? in[2] : NULL};
+    ct_tensor *held[3] = {NULL, NULL, NULL},
+              *operands[3] = {in[0], nin > 1 ? in[1] : NULL, nin > 2 ? in[2] : NULL};
     if (out) {
         if (!pointwise_target(out, out == in[0], ndim, sizes, result))
             return NULL;
         if (pointwise_rounds(result, (ct_dtype)out->dtype)) {
-            CT_AUTO ct_tensor *rounded = ct__pointwise(op == CT_PW_logical_not ? CT_PW_bitwise_not : op, NULL, nin, in, p, q);
+            CT_AUTO ct_tensor *rounded =
+                ct__pointwise(op == CT_PW_logical_not ? CT_PW_bitwise_not : op, NULL, nin, in, p, q);
             return rounded && ct__copy(out, rounded) ? ct_retain(out) : NULL;
         }
         for (int64_t i = 0; i < nin; i++)
@@ -327,7 +355,8 @@ ct_tensor *ct__pointwise(int op, ct_tensor *out, int64_t nin, ct_tensor *const *
             r = ct__new_strided(result, device, ndim, sizes, strides);
         }
     }
-    if (compute == CT_FLOAT16 || compute == CT_BFLOAT16) /* operands of other dtypes are rounded to it first */
+    if (compute == CT_FLOAT16
+        || compute == CT_BFLOAT16) /* operands of other dtypes are rounded to it first */
         for (int64_t i = op == CT_PW_where_self; i < nin && r; i++)
             if (operands[i]->dtype != compute && operands[i]->numel > 1) {
                 ct_tensor *rounded = ct__cast(operands[i], compute);

@@ -9,7 +9,9 @@ ct_tensor *ct__div_mode(ct_tensor *self, ct_tensor *other, const char *rounding_
         return ct_div_floor(self, other);
     if (!strcmp(rounding_mode, "trunc"))
         return ct_trunc_divide(self, other);
-    return ct__fail(CT_ERR_RUNTIME, "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '%s'", rounding_mode);
+    return ct__fail(CT_ERR_RUNTIME,
+                    "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '%s'",
+                    rounding_mode);
 }
 
 ct_tensor *ct__gelu(ct_tensor *self, const char *approximate)
@@ -43,7 +45,8 @@ ct_tensor *ct__logsigmoid(ct_tensor *self) { return ct_log_sigmoid(self); }
 ct_tensor *ct__where(ct_tensor *condition, ct_tensor *self, ct_tensor *other)
 {
     if (condition->dtype != CT_BOOL && condition->dtype != CT_UINT8)
-        return ct__fail(CT_ERR_RUNTIME, "where expected condition to be a boolean tensor, but got a tensor with dtype %s",
+        return ct__fail(CT_ERR_RUNTIME,
+                        "where expected condition to be a boolean tensor, but got a tensor with dtype %s",
                         ct_dtype_type_name((ct_dtype)condition->dtype));
     return ct_where_self(condition, self, other);
 }
@@ -55,9 +58,13 @@ ct_tensor *ct__clamp(ct_tensor *self, ct_scalar min, ct_scalar max)
     if (min.kind == CT_SCALAR_NONE && max.kind == CT_SCALAR_NONE)
         return ct__fail(CT_ERR_RUNTIME, "torch.clamp: At least one of 'min' or 'max' must not be None");
     if (min.kind == CT_SCALAR_NONE)
-        min = max.kind == CT_SCALAR_FLOAT || ct_is_floating((ct_dtype)self->dtype) ? ct_float_scalar(-__builtin_inf()) : ct_int_scalar(INT64_MIN);
+        min = max.kind == CT_SCALAR_FLOAT || ct_is_floating((ct_dtype)self->dtype)
+                  ? ct_float_scalar(-__builtin_inf())
+                  : ct_int_scalar(INT64_MIN);
     if (max.kind == CT_SCALAR_NONE)
-        max = min.kind == CT_SCALAR_FLOAT || ct_is_floating((ct_dtype)self->dtype) ? ct_float_scalar(__builtin_inf()) : ct_int_scalar(INT64_MAX);
+        max = min.kind == CT_SCALAR_FLOAT || ct_is_floating((ct_dtype)self->dtype)
+                  ? ct_float_scalar(__builtin_inf())
+                  : ct_int_scalar(INT64_MAX);
     return ct_clamp_both(self, min, max);
 }
 
@@ -76,11 +83,15 @@ ct_tensor *ct__nan_to_num(ct_tensor *self, ct_scalar nan, ct_scalar posinf, ct_s
 {
     if (!ct_is_floating((ct_dtype)self->dtype))
         return ct_clone(self);
-    double high = self->dtype == CT_FLOAT64 ? 0x1.fffffffffffffp+1023 : self->dtype == CT_FLOAT16 ? 65504 : self->dtype == CT_BFLOAT16
-                ? 0x1.fep+127 : 0x1.fffffep+127;
+    double high = self->dtype == CT_FLOAT64    ? 0x1.fffffffffffffp+1023
+                  : self->dtype == CT_FLOAT16  ? 65504
+                  : self->dtype == CT_BFLOAT16 ? 0x1.fep+127
+                                               : 0x1.fffffep+127;
     ct_tensor *r = ct_where_self(ct_isnan(self), ct_number(nan.kind ? nan : ct_int_scalar(0)), self);
-    r = ct_where_self(ct_eq(self, __builtin_inf()), ct_number(posinf.kind ? posinf : ct_float_scalar(high)), r);
-    return ct_where_self(ct_eq(self, -__builtin_inf()), ct_number(neginf.kind ? neginf : ct_float_scalar(-high)), r);
+    r = ct_where_self(ct_eq(self, __builtin_inf()), ct_number(posinf.kind ? posinf : ct_float_scalar(high)),
+                      r);
+    return ct_where_self(ct_eq(self, -__builtin_inf()),
+                         ct_number(neginf.kind ? neginf : ct_float_scalar(-high)), r);
 }
 
 ct_tensor *ct__pow_Scalar(ct_scalar self, ct_tensor *exponent) { return ct_pow(ct_number(self), exponent); }
@@ -88,7 +99,8 @@ ct_tensor *ct__pow_Scalar(ct_scalar self, ct_tensor *exponent) { return ct_pow(c
 ct_tensor *ct__isclose(ct_tensor *self, ct_tensor *other, double rtol, double atol, bool equal_nan)
 {
     if (self->dtype != other->dtype)
-        return ct__fail(CT_ERR_RUNTIME, "%s did not match %s", ct_dtype_type_name((ct_dtype)self->dtype), ct_dtype_type_name((ct_dtype)other->dtype));
+        return ct__fail(CT_ERR_RUNTIME, "%s did not match %s", ct_dtype_type_name((ct_dtype)self->dtype),
+                        ct_dtype_type_name((ct_dtype)other->dtype));
     ct_tensor *close = ct_eq(self, other);
     if (self->dtype == CT_BOOL)
         return close;

@@ -1,5 +1,5 @@
-/* Reductions: any dimensions come down to a dense block (outer, n, inner), copied only where the dimensions do not stand together;
- * integers are reduced in int64, half-width floats in float32. */
+/* Reductions: any dimensions come down to a dense block (outer, n, inner), copied only where the dimensions
+ * do not stand together; integers are reduced in int64, half-width floats in float32. */
 #include "kernels/kernels.h"
 #include "ops/ops.h"
 #include <math.h>
@@ -56,7 +56,10 @@ static bool reduce_prepare(reduce_plan *p, ct_tensor *self, ct_ints dim, bool ke
     return p->x != NULL;
 }
 
-static ct_dtype reduce_class_dtype(ct_dtype d) { return d == CT_FLOAT64 ? CT_FLOAT64 : ct_is_floating(d) ? CT_FLOAT32 : CT_INT64; }
+static ct_dtype reduce_class_dtype(ct_dtype d)
+{
+    return d == CT_FLOAT64 ? CT_FLOAT64 : ct_is_floating(d) ? CT_FLOAT32 : CT_INT64;
+}
 
 typedef enum { REDUCE_DO_SUM, REDUCE_DO_SUMSQ, REDUCE_DO_PROD, REDUCE_DO_MAX, REDUCE_DO_MIN } reduce_what;
 typedef struct reduce_job { const reduce_plan *p; reduce_what what; void *out; int64_t *place; } reduce_job;
@@ -70,8 +73,9 @@ static void reduce_range(void *context, int64_t r0, int64_t r1)
     int64_t n = p->n, inner = p->inner;
     bool largest = j->what == REDUCE_DO_MAX;
 #define REDUCE_CALL(kernel) \
-    (p->class == CT_CLASS_F32 ? k->kernel##_f32(x, j->out, n, inner, r0, r1) \
-     : p->class == CT_CLASS_F64 ? k->kernel##_f64(x, j->out, n, inner, r0, r1) : k->kernel##_i64(x, j->out, n, inner, r0, r1))
+    (p->class == CT_CLASS_F32   ? k->kernel##_f32(x, j->out, n, inner, r0, r1) \
+     : p->class == CT_CLASS_F64 ? k->kernel##_f64(x, j->out, n, inner, r0, r1) \
+                                : k->kernel##_i64(x, j->out, n, inner, r0, r1))
     switch (j->what) {
     case REDUCE_DO_SUM: REDUCE_CALL(sum); break;
     case REDUCE_DO_PROD: REDUCE_CALL(prod); break;
@@ -127,7 +131,8 @@ static void reduce_run(const reduce_plan *p, reduce_what what, void *out, int64_
 }
 
 /* The whole of a plain reduction: prepares, runs, casts to `result`; consumes nothing. */
-static ct_tensor *reduce_plain(ct_tensor *self, reduce_what what, ct_ints dim, bool keepdim, ct_dtype compute, ct_dtype result)
+static ct_tensor *reduce_plain(ct_tensor *self, reduce_what what, ct_ints dim, bool keepdim, ct_dtype compute,
+                               ct_dtype result)
 {
     reduce_plan p;
     if (!reduce_prepare(&p, self, dim, keepdim, reduce_class_dtype(compute)))
@@ -143,15 +148,19 @@ static ct_tensor *reduce_plain(ct_tensor *self, reduce_what what, ct_ints dim, b
 
 ct_tensor *ct__sum(ct_tensor *self, ct_ints dim, bool keepdim, ct_dtype dtype)
 {
-    ct_dtype result = ct__dtype_or(dtype, ct_is_integral((ct_dtype)self->dtype, true) ? CT_INT64 : (ct_dtype)self->dtype);
-    ct_dtype compute = ct_is_floating(result) && !ct_is_floating((ct_dtype)self->dtype) ? result : ct_is_floating(result) || !ct_is_floating((ct_dtype)self->dtype)
-                     ? ct_promote_types((ct_dtype)self->dtype, result) : result;
+    ct_dtype result =
+        ct__dtype_or(dtype, ct_is_integral((ct_dtype)self->dtype, true) ? CT_INT64 : (ct_dtype)self->dtype);
+    ct_dtype compute = ct_is_floating(result) && !ct_is_floating((ct_dtype)self->dtype) ? result
+                       : ct_is_floating(result) || !ct_is_floating((ct_dtype)self->dtype)
+                           ? ct_promote_types((ct_dtype)self->dtype, result)
+                           : result;
     return reduce_plain(self, REDUCE_DO_SUM, dim, keepdim, compute, result);
 }
 
 ct_tensor *ct__nansum(ct_tensor *self, ct_ints dim, bool keepdim, ct_dtype dtype)
 {
-    return ct_sum(ct_where_self(ct_isnan(self), ct_number_int(0), self), .dim = dim, .keepdim = keepdim, .dtype = dtype);
+    return ct_sum(ct_where_self(ct_isnan(self), ct_number_int(0), self), .dim = dim, .keepdim = keepdim,
+                  .dtype = dtype);
 }
 
 static int64_t reduce_count(const ct_tensor *self, ct_ints dim)
@@ -180,7 +189,9 @@ ct_tensor *ct__mean(ct_tensor *self, ct_ints dim, bool keepdim, ct_dtype dtype)
 {
     ct_dtype result = ct__dtype_or(dtype, (ct_dtype)self->dtype);
     if (!ct_is_floating(result))
-        return ct__fail(CT_ERR_RUNTIME, "mean(): could not infer output dtype. %s dtype must be either a floating point or complex dtype. Got: %s",
+        return ct__fail(CT_ERR_RUNTIME,
+                        "mean(): could not infer output dtype. %s dtype must be either a floating point or "
+                        "complex dtype. Got: %s",
                         dtype == CT_DTYPE_NONE ? "Input" : "Optional", ct_dtype_type_name(result));
     int64_t n = reduce_count(self, dim);
     if (n < 0)
@@ -194,25 +205,31 @@ ct_tensor *ct__mean(ct_tensor *self, ct_ints dim, bool keepdim, ct_dtype dtype)
 
 static ct_tensor *reduce_product(ct_tensor *self, ct_ints dim, bool keepdim, ct_dtype dtype)
 {
-    ct_dtype result = ct__dtype_or(dtype, ct_is_integral((ct_dtype)self->dtype, true) ? CT_INT64 : (ct_dtype)self->dtype);
+    ct_dtype result =
+        ct__dtype_or(dtype, ct_is_integral((ct_dtype)self->dtype, true) ? CT_INT64 : (ct_dtype)self->dtype);
     CT_AUTO ct_tensor *x = ct__cast(self, result);
     return x ? reduce_plain(x, REDUCE_DO_PROD, dim, keepdim, result, result) : NULL;
 }
 
-ct_tensor *ct__prod(ct_tensor *self, ct_dtype dtype) { return reduce_product(self, (ct_ints){0, NULL}, false, dtype); }
+ct_tensor *ct__prod(ct_tensor *self, ct_dtype dtype)
+{
+    return reduce_product(self, (ct_ints){0, NULL}, false, dtype);
+}
 
 ct_tensor *ct__prod_dim(ct_tensor *self, int64_t dim, bool keepdim, ct_dtype dtype)
 {
     return reduce_product(self, CT_INTS(dim), keepdim, dtype);
 }
 
-/* Each element's product of all others along a dimension: the running products from both ends, shifted by one. */
+/* Each element's product of all others along a dimension: the running products from both ends, shifted by
+ * one. */
 static ct_tensor *reduce_others(ct_tensor *x, int64_t d)
 {
     int64_t n = x->sizes[d];
     ct_tensor *one = ct_ones_like(ct_narrow(x, d, 0, 1));
     ct_tensor *left = ct_cat(CT_TENSORS(one, ct_narrow(ct_cumprod(x, d), d, 0, n - 1)), .dim = d);
-    ct_tensor *right = ct_cat(CT_TENSORS(one, ct_narrow(ct_cumprod(ct_flip(x, CT_INTS(d)), d), d, 0, n - 1)), .dim = d);
+    ct_tensor *right =
+        ct_cat(CT_TENSORS(one, ct_narrow(ct_cumprod(ct_flip(x, CT_INTS(d)), d), d, 0, n - 1)), .dim = d);
     return ct_mul(left, ct_flip(right, CT_INTS(d)));
 }
 
@@ -236,31 +253,45 @@ static bool reduce_not_empty(const ct_tensor *self, ct_ints dim)
     for (int i = 0; i < self->ndim; i++)
         if ((mask >> i & 1) && self->sizes[i] == 0) {
             if (!dim.v || dim.n == 0)
-                return ct__fail(CT_ERR_RUNTIME, "%s(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with "
-                                "the 'dim' argument.", ct__op_name) != NULL;
+                return ct__fail(CT_ERR_RUNTIME,
+                                "%s(): Expected reduction dim to be specified for input.numel() == 0. "
+                                "Specify the reduction dim with "
+                                "the 'dim' argument.",
+                                ct__op_name)
+                       != NULL;
             int64_t said = i; /* amax and amin repeat what they were given */
             for (int64_t k = 0; k < dim.n && ct__op_name[0] == 'a' && ct__op_name[1] == 'm'; k++)
                 said = dim.v[k] == i - self->ndim ? dim.v[k] : said;
-            return ct__fail(CT_ERR_INDEX, "%s(): Expected reduction dim %lld to have non-zero size.", ct__op_name, (long long)said) != NULL;
+            return ct__fail(CT_ERR_INDEX, "%s(): Expected reduction dim %lld to have non-zero size.",
+                            ct__op_name, (long long)said)
+                   != NULL;
         }
     return true;
 }
 
 static ct_tensor *reduce_extreme(ct_tensor *self, bool largest, ct_ints dim, bool keepdim)
 {
-    return reduce_not_empty(self, dim) ? reduce_plain(self, largest ? REDUCE_DO_MAX : REDUCE_DO_MIN, dim, keepdim, (ct_dtype)self->dtype,
-                                                      (ct_dtype)self->dtype) : NULL;
+    return reduce_not_empty(self, dim) ? reduce_plain(self, largest ? REDUCE_DO_MAX : REDUCE_DO_MIN, dim,
+                                                      keepdim, (ct_dtype)self->dtype, (ct_dtype)self->dtype)
+                                       : NULL;
 }
 
-ct_tensor *ct__amax(ct_tensor *self, ct_ints dim, bool keepdim) { return reduce_extreme(self, true, dim, keepdim); }
-ct_tensor *ct__amin(ct_tensor *self, ct_ints dim, bool keepdim) { return reduce_extreme(self, false, dim, keepdim); }
+ct_tensor *ct__amax(ct_tensor *self, ct_ints dim, bool keepdim)
+{
+    return reduce_extreme(self, true, dim, keepdim);
+}
+ct_tensor *ct__amin(ct_tensor *self, ct_ints dim, bool keepdim)
+{
+    return reduce_extreme(self, false, dim, keepdim);
+}
 ct_tensor *ct__max(ct_tensor *self) { return reduce_extreme(self, true, (ct_ints){0, NULL}, false); }
 ct_tensor *ct__min(ct_tensor *self) { return reduce_extreme(self, false, (ct_ints){0, NULL}, false); }
 ct_tensor *ct__max_other(ct_tensor *self, ct_tensor *other) { return ct_maximum(self, other); }
 ct_tensor *ct__min_other(ct_tensor *self, ct_tensor *other) { return ct_minimum(self, other); }
 
 /* results: values (may be left out with NULL in results[0] on entry meaning nothing) and places. */
-static bool reduce_places(ct_tensor *self, bool largest, ct_ints dim, bool keepdim, bool want_values, ct_tensor **values, ct_tensor **places)
+static bool reduce_places(ct_tensor *self, bool largest, ct_ints dim, bool keepdim, bool want_values,
+                          ct_tensor **values, ct_tensor **places)
 {
     reduce_plan p;
     ct_dtype compute = reduce_class_dtype((ct_dtype)self->dtype);
@@ -295,18 +326,29 @@ static ct_tensor *reduce_arg(ct_tensor *self, bool largest, int64_t dim, bool ke
 {
     ct_tensor *places = NULL;
     if (self->numel == 0 && dim == CT_NO_INT)
-        return ct__fail(CT_ERR_INDEX, "%s(): Expected reduction dim to be specified for input.numel() == 0.", ct__op_name);
+        return ct__fail(CT_ERR_INDEX, "%s(): Expected reduction dim to be specified for input.numel() == 0.",
+                        ct__op_name);
     if (self->dtype == CT_BOOL)
         return ct__fail(CT_ERR_RUNTIME, "%s(): does not support bool input", ct__op_name);
-    return reduce_places(self, largest, dim == CT_NO_INT ? (ct_ints){0, NULL} : CT_INTS(dim), keepdim, false, NULL, &places) ? places : NULL;
+    return reduce_places(self, largest, dim == CT_NO_INT ? (ct_ints){0, NULL} : CT_INTS(dim), keepdim, false,
+                         NULL, &places)
+               ? places
+               : NULL;
 }
 
-ct_tensor *ct__argmax(ct_tensor *self, int64_t dim, bool keepdim) { return reduce_arg(self, true, dim, keepdim); }
-ct_tensor *ct__argmin(ct_tensor *self, int64_t dim, bool keepdim) { return reduce_arg(self, false, dim, keepdim); }
+ct_tensor *ct__argmax(ct_tensor *self, int64_t dim, bool keepdim)
+{
+    return reduce_arg(self, true, dim, keepdim);
+}
+ct_tensor *ct__argmin(ct_tensor *self, int64_t dim, bool keepdim)
+{
+    return reduce_arg(self, false, dim, keepdim);
+}
 
 ct_tensor *ct__extremes_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, ct_ints dim, bool keepdim)
 {
-    ct_tensor *mask = ct_to_dtype(ct_eq(self, ct_unsqueeze_reduced(result, dim, self->ndim, keepdim)), (ct_dtype)gy->dtype);
+    ct_tensor *mask =
+        ct_to_dtype(ct_eq(self, ct_unsqueeze_reduced(result, dim, self->ndim, keepdim)), (ct_dtype)gy->dtype);
     ct_tensor *count = ct_sum(mask, .dim = dim, .keepdim = true);
     return ct_mul(ct_div(mask, count), ct_unsqueeze_reduced(gy, dim, self->ndim, keepdim));
 }
@@ -318,16 +360,22 @@ ct_tensor *ct__index_backward(ct_tensor *gy, ct_tensor *indices, ct_ints size, i
         return ct_reshape(gy, size);
     if (keepdim)
         return ct_scatter_add(zeros, dim, indices, gy);
-    return ct_scatter_add(zeros, dim, ct_unsqueeze(indices, dim < 0 ? dim + size.n : dim), ct_unsqueeze(gy, dim < 0 ? dim + size.n : dim));
+    return ct_scatter_add(zeros, dim, ct_unsqueeze(indices, dim < 0 ? dim + size.n : dim),
+                          ct_unsqueeze(gy, dim < 0 ? dim + size.n : dim));
 }
 
 bool ct__aminmax(ct_tensor *self, int64_t dim, bool keepdim, ct_tensor **results)
 {
     ct_ints dims = dim == CT_NO_INT ? CT_INTS() : CT_INTS(dim);
     if (self->numel == 0 && dim == CT_NO_INT)
-        return ct__fail(CT_ERR_RUNTIME, "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.") != NULL;
-    if (self->numel == 0 && ct__wrap_dim(dim, self->ndim) >= 0 && self->sizes[ct__wrap_dim(dim, self->ndim)] == 0)
-        return ct__fail(CT_ERR_INDEX, "aminmax: Expected reduction dim %lld to have non-zero size.", (long long)ct__wrap_dim(dim, self->ndim)) != NULL;
+        return ct__fail(CT_ERR_RUNTIME, "aminmax(): cannot compute aminmax over an empty dimension as the "
+                                        "operation has no identity.")
+               != NULL;
+    if (self->numel == 0 && ct__wrap_dim(dim, self->ndim) >= 0
+        && self->sizes[ct__wrap_dim(dim, self->ndim)] == 0)
+        return ct__fail(CT_ERR_INDEX, "aminmax: Expected reduction dim %lld to have non-zero size.",
+                        (long long)ct__wrap_dim(dim, self->ndim))
+               != NULL;
     results[0] = ct_amin(self, .dim = dims, .keepdim = keepdim);
     results[1] = ct_amax(self, .dim = dims, .keepdim = keepdim);
     return ct_ok();
@@ -359,7 +407,9 @@ static ct_tensor *reduce_truth(ct_tensor *self, ct_ints dim, bool keepdim, bool 
     reduce_plan p;
     if (dim.v && dim.n == 0) { /* an empty list reduces nothing here */
         CT_AUTO ct_tensor *flags = ct__cast(self, CT_BOOL);
-        return flags ? result == CT_BOOL && self->dtype == CT_BOOL ? reduce_copy(flags) : ct__cast(flags, result) : NULL;
+        return flags ? result == CT_BOOL && self->dtype == CT_BOOL ? reduce_copy(flags)
+                                                                   : ct__cast(flags, result)
+                     : NULL;
     }
     if (!reduce_prepare(&p, self, dim, keepdim, CT_BOOL))
         return NULL;
@@ -371,8 +421,14 @@ static ct_tensor *reduce_truth(ct_tensor *self, ct_ints dim, bool keepdim, bool 
     return out;
 }
 
-ct_tensor *ct__any(ct_tensor *self, ct_ints dim, bool keepdim) { return reduce_truth(self, dim, keepdim, false); }
-ct_tensor *ct__all(ct_tensor *self, ct_ints dim, bool keepdim) { return reduce_truth(self, dim, keepdim, true); }
+ct_tensor *ct__any(ct_tensor *self, ct_ints dim, bool keepdim)
+{
+    return reduce_truth(self, dim, keepdim, false);
+}
+ct_tensor *ct__all(ct_tensor *self, ct_ints dim, bool keepdim)
+{
+    return reduce_truth(self, dim, keepdim, true);
+}
 ct_tensor *ct__count_nonzero(ct_tensor *self, ct_ints dim) { return ct_sum(ct_ne(self, 0), .dim = dim); }
 
 /* ---- Norms and moments ---- */
@@ -392,7 +448,8 @@ ct_tensor *ct__norm2(ct_tensor *self, ct_ints dim, bool keepdim)
 
 ct_tensor *ct__norm2_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, ct_ints dim, bool keepdim)
 {
-    ct_tensor *n = ct_unsqueeze_reduced(result, dim, self->ndim, keepdim), *g = ct_unsqueeze_reduced(gy, dim, self->ndim, keepdim);
+    ct_tensor *n = ct_unsqueeze_reduced(result, dim, self->ndim, keepdim),
+              *g = ct_unsqueeze_reduced(gy, dim, self->ndim, keepdim);
     ct_tensor *scale = ct_where_self(ct_eq(n, 0), 0, ct_div(g, n));
     return ct_mul(self, scale);
 }
@@ -403,7 +460,8 @@ ct_tensor *ct__norm(ct_tensor *self, ct_scalar p, ct_ints dim, bool keepdim, ct_
     if (dtype != CT_DTYPE_NONE)
         self = ct_to_dtype(self, dtype);
     if (self && !ct_is_floating((ct_dtype)self->dtype))
-        return ct__fail(CT_ERR_RUNTIME, "linalg.vector_norm: Expected a floating point or complex tensor as input. Got %s",
+        return ct__fail(CT_ERR_RUNTIME,
+                        "linalg.vector_norm: Expected a floating point or complex tensor as input. Got %s",
                         ct_dtype_type_name((ct_dtype)self->dtype));
     if (v == 2)
         return ct_norm2(self, dim, keepdim);
@@ -411,15 +469,22 @@ ct_tensor *ct__norm(ct_tensor *self, ct_scalar p, ct_ints dim, bool keepdim, ct_
         return ct_sum(ct_abs(self), .dim = dim, .keepdim = keepdim);
     ct_ints list = dim.v ? dim : CT_INTS();
     if (isinf(v))
-        return v > 0 ? ct_amax(ct_abs(self), .dim = list, .keepdim = keepdim) : ct_amin(ct_abs(self), .dim = list, .keepdim = keepdim);
+        return v > 0 ? ct_amax(ct_abs(self), .dim = list, .keepdim = keepdim)
+                     : ct_amin(ct_abs(self), .dim = list, .keepdim = keepdim);
     if (v == 0)
         return ct_sum(ct_to_dtype(ct_ne(self, 0), (ct_dtype)self->dtype), .dim = dim, .keepdim = keepdim);
     return ct_pow(ct_sum(ct_pow(ct_abs(self), v), .dim = dim, .keepdim = keepdim), 1 / v);
 }
 
-ct_tensor *ct__dist(ct_tensor *self, ct_tensor *other, ct_scalar p) { return ct_norm(ct_sub(self, other), .p = p); }
+ct_tensor *ct__dist(ct_tensor *self, ct_tensor *other, ct_scalar p)
+{
+    return ct_norm(ct_sub(self, other), .p = p);
+}
 
-static double reduce_correction(ct_scalar correction) { return correction.kind == CT_SCALAR_NONE ? 1 : ct_scalar_double(correction); }
+static double reduce_correction(ct_scalar correction)
+{
+    return correction.kind == CT_SCALAR_NONE ? 1 : ct_scalar_double(correction);
+}
 
 ct_tensor *ct__var(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim)
 {
@@ -433,9 +498,12 @@ ct_tensor *ct__var(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keep
     ct_tensor *x = ct_to_dtype(self, wide), *centred = ct_sub(x, ct_mean(x, .dim = dim, .keepdim = true));
     double divisor = (double)n - reduce_correction(correction);
     if (divisor <= 0)
-        ct_warn("%s(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input numel divided by output "
-                "numel).", ct__op_name);
-    ct_tensor *squares = centred ? ct_adopt(reduce_plain(centred, REDUCE_DO_SUMSQ, dim, keepdim, wide, wide)) : NULL;
+        ct_warn("%s(): degrees of freedom is <= 0. Correction should be strictly less than the reduction "
+                "factor (input numel divided by output "
+                "numel).",
+                ct__op_name);
+    ct_tensor *squares =
+        centred ? ct_adopt(reduce_plain(centred, REDUCE_DO_SUMSQ, dim, keepdim, wide, wide)) : NULL;
     return ct_retain(ct_to_dtype(ct_div(squares, divisor > 0 ? divisor : 0.0), (ct_dtype)self->dtype));
 }
 
@@ -448,8 +516,14 @@ ct_tensor *ct__std(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keep
     return ct_sqrt_(v);
 }
 
-ct_tensor *ct__var_unbiased_all(ct_tensor *self, bool unbiased) { return ct_var(self, .correction = ct_int_scalar(unbiased)); }
-ct_tensor *ct__std_unbiased_all(ct_tensor *self, bool unbiased) { return ct_std(self, .correction = ct_int_scalar(unbiased)); }
+ct_tensor *ct__var_unbiased_all(ct_tensor *self, bool unbiased)
+{
+    return ct_var(self, .correction = ct_int_scalar(unbiased));
+}
+ct_tensor *ct__std_unbiased_all(ct_tensor *self, bool unbiased)
+{
+    return ct_std(self, .correction = ct_int_scalar(unbiased));
+}
 
 ct_tensor *ct__var_unbiased(ct_tensor *self, ct_ints dim, bool unbiased, bool keepdim)
 {
@@ -475,7 +549,8 @@ ct_tensor *ct__std_slope(ct_tensor *gy, ct_tensor *result)
 
 static bool reduce_float_only(const ct_tensor *self, const char *name)
 {
-    return ct_is_floating((ct_dtype)self->dtype) || ct__fail(CT_ERR_RUNTIME, "%s only support floating point and complex dtypes", name) != NULL;
+    return ct_is_floating((ct_dtype)self->dtype)
+           || ct__fail(CT_ERR_RUNTIME, "%s only support floating point and complex dtypes", name) != NULL;
 }
 
 bool ct__var_mean(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim, ct_tensor **results)
@@ -512,7 +587,13 @@ ct_tensor *ct__logsumexp(ct_tensor *self, ct_ints dim, bool keepdim)
 
 /* ---- Running sums and products ---- */
 
-typedef struct reduce_running { const void *x; void *out; int64_t n, inner; int class; bool product; } reduce_running;
+typedef struct reduce_running {
+    const void *x;
+    void *out;
+    int64_t n, inner;
+    int class;
+    bool product;
+} reduce_running;
 
 static void reduce_running_range(void *context, int64_t r0, int64_t r1)
 {
@@ -528,28 +609,39 @@ static void reduce_running_range(void *context, int64_t r0, int64_t r1)
 static ct_tensor *reduce_run_along(ct_tensor *self, int64_t dim, ct_dtype dtype, bool product)
 {
     int64_t d = ct__wrap_dim(dim, self->ndim);
-    ct_dtype result = ct__dtype_or(dtype, ct_is_integral((ct_dtype)self->dtype, true) ? CT_INT64 : (ct_dtype)self->dtype);
+    ct_dtype result =
+        ct__dtype_or(dtype, ct_is_integral((ct_dtype)self->dtype, true) ? CT_INT64 : (ct_dtype)self->dtype);
     ct_dtype compute = reduce_class_dtype(result);
     if (d < 0)
         return NULL;
     if (result == CT_BOOL)
-        return ct__fail(CT_ERR_NOT_IMPLEMENTED, "\"%s_out_cpu\" not implemented for 'Bool'", product ? "cumprod" : "cumsum");
+        return ct__fail(CT_ERR_NOT_IMPLEMENTED, "\"%s_out_cpu\" not implemented for 'Bool'",
+                        product ? "cumprod" : "cumsum");
     CT_AUTO ct_tensor *narrow = ct__cast(self, result);
     CT_AUTO ct_tensor *cast = narrow ? ct__cast(narrow, compute) : NULL;
     CT_AUTO ct_tensor *x = cast ? ct__contiguous_of(cast) : NULL;
     CT_AUTO ct_tensor *out = x ? ct__new(compute, ct__device_of(self), self->ndim, self->sizes) : NULL;
     if (!out)
         return NULL;
-    reduce_running j = {x->data, out->data, self->ndim ? self->sizes[d] : 1, 1, ct__class_of(compute), product};
+    reduce_running j = {x->data, out->data, self->ndim ? self->sizes[d] : 1, 1, ct__class_of(compute),
+                        product};
     for (int64_t k = d + 1; k < self->ndim; k++)
         j.inner *= self->sizes[k];
     if (out->numel && out->data)
-        ct__parallel(out->numel / j.n, j.inner > 1 ? (ct__grain(j.n, 1 << 14) + 63) / 64 * 64 : ct__grain(j.n, 1 << 14), reduce_running_range, &j);
+        ct__parallel(out->numel / j.n,
+                     j.inner > 1 ? (ct__grain(j.n, 1 << 14) + 63) / 64 * 64 : ct__grain(j.n, 1 << 14),
+                     reduce_running_range, &j);
     return ct__cast(out, result);
 }
 
-ct_tensor *ct__cumsum(ct_tensor *self, int64_t dim, ct_dtype dtype) { return reduce_run_along(self, dim, dtype, false); }
-ct_tensor *ct__cumprod(ct_tensor *self, int64_t dim, ct_dtype dtype) { return reduce_run_along(self, dim, dtype, true); }
+ct_tensor *ct__cumsum(ct_tensor *self, int64_t dim, ct_dtype dtype)
+{
+    return reduce_run_along(self, dim, dtype, false);
+}
+ct_tensor *ct__cumprod(ct_tensor *self, int64_t dim, ct_dtype dtype)
+{
+    return reduce_run_along(self, dim, dtype, true);
+}
 
 ct_tensor *ct__cumprod_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, int64_t dim)
 {
@@ -562,10 +654,12 @@ ct_tensor *ct__cumprod_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *resul
         ct_tensor *sums = ct_flip(ct_cumsum(ct_flip(ct_mul(gy, result), along), d), along);
         return ct_div(sums, self);
     }
-    ct_tensor **slices = ct__scratch(sizeof *slices * (size_t)n); /* each element's slope with the element taken out */
+    ct_tensor **slices =
+        ct__scratch(sizeof *slices * (size_t)n); /* each element's slope with the element taken out */
     for (int64_t k = 0; slices && k < n; k++) {
         ct_tensor *one = ct_ones_like(ct_narrow(self, d, k, 1));
-        ct_tensor *without = ct_cat(CT_TENSORS(ct_narrow(self, d, 0, k), one, ct_narrow(self, d, k + 1, n - k - 1)), .dim = d);
+        ct_tensor *without =
+            ct_cat(CT_TENSORS(ct_narrow(self, d, 0, k), one, ct_narrow(self, d, k + 1, n - k - 1)), .dim = d);
         ct_tensor *terms = ct_mul(gy, ct_cumprod(without, d));
         slices[k] = ct_sum(ct_narrow(terms, d, k, n - k), .dim = along, .keepdim = true);
     }

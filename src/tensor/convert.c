@@ -37,7 +37,8 @@ static void convert_cast(void *context, char *const *data, const int64_t *stride
     }
 }
 
-/* Copies in tiles where one side's dense dimension is not the other's: dst dense along dimension 0 of the walk, src along `d`. */
+/* Copies in tiles where one side's dense dimension is not the other's: dst dense along dimension 0 of the
+ * walk, src along `d`. */
 #define CONVERT_TILE 32
 typedef struct convert_turn { const ct__iter *it; int d; int64_t size, blocks; } convert_turn;
 
@@ -79,19 +80,22 @@ static void convert_turn_range(void *context, int64_t begin, int64_t end)
 
 static bool convert_turned(const ct__iter *it, int64_t size)
 {
-    if (it->ndim < 2 || it->strides[0][0] != size || it->strides[1][0] == size || it->strides[1][0] == 0 || it->sizes[0] < 4)
+    if (it->ndim < 2 || it->strides[0][0] != size || it->strides[1][0] == size || it->strides[1][0] == 0
+        || it->sizes[0] < 4)
         return false;
     for (int d = 1; d < it->ndim; d++)
         if (it->strides[1][d] == size && it->sizes[d] >= 4) {
             convert_turn j = {it, d, size, (it->sizes[d] + CONVERT_TILE - 1) / CONVERT_TILE};
-            int64_t pieces = it->numel / (it->sizes[0] * it->sizes[d]) * j.blocks, work = it->sizes[0] * CONVERT_TILE;
+            int64_t pieces = it->numel / (it->sizes[0] * it->sizes[d]) * j.blocks,
+                    work = it->sizes[0] * CONVERT_TILE;
             ct__parallel(pieces, (1 << 15) / work > 1 ? (1 << 15) / work : 1, convert_turn_range, &j);
             return true;
         }
     return false;
 }
 
-/* True where src's bytes may be written while dst is filled: one storage, ranges that meet, other geometry. */
+/* True where src's bytes may be written while dst is filled: one storage, ranges that meet, other geometry.
+ */
 static bool convert_overlaps(const ct_tensor *a, const ct_tensor *b)
 {
     if (a->storage != b->storage || !a->numel || !b->numel)
@@ -112,10 +116,14 @@ bool ct__copy(ct_tensor *dst, const ct_tensor *src)
         int64_t have = src->sizes[k], want = lead + k >= 0 ? dst->sizes[lead + k] : 1;
         if (lead < 0 || (have != want && have != 1)) {
             if (lead < 0)
-                return ct__fail(CT_ERR_RUNTIME, "output with shape %s doesn't match the broadcast shape %s", ct__shape_text(dst),
-                                ct__shape_text(src)) != NULL;
-            return ct__fail(CT_ERR_RUNTIME, "The size of tensor a (%lld) must match the size of tensor b (%lld) at non-singleton dimension %lld",
-                            (long long)want, (long long)have, (long long)(lead + k)) != NULL;
+                return ct__fail(CT_ERR_RUNTIME, "output with shape %s doesn't match the broadcast shape %s",
+                                ct__shape_text(dst), ct__shape_text(src))
+                       != NULL;
+            return ct__fail(CT_ERR_RUNTIME,
+                            "The size of tensor a (%lld) must match the size of tensor b (%lld) at "
+                            "non-singleton dimension %lld",
+                            (long long)want, (long long)have, (long long)(lead + k))
+                   != NULL;
         }
     }
     if (dst->numel == 0 || !dst->data || !src->data)
@@ -127,7 +135,8 @@ bool ct__copy(ct_tensor *dst, const ct_tensor *src)
     CT_AUTO ct_tensor *apart = NULL;
     if (convert_overlaps(dst, src)) {
         if (dst->data == src->data && dst->ndim == src->ndim && dst->dtype == src->dtype
-            && !memcmp(dst->sizes, src->sizes, sizeof(int64_t) * dst->ndim) && !memcmp(dst->strides, src->strides, sizeof(int64_t) * dst->ndim))
+            && !memcmp(dst->sizes, src->sizes, sizeof(int64_t) * dst->ndim)
+            && !memcmp(dst->strides, src->strides, sizeof(int64_t) * dst->ndim))
             return true;
         apart = ct__new((ct_dtype)src->dtype, (ct_device){CT_CPU, 0}, src->ndim, src->sizes);
         if (!apart || !ct__copy(apart, src))
@@ -138,7 +147,8 @@ bool ct__copy(ct_tensor *dst, const ct_tensor *src)
     ct__iter_init(&it, 2, (ct_tensor *const[]){dst, (ct_tensor *)src});
     if (dst->dtype == src->dtype && convert_turned(&it, ct__itemsize(dst->dtype)))
         return true;
-    convert_job j = {ct__k_convert.load[src->dtype], ct__k_convert.store[ct__class_of(src->dtype)][dst->dtype], ct__itemsize(dst->dtype)};
+    convert_job j = {ct__k_convert.load[src->dtype],
+                     ct__k_convert.store[ct__class_of(src->dtype)][dst->dtype], ct__itemsize(dst->dtype)};
     ct__iter_run(&it, 1 << 15, dst->dtype == src->dtype ? convert_move : convert_cast, &j);
     return true;
 }
@@ -147,7 +157,8 @@ ct_tensor *ct__contiguous_of(ct_tensor *t)
 {
     if (t->contiguous)
         return ct_retain(t);
-    ct_tensor *copy = ct__new((ct_dtype)t->dtype, (ct_device){(ct_device_type)t->device, 0}, t->ndim, t->sizes);
+    ct_tensor *copy =
+        ct__new((ct_dtype)t->dtype, (ct_device){(ct_device_type)t->device, 0}, t->ndim, t->sizes);
     if (copy && !ct__copy(copy, t)) {
         ct_release(copy);
         return NULL;

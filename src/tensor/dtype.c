@@ -1,11 +1,21 @@
-/* Element types: names, sizes, promotion, and reading and writing one element of any. The only file that switches on a dtype for
- * single elements. */
+/* Element types: names, sizes, promotion, and reading and writing one element of any. The only file that
+ * switches on a dtype for single elements. */
 #include "tensor/tensor.h"
 
-static const struct { const char *name, *type_name; } dtype_names[CT_NUM_DTYPES] = {
-    {"none", "None"}, {"uint8", "Byte"}, {"int8", "Char"}, {"int16", "Short"}, {"int32", "Int"}, {"int64", "Long"}, {"bool", "Bool"},
-    {"float16", "Half"}, {"bfloat16", "BFloat16"}, {"float32", "Float"}, {"float64", "Double"}, {"complex64", "ComplexFloat"},
-    {"complex128", "ComplexDouble"}};
+static const struct { const char *name, *type_name;
+} dtype_names[CT_NUM_DTYPES] = {{"none", "None"},
+                                {"uint8", "Byte"},
+                                {"int8", "Char"},
+                                {"int16", "Short"},
+                                {"int32", "Int"},
+                                {"int64", "Long"},
+                                {"bool", "Bool"},
+                                {"float16", "Half"},
+                                {"bfloat16", "BFloat16"},
+                                {"float32", "Float"},
+                                {"float64", "Double"},
+                                {"complex64", "ComplexFloat"},
+                                {"complex128", "ComplexDouble"}};
 
 static _Thread_local ct_dtype dtype_default = CT_FLOAT32;
 
@@ -13,7 +23,10 @@ const char *ct_dtype_name(ct_dtype dtype) { return dtype_names[dtype].name; }
 const char *ct_dtype_type_name(ct_dtype dtype) { return dtype_names[dtype].type_name; }
 int64_t ct_dtype_size(ct_dtype dtype) { return ct__itemsize(dtype); }
 bool ct_is_floating(ct_dtype dtype) { return dtype >= CT_FLOAT16 && dtype <= CT_FLOAT64; }
-bool ct_is_integral(ct_dtype dtype, bool include_bool) { return (dtype >= CT_UINT8 && dtype <= CT_INT64) || (include_bool && dtype == CT_BOOL); }
+bool ct_is_integral(ct_dtype dtype, bool include_bool)
+{
+    return (dtype >= CT_UINT8 && dtype <= CT_INT64) || (include_bool && dtype == CT_BOOL);
+}
 ct_dtype ct_default_dtype(void) { return dtype_default; }
 
 bool ct_set_default_dtype(ct_dtype dtype)
@@ -33,7 +46,9 @@ ct_dtype ct_promote_types(ct_dtype a, ct_dtype b)
     if (cb > ca)
         return b;
     if (ca == 2)
-        return (a == CT_FLOAT16 && b == CT_BFLOAT16) || (a == CT_BFLOAT16 && b == CT_FLOAT16) ? CT_FLOAT32 : a > b ? a : b;
+        return (a == CT_FLOAT16 && b == CT_BFLOAT16) || (a == CT_BFLOAT16 && b == CT_FLOAT16) ? CT_FLOAT32
+               : a > b                                                                        ? a
+                                                                                              : b;
     if ((a == CT_UINT8 && b == CT_INT8) || (a == CT_INT8 && b == CT_UINT8))
         return CT_INT16;
     return a > b ? a : b;
@@ -41,13 +56,21 @@ ct_dtype ct_promote_types(ct_dtype a, ct_dtype b)
 
 bool ct_can_cast(ct_dtype from, ct_dtype to)
 {
-    int cf = from == CT_BOOL ? 0 : ct_is_floating(from) ? 2 : 1, c_to = to == CT_BOOL ? 0 : ct_is_floating(to) ? 2 : 1;
+    int cf = from == CT_BOOL        ? 0
+             : ct_is_floating(from) ? 2
+                                    : 1,
+        c_to = to == CT_BOOL        ? 0
+               : ct_is_floating(to) ? 2
+                                    : 1;
     return cf <= c_to;
 }
 
 /* The class of an operand: 2 for tensors with dimensions, 1 for 0-dim ones, 0 for wrapped numbers. */
 static int dtype_class(const ct_tensor *t) { return t->is_number ? 0 : t->ndim ? 2 : 1; }
-static int dtype_category(ct_dtype d) { return d == CT_DTYPE_NONE ? -1 : d == CT_BOOL ? 0 : ct_is_floating(d) ? 2 : 1; }
+static int dtype_category(ct_dtype d)
+{
+    return d == CT_DTYPE_NONE ? -1 : d == CT_BOOL ? 0 : ct_is_floating(d) ? 2 : 1;
+}
 
 ct_dtype ct__result_type(int64_t n, ct_tensor *const *t)
 {
@@ -64,7 +87,8 @@ ct_dtype ct__result_type(int64_t n, ct_tensor *const *t)
     ct_dtype result = best[2];
     for (int c = 1; c >= 0; c--)
         if (dtype_category(best[c]) > dtype_category(result))
-            result = result == CT_DTYPE_NONE || dtype_category(best[c]) > dtype_category(result) ? best[c] : result;
+            result = result == CT_DTYPE_NONE || dtype_category(best[c]) > dtype_category(result) ? best[c]
+                                                                                                 : result;
     return result;
 }
 
@@ -163,7 +187,9 @@ void ct__store_scalar(ct_dtype dtype, void *p, ct_scalar v)
     case CT_UINT8: *(uint8_t *)p = (uint8_t)i; break;
     case CT_INT8: *(int8_t *)p = (int8_t)i; break;
     case CT_INT16: *(int16_t *)p = (int16_t)i; break;
-    case CT_INT32: *(int32_t *)p = floating && !(d >= -2147483648.0 && d < 2147483648.0) ? INT32_MIN : (int32_t)i; break;
+    case CT_INT32:
+        *(int32_t *)p = floating && !(d >= -2147483648.0 && d < 2147483648.0) ? INT32_MIN : (int32_t)i;
+        break;
     case CT_INT64: *(int64_t *)p = i; break;
     case CT_BOOL: *(uint8_t *)p = floating ? d != 0 : i != 0; break;
     case CT_FLOAT16: *(uint16_t *)p = ct__float_to_half((float)d); break;

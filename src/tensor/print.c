@@ -1,4 +1,5 @@
-/* How tensors print today: torch.set_printoptions' defaults and rules. The visible elements alone decide format and width. */
+/* How tensors print today: torch.set_printoptions' defaults and rules. The visible elements alone decide
+ * format and width. */
 #include "tensor/print.h"
 #include <limits.h>
 #include <math.h>

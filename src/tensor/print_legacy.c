@@ -1,5 +1,6 @@
-/* How tensors printed in 0.1.12: a blank line, the numbers in one format for the whole tensor, the type and the size. What had a
- * history was a Variable and says so; 0-dim tensors print as the one-element vectors that they were. */
+/* How tensors printed in 0.1.12: a blank line, the numbers in one format for the whole tensor, the type and
+ * the size. What had a history was a Variable and says so; 0-dim tensors print as the one-element vectors
+ * that they were. */
 #include "tensor/print.h"
 #include <limits.h>
 #include <math.h>
@@ -72,7 +73,8 @@ static legacy_format legacy_choose(const legacy_state *s, int width)
 static void legacy_number(const legacy_state *s, const char *p)
 {
     char number[CT_PRINT_NUMBER];
-    int n = ct__print_number(number, legacy_value(s->t, p) / s->f.scale, s->f.width, s->f.precision, s->f.form);
+    int n =
+        ct__print_number(number, legacy_value(s->t, p) / s->f.scale, s->f.width, s->f.precision, s->f.form);
     ct__text_addn(s->text, number, (size_t)n);
 }
 
@@ -130,7 +132,8 @@ static void legacy_matrix(const legacy_state *s, const char *p, const char *inde
 {
     const ct_tensor *t = s->t;
     int64_t size = ct__itemsize(t->dtype), rows = t->sizes[t->ndim - 2], columns = t->sizes[t->ndim - 1];
-    int64_t down = t->strides[t->ndim - 2] * size, right = t->strides[t->ndim - 1] * size, edge = s->o.edgeitems;
+    int64_t down = t->strides[t->ndim - 2] * size, right = t->strides[t->ndim - 1] * size,
+            edge = s->o.edgeitems;
     bool wide = columns > 2 * edge, tall = rows > 2 * edge;
     int64_t per_line = (s->o.linewidth - (int64_t)strlen(indent)) / (s->f.width + 1);
     per_line = per_line > 1 ? per_line : 1;
@@ -138,7 +141,8 @@ static void legacy_matrix(const legacy_state *s, const char *p, const char *inde
         for (int64_t from = 0; from < columns; from += per_line) {
             int64_t to = from + per_line < columns ? from + per_line : columns;
             if (per_line < columns)
-                ct__text_addf(s->text, "%sColumns %lld to %lld \n%s", from != 1 ? "\n" : "", (long long)from, (long long)to - 1, indent);
+                ct__text_addf(s->text, "%sColumns %lld to %lld \n%s", from != 1 ? "\n" : "", (long long)from,
+                              (long long)to - 1, indent);
             legacy_scale(s);
             for (int64_t i = 0; i < rows; i++) {
                 ct__text_add(s->text, indent);
@@ -188,7 +192,8 @@ static void legacy_slices(const legacy_state *s)
     }
     counter[lead - 1] = -1;
     for (bool first = true;; first = false) {
-        bool restarted[CT_MAX_DIMS] = {false}, skipped[CT_MAX_DIMS] = {false}, any_restarted = false, any_skipped = false;
+        bool restarted[CT_MAX_DIMS] = {false}, skipped[CT_MAX_DIMS] = {false}, any_restarted = false,
+             any_skipped = false;
         for (int i = lead - 1; i >= 0; i--) {
             counter[i]++;
             if (dots && counter[i] == edge && t->sizes[i] > 2 * edge) {

@@ -8,8 +8,10 @@ int64_t ct__wrap_dim(int64_t dim, int64_t ndim)
 {
     int64_t n = ndim > 0 ? ndim : 1;
     if (dim < -n || dim >= n)
-        return ct__fail(CT_ERR_INDEX, "Dimension out of range (expected to be in range of [%lld, %lld], but got %lld)", (long long)-n,
-                        (long long)n - 1, (long long)dim), -1;
+        return ct__fail(CT_ERR_INDEX,
+                        "Dimension out of range (expected to be in range of [%lld, %lld], but got %lld)",
+                        (long long)-n, (long long)n - 1, (long long)dim),
+               -1;
     return dim < 0 ? dim + n : dim;
 }
 
@@ -25,7 +27,9 @@ bool ct__dim_mask(ct_ints dims, int64_t ndim, bool empty_is_all, uint32_t *mask)
         if (d < 0)
             return false;
         if (*mask >> d & 1)
-            return ct__fail(CT_ERR_RUNTIME, "dim %lld appears multiple times in the list of dims", (long long)d) != NULL;
+            return ct__fail(CT_ERR_RUNTIME, "dim %lld appears multiple times in the list of dims",
+                            (long long)d)
+                   != NULL;
         *mask |= 1u << d;
     }
     return true;
@@ -48,8 +52,12 @@ bool ct__broadcast(int64_t n, ct_tensor *const *t, int64_t *ndim, int64_t *sizes
             if (sizes[d] == size || size == 1)
                 continue;
             if (sizes[d] != 1)
-                return ct__fail(CT_ERR_RUNTIME, "The size of tensor a (%lld) must match the size of tensor b (%lld) at non-singleton dimension "
-                                "%lld", (long long)sizes[d], (long long)size, (long long)d) != NULL;
+                return ct__fail(CT_ERR_RUNTIME,
+                                "The size of tensor a (%lld) must match the size of tensor b (%lld) at "
+                                "non-singleton dimension "
+                                "%lld",
+                                (long long)sizes[d], (long long)size, (long long)d)
+                       != NULL;
             sizes[d] = size;
         }
     }
@@ -90,7 +98,8 @@ void ct__dense_strides(int64_t n, ct_tensor *const *t, int64_t ndim, const int64
     }
 }
 
-/* Dimensions of the source are taken in groups that are contiguous with each other; each new dimension must fit into one. */
+/* Dimensions of the source are taken in groups that are contiguous with each other; each new dimension must
+ * fit into one. */
 bool ct__view_strides(const ct_tensor *t, int64_t ndim, const int64_t *sizes, int64_t *strides)
 {
     if (t->contiguous) {
@@ -138,10 +147,16 @@ bool ct__infer_size(ct_ints shape, int64_t numel, int64_t *sizes)
         }
     }
     if (hole >= 0 && known == 0 && numel == 0)
-        return ct__fail(CT_ERR_RUNTIME, "cannot reshape tensor of 0 elements into shape %s because the unspecified dimension size -1 can be any "
-                        "value and is ambiguous", ct__ints_text(shape.n, shape.v)) != NULL;
+        return ct__fail(CT_ERR_RUNTIME,
+                        "cannot reshape tensor of 0 elements into shape %s because the unspecified dimension "
+                        "size -1 can be any "
+                        "value and is ambiguous",
+                        ct__ints_text(shape.n, shape.v))
+               != NULL;
     if (known < 0 || (hole < 0 ? known != numel : known == 0 || numel % known))
-        return ct__fail(CT_ERR_RUNTIME, "shape '%s' is invalid for input of size %lld", ct__ints_text(shape.n, shape.v), (long long)numel) != NULL;
+        return ct__fail(CT_ERR_RUNTIME, "shape '%s' is invalid for input of size %lld",
+                        ct__ints_text(shape.n, shape.v), (long long)numel)
+               != NULL;
     if (hole >= 0)
         sizes[hole] = numel / known;
     return true;

@@ -118,9 +118,13 @@ static int64_t tensor_bytes(int64_t ndim, const int64_t *sizes, ct_dtype dtype)
             return 0;
     for (int64_t i = 0; i < ndim; i++)
         if (sizes[i] < 0 || __builtin_mul_overflow(n, sizes[i], &n))
-            return ct__fail(CT_ERR_RUNTIME, "Storage size calculation overflowed with sizes=%s", ct__ints_text(ndim, sizes)), -1;
+            return ct__fail(CT_ERR_RUNTIME, "Storage size calculation overflowed with sizes=%s",
+                            ct__ints_text(ndim, sizes)),
+                   -1;
     if (__builtin_mul_overflow(n, ct__itemsize(dtype), &n))
-        return ct__fail(CT_ERR_RUNTIME, "Storage size calculation overflowed with sizes=%s", ct__ints_text(ndim, sizes)), -1;
+        return ct__fail(CT_ERR_RUNTIME, "Storage size calculation overflowed with sizes=%s",
+                        ct__ints_text(ndim, sizes)),
+               -1;
     return n;
 }
 
@@ -150,7 +154,8 @@ ct_tensor *ct__new(ct_dtype dtype, ct_device device, int64_t ndim, const int64_t
     return t;
 }
 
-ct_tensor *ct__new_strided(ct_dtype dtype, ct_device device, int64_t ndim, const int64_t *sizes, const int64_t *strides)
+ct_tensor *ct__new_strided(ct_dtype dtype, ct_device device, int64_t ndim, const int64_t *sizes,
+                           const int64_t *strides)
 {
     int64_t last = 1;
     for (int64_t i = 0; i < ndim; i++)
@@ -166,7 +171,8 @@ ct_tensor *ct__new_strided(ct_dtype dtype, ct_device device, int64_t ndim, const
     return t;
 }
 
-/* Order of dimensions by stride, largest first; stable. False where the memory is not dense without overlap. */
+/* Order of dimensions by stride, largest first; stable. False where the memory is not dense without overlap.
+ */
 static bool tensor_dense_order(const ct_tensor *t, int64_t *order)
 {
     for (int64_t i = 0; i < t->ndim; i++) {
@@ -198,7 +204,8 @@ ct_tensor *ct__new_like(const ct_tensor *t, ct_dtype dtype)
     return ct__new_strided(dtype, device, t->ndim, t->sizes, strides);
 }
 
-ct_tensor *ct__new_view(const ct_tensor *t, int64_t offset, int64_t ndim, const int64_t *sizes, const int64_t *strides)
+ct_tensor *ct__new_view(const ct_tensor *t, int64_t offset, int64_t ndim, const int64_t *sizes,
+                        const int64_t *strides)
 {
     __atomic_fetch_add(&t->storage->refcount, 1, __ATOMIC_RELAXED);
     ct_tensor *v = tensor_over(t->storage, (ct_dtype)t->dtype);
@@ -251,11 +258,15 @@ bool ct__resize_out(ct_tensor *out, int64_t ndim, const int64_t *sizes)
     if (out->ndim == ndim && !memcmp(out->sizes, sizes, sizeof(int64_t) * (size_t)ndim))
         return true;
     if (out->numel != 0)
-        ct_warn("An output with one or more elements was resized since it had shape %s, which does not match the required output shape %s. "
-                "This behavior is deprecated, and in a future PyTorch release outputs will not be resized unless they have zero elements. You "
-                "can explicitly reuse an out tensor t by resizing it, inplace, to zero elements with t.resize_(0).", ct__shape_text(out),
-                ct__ints_text(ndim, sizes));
-    ct_tensor *fresh = ct__new((ct_dtype)out->dtype, (ct_device){(ct_device_type)out->device, 0}, ndim, sizes);
+        ct_warn("An output with one or more elements was resized since it had shape %s, which does not match "
+                "the required output shape %s. "
+                "This behavior is deprecated, and in a future PyTorch release outputs will not be resized "
+                "unless they have zero elements. You "
+                "can explicitly reuse an out tensor t by resizing it, inplace, to zero elements with "
+                "t.resize_(0).",
+                ct__shape_text(out), ct__ints_text(ndim, sizes));
+    ct_tensor *fresh =
+        ct__new((ct_dtype)out->dtype, (ct_device){(ct_device_type)out->device, 0}, ndim, sizes);
     if (!fresh)
         return false;
     ct__set_from(out, fresh);
@@ -269,7 +280,9 @@ ct_tensor *ct_number(ct_scalar value)
 {
     if (ct__pending())
         return NULL;
-    ct_tensor *t = ct__new_scalar(value, value.kind == CT_SCALAR_BOOL ? CT_BOOL : value.kind == CT_SCALAR_INT ? CT_INT64 : CT_FLOAT64);
+    ct_tensor *t = ct__new_scalar(value, value.kind == CT_SCALAR_BOOL  ? CT_BOOL
+                                         : value.kind == CT_SCALAR_INT ? CT_INT64
+                                                                       : CT_FLOAT64);
     if (!t)
         return NULL;
     t->is_number = true;
@@ -284,7 +297,8 @@ ct_tensor *(ct_from_data)(void *data, ct_ints shape, const ct_from_data_opts *op
     if (ct__pending())
         return NULL;
     if (shape.n > CT_MAX_DIMS)
-        return ct__fail(CT_ERR_RUNTIME, "from_data: a tensor has at most %d dimensions, got %lld", CT_MAX_DIMS, (long long)shape.n);
+        return ct__fail(CT_ERR_RUNTIME, "from_data: a tensor has at most %d dimensions, got %lld",
+                        CT_MAX_DIMS, (long long)shape.n);
     if (options->strides.v && options->strides.n != shape.n)
         return ct__fail(CT_ERR_RUNTIME, "mismatch in length of strides and shape");
     int64_t bytes = tensor_bytes(shape.n, shape.v, dtype), strides[CT_MAX_DIMS], last = 1;
@@ -293,8 +307,9 @@ ct_tensor *(ct_from_data)(void *data, ct_ints shape, const ct_from_data_opts *op
     ct__contiguous_strides(shape.n, shape.v, strides);
     for (int64_t i = 0; options->strides.v && i < shape.n; i++) {
         if (options->strides.v[i] < 0)
-            return ct__fail(CT_ERR_VALUE, "At least one stride is negative. This is currently not supported. (You can probably work around this "
-                            "by making a copy of your array with array.copy().)");
+            return ct__fail(CT_ERR_VALUE, "At least one stride is negative. This is currently not supported. "
+                                          "(You can probably work around this "
+                                          "by making a copy of your array with array.copy().)");
         strides[i] = options->strides.v[i];
     }
     for (int64_t i = 0; i < shape.n; i++)
@@ -302,11 +317,18 @@ ct_tensor *(ct_from_data)(void *data, ct_ints shape, const ct_from_data_opts *op
     ct__storage *s = ct__alloc(sizeof *s);
     if (!s)
         return NULL;
-    *s = (ct__storage){.refcount = 1, .data = data, .bytes = last * ct__itemsize(dtype), .device = {CT_CPU, 0},
-                       .read_only = options->read_only, .release = options->release, .context = options->context};
+    *s = (ct__storage){.refcount = 1,
+                       .data = data,
+                       .bytes = last * ct__itemsize(dtype),
+                       .device = {CT_CPU, 0},
+                       .read_only = options->read_only,
+                       .release = options->release,
+                       .context = options->context};
     ct_tensor *t = ct__alloc(sizeof *t);
     if (!t) {
-        ct__free(s, sizeof *s); /* the caller keeps its memory: release is not called for a tensor that never was */
+        ct__free(
+            s,
+            sizeof *s); /* the caller keeps its memory: release is not called for a tensor that never was */
         return NULL;
     }
     ct__object_init(t, &tensor_type);
@@ -325,15 +347,20 @@ ct_tensor *(ct_from_data)(void *data, ct_ints shape, const ct_from_data_opts *op
 
 ct_tensor *ct_tensor_from_doubles(const double *values, ct_ints shape, ct_dtype dtype)
 {
-    ct_tensor *t = ct__pending() ? NULL : ct__new(dtype == CT_DTYPE_NONE ? ct_default_dtype() : dtype, (ct_device){CT_CPU, 0}, shape.n, shape.v);
+    ct_tensor *t = ct__pending() ? NULL
+                                 : ct__new(dtype == CT_DTYPE_NONE ? ct_default_dtype() : dtype,
+                                           (ct_device){CT_CPU, 0}, shape.n, shape.v);
     for (int64_t i = 0; t && i < t->numel; i++)
-        ct__store_scalar((ct_dtype)t->dtype, t->data + i * ct__itemsize(t->dtype), ct_float_scalar(values[i]));
+        ct__store_scalar((ct_dtype)t->dtype, t->data + i * ct__itemsize(t->dtype),
+                         ct_float_scalar(values[i]));
     return ct_adopt(t);
 }
 
 ct_tensor *ct_tensor_from_ints(const int64_t *values, ct_ints shape, ct_dtype dtype)
 {
-    ct_tensor *t = ct__pending() ? NULL : ct__new(dtype == CT_DTYPE_NONE ? CT_INT64 : dtype, (ct_device){CT_CPU, 0}, shape.n, shape.v);
+    ct_tensor *t = ct__pending() ? NULL
+                                 : ct__new(dtype == CT_DTYPE_NONE ? CT_INT64 : dtype, (ct_device){CT_CPU, 0},
+                                           shape.n, shape.v);
     for (int64_t i = 0; t && i < t->numel; i++)
         ct__store_scalar((ct_dtype)t->dtype, t->data + i * ct__itemsize(t->dtype), ct_int_scalar(values[i]));
     return ct_adopt(t);
@@ -352,13 +379,18 @@ ct_tensor *ct_tensor_over(const ct_tensor *t, ct_dtype dtype, int64_t offset, ct
         own[i] = strides.v ? strides.v[i] : own[i];
         empty = empty || shape.v[i] == 0;
         int64_t reach;
-        if (shape.v[i] < 0 || own[i] < 0 || __builtin_mul_overflow(shape.v[i] ? shape.v[i] - 1 : 0, own[i], &reach)
+        if (shape.v[i] < 0 || own[i] < 0
+            || __builtin_mul_overflow(shape.v[i] ? shape.v[i] - 1 : 0, own[i], &reach)
             || __builtin_add_overflow(last, reach, &last))
-            return ct__fail(CT_ERR_RUNTIME, "sizes %s and strides %s are not valid", ct__ints_text(shape.n, shape.v), ct__ints_text(shape.n, own));
+            return ct__fail(CT_ERR_RUNTIME, "sizes %s and strides %s are not valid",
+                            ct__ints_text(shape.n, shape.v), ct__ints_text(shape.n, own));
     }
     if (offset < 0 || (!empty && last >= t->storage->bytes / ct__itemsize(dtype)))
-        return ct__fail(CT_ERR_RUNTIME, "setStorage: sizes %s, strides %s, storage offset %lld are out of bounds for storage of size %lld",
-                        ct__ints_text(shape.n, shape.v), ct__ints_text(shape.n, own), (long long)offset, (long long)t->storage->bytes);
+        return ct__fail(CT_ERR_RUNTIME,
+                        "setStorage: sizes %s, strides %s, storage offset %lld are out of bounds for storage "
+                        "of size %lld",
+                        ct__ints_text(shape.n, shape.v), ct__ints_text(shape.n, own), (long long)offset,
+                        (long long)t->storage->bytes);
     ct_tensor *v = ct__new_view(t, 0, 0, NULL, NULL);
     if (!v)
         return NULL;
@@ -378,7 +410,10 @@ ct_ints ct_shape_of(const ct_tensor *t) { return t ? (ct_ints){t->ndim, t->sizes
 ct_ints ct_strides_of(const ct_tensor *t) { return t ? (ct_ints){t->ndim, t->strides} : (ct_ints){0, NULL}; }
 int64_t ct_numel(const ct_tensor *t) { return t ? t->numel : 0; }
 ct_dtype ct_dtype_of(const ct_tensor *t) { return t ? (ct_dtype)t->dtype : CT_DTYPE_NONE; }
-ct_device ct_device_of(const ct_tensor *t) { return t ? (ct_device){(ct_device_type)t->device, 0} : (ct_device){CT_DEVICE_NONE, 0}; }
+ct_device ct_device_of(const ct_tensor *t)
+{
+    return t ? (ct_device){(ct_device_type)t->device, 0} : (ct_device){CT_DEVICE_NONE, 0};
+}
 int64_t ct_storage_offset(const ct_tensor *t) { return t ? t->offset : 0; }
 bool ct_is_number(const ct_tensor *t) { return t && t->is_number; }
 void *ct_data(const ct_tensor *t) { return t ? t->data : NULL; }
@@ -431,7 +466,8 @@ static const char *tensor_one(const ct_tensor *t)
     if (ct__pending() || !t)
         return NULL;
     if (t->numel != 1)
-        return ct__fail(CT_ERR_RUNTIME, "a Tensor with %lld elements cannot be converted to Scalar", (long long)t->numel);
+        return ct__fail(CT_ERR_RUNTIME, "a Tensor with %lld elements cannot be converted to Scalar",
+                        (long long)t->numel);
     if (!t->data)
         return ct__fail(CT_ERR_RUNTIME, "Tensor.item() cannot be called on meta tensors");
     return t->data;
@@ -465,7 +501,8 @@ static const char *tensor_element(const ct_tensor *t, int64_t i)
     if (ct__pending() || !t)
         return NULL;
     if (i < 0 || i >= t->numel || !t->data)
-        return ct__fail(CT_ERR_INDEX, "index %lld is out of bounds for a tensor of %lld elements", (long long)i, (long long)t->numel);
+        return ct__fail(CT_ERR_INDEX, "index %lld is out of bounds for a tensor of %lld elements",
+                        (long long)i, (long long)t->numel);
     int64_t offset = 0;
     for (int64_t k = t->ndim - 1; k >= 0; k--) {
         offset += i % t->sizes[k] * t->strides[k];

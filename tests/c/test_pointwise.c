@@ -1,29 +1,40 @@
-/* The pointwise engine: values against the C library, promotion, broadcasting, memory order, out= and in-place rules, refusals,
- * results that do not depend on how work is cut, and every allocation failing once. */
+/* The pointwise engine: values against the C library, promotion, broadcasting, memory order, out= and
+ * in-place rules, refusals, results that do not depend on how work is cut, and every allocation failing once.
+ */
 #include "base/base.h"
 #include <ctorch/ctorch.h>
 #include <math.h>
 #include <stdio.h>
 
 static int failures;
-#define CHECK(x) ((x) ? (void)0 : (void)(failures++, fprintf(stderr, "%s:%d: %s (error: %s)\n", __FILE__, __LINE__, #x, \
-                                                             ct_error_message())))
+#define CHECK(x) ((x) ? (void)0 : check_failed(#x, __LINE__))
+static void check_failed(const char *what, int line)
+{
+    failures++;
+    fprintf(stderr, "line %d: %s (error: %s)\n", line, what, ct_error_message());
+}
 static void check_error(ct_error_kind kind, const char *words, int line)
 {
     if (ct_error() != kind || !strstr(ct_error_message(), words)) {
         failures++;
-        fprintf(stderr, "line %d: expected error %d '%s', got %d '%s'\n", line, kind, words, ct_error(), ct_error_message());
+        fprintf(stderr, "line %d: expected error %d '%s', got %d '%s'\n", line, kind, words, ct_error(),
+                ct_error_message());
     }
     ct_error_clear();
 }
 #define CHECK_ERROR(call, kind, words) (CHECK((call) == NULL), check_error(kind, words, __LINE__))
 
-static ct_tensor *doubles(int64_t n, const double *v, ct_dtype dtype) { return ct_tensor_from_doubles(v, CT_SHAPE(n), dtype); }
-#define T(dtype, ...) doubles((int64_t)(sizeof((double[]){__VA_ARGS__}) / sizeof(double)), (const double[]){__VA_ARGS__}, dtype)
+static ct_tensor *doubles(int64_t n, const double *v, ct_dtype dtype)
+{
+    return ct_tensor_from_doubles(v, CT_SHAPE(n), dtype);
+}
+#define T(dtype, ...) \
+    doubles((int64_t)(sizeof((double[]){__VA_ARGS__}) / sizeof(double)), (const double[]){__VA_ARGS__}, dtype)
 #define F(...) T(CT_FLOAT32, __VA_ARGS__)
 #define I(...) T(CT_INT64, __VA_ARGS__)
 
-static void check_values(ct_tensor *t, ct_dtype dtype, int64_t n, const double *want, double tolerance, int line)
+static void check_values(ct_tensor *t, ct_dtype dtype, int64_t n, const double *want, double tolerance,
+                         int line)
 {
     bool same = t && ct_dtype_of(t) == dtype && ct_numel(t) == n;
     for (int64_t i = 0; same && i < n; i++) {
@@ -41,24 +52,37 @@ static void check_values(ct_tensor *t, ct_dtype dtype, int64_t n, const double *
     }
 }
 #define GIVES(t, dtype, ...) \
-    check_values(t, dtype, (int64_t)(sizeof((double[]){__VA_ARGS__}) / sizeof(double)), (const double[]){__VA_ARGS__}, 2e-7, __LINE__)
+    check_values(t, dtype, (int64_t)(sizeof((double[]){__VA_ARGS__}) / sizeof(double)), \
+                 (const double[]){__VA_ARGS__}, 2e-7, __LINE__)
 
 static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 static double gelu(double x) { return 0.5 * x * (1 + erf(x * sqrt(0.5))); }
 static double softplus(double x) { return x > 20 ? x : log1p(exp(x)); }
 static double relu(double x) { return x != x ? x : x > 0 ? x : 0; }
 
-/* Each unary function on a range, on ends and on special values, contiguous and strided, in both precisions. */
+/* Each unary function on a range, on ends and on special values, contiguous and strided, in both precisions.
+ */
 static void test_functions(void)
 {
-    static const struct { const char *name; ct_tensor *(*op)(ct_tensor *); double (*reference)(double); double low, high; } list[] = {
-        {"exp", ct_exp, exp, -90, 90}, {"exp2", ct_exp2, exp2, -130, 130}, {"expm1", ct_expm1, expm1, -30, 88}, {"log", ct_log, log, 0, 1e3},
-        {"log2", ct_log2, log2, 0, 1e3}, {"log10", ct_log10, log10, 0, 1e3}, {"log1p", ct_log1p, log1p, -1, 10}, {"sin", ct_sin, sin, -1e4, 1e4},
-        {"cos", ct_cos, cos, -1e4, 1e4}, {"tan", ct_tan, tan, -1, 1}, {"tanh", ct_tanh, tanh, -12, 12}, {"sigmoid", ct_sigmoid, sigmoid, -60, 60},
-        {"erf", ct_erf, erf, -5, 5}, {"erfc", ct_erfc, erfc, -5, 5}, {"sqrt", ct_sqrt, sqrt, 0, 100}, {"floor", ct_floor, floor, -9, 9},
-        {"ceil", ct_ceil, ceil, -9, 9}, {"round", ct_round, rint, -9, 9}, {"trunc", ct_trunc, trunc, -9, 9}, {"abs", ct_abs, fabs, -9, 9},
-        {"asin", ct_asin, asin, -1, 1}, {"acos", ct_acos, acos, -1, 1}, {"atan", ct_atan, atan, -9, 9}, {"sinh", ct_sinh, sinh, -9, 9},
-        {"cosh", ct_cosh, cosh, -9, 9}, {"relu", ct_relu, relu, -9, 9}, {"gelu", ct_gelu_erf, gelu, -9, 9}, {"log1p'", ct_log1p, log1p, -1e-3, 1e-3}};
+    static const struct {
+        const char *name;
+        ct_tensor *(*op)(ct_tensor *);
+        double (*reference)(double);
+        double low, high;
+    } list[] = {{"exp", ct_exp, exp, -90, 90},       {"exp2", ct_exp2, exp2, -130, 130},
+                {"expm1", ct_expm1, expm1, -30, 88}, {"log", ct_log, log, 0, 1e3},
+                {"log2", ct_log2, log2, 0, 1e3},     {"log10", ct_log10, log10, 0, 1e3},
+                {"log1p", ct_log1p, log1p, -1, 10},  {"sin", ct_sin, sin, -1e4, 1e4},
+                {"cos", ct_cos, cos, -1e4, 1e4},     {"tan", ct_tan, tan, -1, 1},
+                {"tanh", ct_tanh, tanh, -12, 12},    {"sigmoid", ct_sigmoid, sigmoid, -60, 60},
+                {"erf", ct_erf, erf, -5, 5},         {"erfc", ct_erfc, erfc, -5, 5},
+                {"sqrt", ct_sqrt, sqrt, 0, 100},     {"floor", ct_floor, floor, -9, 9},
+                {"ceil", ct_ceil, ceil, -9, 9},      {"round", ct_round, rint, -9, 9},
+                {"trunc", ct_trunc, trunc, -9, 9},   {"abs", ct_abs, fabs, -9, 9},
+                {"asin", ct_asin, asin, -1, 1},      {"acos", ct_acos, acos, -1, 1},
+                {"atan", ct_atan, atan, -9, 9},      {"sinh", ct_sinh, sinh, -9, 9},
+                {"cosh", ct_cosh, cosh, -9, 9},      {"relu", ct_relu, relu, -9, 9},
+                {"gelu", ct_gelu_erf, gelu, -9, 9},  {"log1p'", ct_log1p, log1p, -1e-3, 1e-3}};
     const int64_t n = 2003;
     for (size_t f = 0; f < sizeof list / sizeof *list; f++)
         for (int dtype = CT_FLOAT32; dtype <= CT_FLOAT64; dtype++) {
@@ -75,8 +99,9 @@ static void test_functions(void)
                     double eps = dtype == CT_FLOAT32 ? 3e-7 : 1e-15;
                     if (dtype == CT_FLOAT32)
                         want = (float)want;
-                    bool close = (want != want && got != got) || got == want
-                              || fabs(got - want) <= eps * fmax(fabs(want), list[f].op == ct_gelu_erf ? 1 : 1e-37);
+                    bool close =
+                        (want != want && got != got) || got == want
+                        || fabs(got - want) <= eps * fmax(fabs(want), list[f].op == ct_gelu_erf ? 1 : 1e-37);
                     if (!close && bad++ == 0)
                         fprintf(stderr, "%s(%.9g) is %.9g, not %.9g\n", list[f].name, v, got, want);
                 }
@@ -88,7 +113,8 @@ static void test_functions(void)
     ct_tensor *x = ct_linspace(-30, 30, 501);
     ct_tensor *y = ct_softplus(x);
     for (int64_t i = 0; i < 501; i++)
-        CHECK(fabs(ct_float_at(y, i) - softplus(ct_float_at(x, i))) <= 3e-7 * softplus(ct_float_at(x, i)) + 1e-37);
+        CHECK(fabs(ct_float_at(y, i) - softplus(ct_float_at(x, i)))
+              <= 3e-7 * softplus(ct_float_at(x, i)) + 1e-37);
 }
 
 static void test_promotion(void)
@@ -130,22 +156,30 @@ static void test_refusals(void)
 {
     CT_SCOPE();
     ct_tensor *b = T(CT_BOOL, 1, 0), *i = I(1, 2), *x = F(1, 2);
-    CHECK_ERROR(ct_sub(b, b), CT_ERR_RUNTIME, "Subtraction, the `-` operator, with two bool tensors is not supported.");
-    CHECK_ERROR(ct_sub(i, b), CT_ERR_RUNTIME, "Subtraction, the `-` operator, with a bool tensor is not supported.");
+    CHECK_ERROR(ct_sub(b, b), CT_ERR_RUNTIME,
+                "Subtraction, the `-` operator, with two bool tensors is not supported.");
+    CHECK_ERROR(ct_sub(i, b), CT_ERR_RUNTIME,
+                "Subtraction, the `-` operator, with a bool tensor is not supported.");
     CHECK_ERROR(ct_neg(b), CT_ERR_RUNTIME, "Negation, the `-` operator, on a bool tensor is not supported.");
     CHECK_ERROR(ct_floor_divide(i, 0), CT_ERR_RUNTIME, "ZeroDivisionError");
     CHECK_ERROR(ct_remainder(i, I(1, 0)), CT_ERR_RUNTIME, "ZeroDivisionError");
     CHECK_ERROR(ct_pow(i, -1), CT_ERR_RUNTIME, "Integers to negative integer powers are not allowed.");
-    CHECK_ERROR(ct_add(i, i, .alpha = ct_num(0.5)), CT_ERR_RUNTIME, "argument alpha must not be a floating point number");
-    CHECK_ERROR(ct_add(x, F(1, 2, 3)), CT_ERR_RUNTIME, "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0");
+    CHECK_ERROR(ct_add(i, i, .alpha = ct_num(0.5)), CT_ERR_RUNTIME,
+                "argument alpha must not be a floating point number");
+    CHECK_ERROR(ct_add(x, F(1, 2, 3)), CT_ERR_RUNTIME,
+                "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0");
     CHECK_ERROR(ct_bitwise_and(x, x), CT_ERR_NOT_IMPLEMENTED, "not implemented for 'Float'");
     CHECK_ERROR(ct_silu(i), CT_ERR_NOT_IMPLEMENTED, "\"silu_cpu\" not implemented for 'Long'");
     CHECK_ERROR(ct_abs(b), CT_ERR_NOT_IMPLEMENTED, "\"abs_cpu\" not implemented for 'Bool'");
-    CHECK_ERROR(ct_mul_(i, 0.5), CT_ERR_RUNTIME, "result type Float can't be cast to the desired output type Long");
-    CHECK_ERROR(ct_add_(x, ct_zeros(CT_SHAPE(3, 2))), CT_ERR_RUNTIME, "output with shape [2] doesn't match the broadcast shape [3, 2]");
-    CHECK_ERROR(ct_add_(ct_expand(ct_zeros(CT_SHAPE(1)), CT_INTS(3)), 1), CT_ERR_RUNTIME, "more than one element of the written-to tensor");
+    CHECK_ERROR(ct_mul_(i, 0.5), CT_ERR_RUNTIME,
+                "result type Float can't be cast to the desired output type Long");
+    CHECK_ERROR(ct_add_(x, ct_zeros(CT_SHAPE(3, 2))), CT_ERR_RUNTIME,
+                "output with shape [2] doesn't match the broadcast shape [3, 2]");
+    CHECK_ERROR(ct_add_(ct_expand(ct_zeros(CT_SHAPE(1)), CT_INTS(3)), 1), CT_ERR_RUNTIME,
+                "more than one element of the written-to tensor");
     CHECK_ERROR(ct_addcdiv(i, i, i), CT_ERR_RUNTIME, "Integer division with addcdiv is no longer supported");
-    CHECK_ERROR(ct_lerp(x, T(CT_FLOAT64, 1, 2), 0.5), CT_ERR_RUNTIME, "expected dtype float for `end` but got dtype double");
+    CHECK_ERROR(ct_lerp(x, T(CT_FLOAT64, 1, 2), 0.5), CT_ERR_RUNTIME,
+                "expected dtype float for `end` but got dtype double");
 }
 
 static void test_geometry(void)
@@ -175,9 +209,11 @@ static void test_targets(void)
     ct_tensor *x = F(1, 2, 3, 4), *out = ct_empty(CT_INTS(0));
     CHECK(ct_add_out(out, x, x) == out && ct_numel(out) == 4 && ct_float_at(out, 3) == 8);
     ct_tensor *wide = ct_empty(CT_INTS(4), .dtype = CT_FLOAT64);
-    ct_add_out(wide, T(CT_FLOAT16, 2048, 0, 0, 0), T(CT_FLOAT16, 1, 0, 0, 0)); /* rounded to float16 before it is widened */
+    ct_add_out(wide, T(CT_FLOAT16, 2048, 0, 0, 0),
+               T(CT_FLOAT16, 1, 0, 0, 0)); /* rounded to float16 before it is widened */
     CHECK(ct_float_at(wide, 0) == 2048);
-    ct_add_(ct_slice(x, .dim = 0, .start = 1), ct_slice(x, .dim = 0, .end = 3)); /* overlapping: as if the input had been copied first */
+    ct_add_(ct_slice(x, .dim = 0, .start = 1),
+            ct_slice(x, .dim = 0, .end = 3)); /* overlapping: as if the input had been copied first */
     GIVES(x, CT_FLOAT32, 1, 3, 5, 7);
     int64_t version = ct_version(x);
     GIVES(ct_mul_(x, 2), CT_FLOAT32, 2, 6, 10, 14);
@@ -195,7 +231,8 @@ static void test_cutting(void)
 {
     CT_SCOPE();
     int threads = ct_num_threads();
-    ct_tensor *x = ct_sub(ct_reshape(ct_arange(300 * 401, .dtype = CT_FLOAT32), CT_INTS(300, 401)), 60000), *y[2];
+    ct_tensor *x = ct_sub(ct_reshape(ct_arange(300 * 401, .dtype = CT_FLOAT32), CT_INTS(300, 401)), 60000),
+              *y[2];
     x = ct_div(x, 9973);
     for (int k = 0; k < 2; k++) {
         ct_set_num_threads(k ? 4 : 1);
@@ -217,7 +254,8 @@ static void test_faults(void)
     for (int64_t k = 0; !done && k < 300; k++) {
         CT_SCOPE();
         ct__alloc_fail_after(k);
-        ct_tensor *x = ct_add(ct_ones(CT_SHAPE(3, 4), .dtype = CT_INT32), ct_ones(CT_SHAPE(4), .dtype = CT_FLOAT16));
+        ct_tensor *x =
+            ct_add(ct_ones(CT_SHAPE(3, 4), .dtype = CT_INT32), ct_ones(CT_SHAPE(4), .dtype = CT_FLOAT16));
         ct_tensor *y = ct_add_(ct_t(x), ct_t(ct_where(ct_gt(x, 1), x, 0.5)));
         ct_tensor *z = ct_exp_out(ct_empty(CT_INTS(0), .dtype = CT_FLOAT64), y);
         ct__alloc_fail_after(-1);

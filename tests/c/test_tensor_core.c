@@ -1,17 +1,23 @@
-/* Tensors without ops: making, geometry, element types and their conversions, promotion, shape arithmetic, copies, printing. */
+/* Tensors without ops: making, geometry, element types and their conversions, promotion, shape arithmetic,
+ * copies, printing. */
 #include "tensor/print.h"
 #include <ctorch/ctorch.h>
 #include <math.h>
 #include <stdio.h>
 
 static int failures;
-#define CHECK(x) ((x) ? (void)0 : (void)(failures++, fprintf(stderr, "%s:%d: %s (error: %s)\n", __FILE__, __LINE__, #x, \
-                                                             ct_error_message())))
+#define CHECK(x) ((x) ? (void)0 : check_failed(#x, __LINE__))
+static void check_failed(const char *what, int line)
+{
+    failures++;
+    fprintf(stderr, "line %d: %s (error: %s)\n", line, what, ct_error_message());
+}
 static void check_error(ct_error_kind kind, const char *words, int line)
 {
     if (ct_error() != kind || !strstr(ct_error_message(), words)) {
         failures++;
-        fprintf(stderr, "line %d: expected error %d '%s', got %d '%s'\n", line, kind, words, ct_error(), ct_error_message());
+        fprintf(stderr, "line %d: expected error %d '%s', got %d '%s'\n", line, kind, words, ct_error(),
+                ct_error_message());
     }
     ct_error_clear();
 }
@@ -21,9 +27,12 @@ static const ct_device cpu = {CT_CPU, 0};
 
 static void test_dtypes(void)
 {
-    CHECK(ct_promote_types(CT_UINT8, CT_INT8) == CT_INT16 && ct_promote_types(CT_FLOAT16, CT_BFLOAT16) == CT_FLOAT32);
-    CHECK(ct_promote_types(CT_INT64, CT_FLOAT16) == CT_FLOAT16 && ct_promote_types(CT_BOOL, CT_UINT8) == CT_UINT8);
-    CHECK(!strcmp(ct_dtype_name(CT_FLOAT32), "float32") && !strcmp(ct_dtype_type_name(CT_INT64), "Long") && ct_dtype_size(CT_INT16) == 2);
+    CHECK(ct_promote_types(CT_UINT8, CT_INT8) == CT_INT16
+          && ct_promote_types(CT_FLOAT16, CT_BFLOAT16) == CT_FLOAT32);
+    CHECK(ct_promote_types(CT_INT64, CT_FLOAT16) == CT_FLOAT16
+          && ct_promote_types(CT_BOOL, CT_UINT8) == CT_UINT8);
+    CHECK(!strcmp(ct_dtype_name(CT_FLOAT32), "float32") && !strcmp(ct_dtype_type_name(CT_INT64), "Long")
+          && ct_dtype_size(CT_INT16) == 2);
     CHECK(ct_can_cast(CT_INT64, CT_FLOAT16) && !ct_can_cast(CT_FLOAT32, CT_INT64));
     for (uint32_t h = 0; h < 65536; h++) { /* half -> float -> half keeps every number */
         float f = ct__half_to_float((uint16_t)h);
@@ -33,7 +42,8 @@ static void test_dtypes(void)
         if (b == b)
             CHECK(ct__float_to_bfloat(b) == h);
     }
-    CHECK(ct__float_to_half(65519.0f) == 0x7bff && ct__float_to_half(65520.0f) == 0x7c00 && ct__float_to_half(1 + 0x1p-11f) == 0x3c00);
+    CHECK(ct__float_to_half(65519.0f) == 0x7bff && ct__float_to_half(65520.0f) == 0x7c00
+          && ct__float_to_half(1 + 0x1p-11f) == 0x3c00);
     uint64_t raw = 0;
     ct__store_scalar(CT_INT32, &raw, ct_float_scalar(3e9));
     CHECK(ct__load_int(CT_INT32, &raw) == INT32_MIN);
@@ -87,9 +97,11 @@ static void test_geometry(void)
     CT_AUTO ct_tensor *a = ct__new(CT_FLOAT32, cpu, 2, (int64_t[]){2, 3});
     CT_AUTO ct_tensor *b = ct__new(CT_FLOAT32, cpu, 1, (int64_t[]){4});
     CHECK(!ct__broadcast(2, (ct_tensor *const[]){a, b}, &ndim, out));
-    CHECK_ERROR(CT_ERR_RUNTIME, "The size of tensor a (3) must match the size of tensor b (4) at non-singleton dimension 1");
+    CHECK_ERROR(CT_ERR_RUNTIME,
+                "The size of tensor a (3) must match the size of tensor b (4) at non-singleton dimension 1");
     CT_AUTO ct_tensor *c = ct__new(CT_FLOAT32, cpu, 3, (int64_t[]){5, 1, 3});
-    CHECK(ct__broadcast(2, (ct_tensor *const[]){a, c}, &ndim, out) && ndim == 3 && out[0] == 5 && out[1] == 2 && out[2] == 3);
+    CHECK(ct__broadcast(2, (ct_tensor *const[]){a, c}, &ndim, out) && ndim == 3 && out[0] == 5 && out[1] == 2
+          && out[2] == 3);
     uint32_t mask;
     CHECK(!ct__dim_mask(CT_INTS(0, -2), 2, true, &mask));
     CHECK_ERROR(CT_ERR_RUNTIME, "dim 0 appears multiple times in the list of dims");
@@ -147,7 +159,8 @@ static void test_copies(void)
                             strides[order[d]] = stride;
                             stride *= shapes[s][order[d]];
                         }
-                        t[k] = ct_adopt(ct__new_strided(k && cast ? CT_INT32 : CT_FLOAT32, cpu, 3, shapes[s], strides));
+                        t[k] = ct_adopt(
+                            ct__new_strided(k && cast ? CT_INT32 : CT_FLOAT32, cpu, 3, shapes[s], strides));
                     }
                     for (int64_t i = 0; i < t[1]->numel; i++)
                         ct__store_scalar((ct_dtype)t[1]->dtype, t[1]->data + i * 4, ct_int_scalar(i));
@@ -159,12 +172,14 @@ static void test_copies(void)
                 }
     CT_SCOPE();
     ct_tensor *x = ct_tensor_from_ints((int64_t[]){1, 2, 3}, CT_SHAPE(3), CT_INT64);
-    CT_AUTO ct_tensor *wide = ct__new(CT_FLOAT16, cpu, 2, (int64_t[]){2, 3}), *bad = ct__new(CT_FLOAT16, cpu, 2, (int64_t[]){2, 2});
+    CT_AUTO ct_tensor *wide = ct__new(CT_FLOAT16, cpu, 2, (int64_t[]){2, 3}),
+                      *bad = ct__new(CT_FLOAT16, cpu, 2, (int64_t[]){2, 2});
     CHECK(ct__copy(wide, x) && ct_float_at(wide, 5) == 3);
     CHECK(!ct__copy(bad, x));
     CHECK_ERROR(CT_ERR_RUNTIME, "must match");
     CHECK(ct__fill(wide, ct_float_scalar(1.5)) && ct_float_at(wide, 3) == 1.5);
-    CT_AUTO ct_tensor *row = ct__new_view(x, 0, 1, (int64_t[]){2}, (int64_t[]){1}), *next = ct__new_view(x, 1, 1, (int64_t[]){2}, (int64_t[]){1});
+    CT_AUTO ct_tensor *row = ct__new_view(x, 0, 1, (int64_t[]){2}, (int64_t[]){1}),
+                      *next = ct__new_view(x, 1, 1, (int64_t[]){2}, (int64_t[]){1});
     CHECK(ct__copy(next, row) && ct_int_at(x, 1) == 1 && ct_int_at(x, 2) == 2); /* overlapping memory */
 }
 
@@ -173,7 +188,8 @@ static void check_text(ct_tensor *t, const char *want, int line)
     char *text = ct_to_string(t);
     if (!text || strcmp(text, want)) {
         failures++;
-        fprintf(stderr, "line %d: prints\n%s\ninstead of\n%s\n", line, text ? text : ct_error_message(), want);
+        fprintf(stderr, "line %d: prints\n%s\ninstead of\n%s\n", line, text ? text : ct_error_message(),
+                want);
     }
     ct_free_string(text);
 }
@@ -184,9 +200,11 @@ static void test_print(void)
     CT_SCOPE();
     CHECK_TEXT(ct_tensor_from_doubles((double[]){1, 2.5, -3, 1e-3}, CT_SHAPE(2, 2), CT_FLOAT32),
                "tensor([[ 1.0000e+00,  2.5000e+00],\n        [-3.0000e+00,  1.0000e-03]])");
-    CHECK_TEXT(ct_tensor_from_doubles((double[]){1, NAN, -INFINITY}, CT_SHAPE(3), CT_FLOAT64), "tensor([1., nan, -inf], dtype=torch.float64)");
+    CHECK_TEXT(ct_tensor_from_doubles((double[]){1, NAN, -INFINITY}, CT_SHAPE(3), CT_FLOAT64),
+               "tensor([1., nan, -inf], dtype=torch.float64)");
     CHECK_TEXT(ct_tensor_from_ints((int64_t[]){1, 0}, CT_SHAPE(2), CT_BOOL), "tensor([ True, False])");
-    CHECK_TEXT(ct_tensor_from_ints(NULL, CT_SHAPE(0, 3), CT_INT64), "tensor([], size=(0, 3), dtype=torch.int64)");
+    CHECK_TEXT(ct_tensor_from_ints(NULL, CT_SHAPE(0, 3), CT_INT64),
+               "tensor([], size=(0, 3), dtype=torch.int64)");
     CHECK_TEXT(ct_tensor_from_doubles((double[]){3.14159}, CT_SHAPE(), CT_FLOAT32), "tensor(3.1416)");
     CT_AUTO ct_tensor *big = ct__new(CT_INT64, cpu, 1, (int64_t[]){1001});
     for (int64_t i = 0; i < 1001; i++)
@@ -197,7 +215,8 @@ static void test_print(void)
     ct_print_options o = ct_get_print_options(), was = o;
     o.legacy = true;
     ct_set_print_options(o);
-    CHECK_TEXT(ct_tensor_from_doubles((double[]){38.5849}, CT_SHAPE(), CT_FLOAT32), "\n 38.5849\n[torch.FloatTensor of size 1]\n");
+    CHECK_TEXT(ct_tensor_from_doubles((double[]){38.5849}, CT_SHAPE(), CT_FLOAT32),
+               "\n 38.5849\n[torch.FloatTensor of size 1]\n");
     CHECK_TEXT(ct_tensor_from_doubles((double[]){0, 0.5, 1, 2}, CT_SHAPE(2, 2), CT_FLOAT32),
                "\n 0.0000  0.5000\n 1.0000  2.0000\n[torch.FloatTensor of size 2x2]\n");
     CHECK_TEXT(ct_tensor_from_ints(NULL, CT_SHAPE(0), CT_FLOAT32), "[torch.FloatTensor with no dimension]\n");

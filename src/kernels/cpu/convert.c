@@ -1,5 +1,5 @@
-/* Conversions between element types, a block at a time. Out of range: as x86 does (the most negative number; narrower integers
- * keep the low bits). Half-width floats round to nearest even. */
+/* Conversions between element types, a block at a time. Out of range: as x86 does (the most negative number;
+ * narrower integers keep the low bits). Half-width floats round to nearest even. */
 #include "kernels/kernels.h"
 
 static inline float convert_bits(uint32_t u)

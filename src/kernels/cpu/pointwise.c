@@ -1,5 +1,5 @@
-/* The loops of the pointwise ops: each scalar function of scalar.h over dense memory, with one repeated operand, and over any
- * strides. Compiled once per ISA level; the compiler vectorises the dense forms. */
+/* The loops of the pointwise ops: each scalar function of scalar.h over dense memory, with one repeated
+ * operand, and over any strides. Compiled once per ISA level; the compiler vectorises the dense forms. */
 #include "kernels/kernels.h"
 #include "kernels/scalar.h"
 
@@ -8,14 +8,17 @@
 #define POINTWISE_ARGS3 a[i], b[i], c[i], p, q
 
 #define POINTWISE_LOOP(name, suffix, inputs, T, R, pp, qq) \
-    static void pointwise_##name##_##suffix(int64_t n, char *const *data, const int64_t *s, const ct__pointwise_params *params) \
+    static void pointwise_##name##_##suffix(int64_t n, char *const *data, const int64_t *s, \
+        const ct__pointwise_params *params) \
     { \
         const T p = (T)params->pp, q = (T)params->qq; \
         const int64_t size = (int64_t)sizeof(T); \
         (void)p, (void)q; \
-        if (s[0] == (int64_t)sizeof(R) && s[1] == size && (inputs < 2 || s[2] == size) && (inputs < 3 || s[3] == size)) { \
+        if (s[0] == (int64_t)sizeof(R) && s[1] == size && (inputs < 2 || s[2] == size) \
+            && (inputs < 3 || s[3] == size)) { \
             R *r = (R *)data[0]; \
-            const T *a = (const T *)data[1], *b = (const T *)data[inputs < 2 ? 1 : 2], *c = (const T *)data[inputs < 3 ? 1 : 3]; \
+            const T *a = (const T *)data[1], *b = (const T *)data[inputs < 2 ? 1 : 2], \
+                *c = (const T *)data[inputs < 3 ? 1 : 3]; \
             (void)b, (void)c; \
             _Pragma("GCC ivdep") \
             for (int64_t i = 0; i < n; i++) \
@@ -31,23 +34,28 @@
             const char *a = data[1], *b = data[inputs < 2 ? 1 : 2], *c = data[inputs < 3 ? 1 : 3]; \
             const int64_t sb = inputs < 2 ? 0 : s[2], sc = inputs < 3 ? 0 : s[3]; \
             for (int64_t i = 0; i < n; i++) \
-                *(R *)(data[0] + i * s[0]) = scalar_##name##_##suffix(*(const T *)(a + i * s[1]), *(const T *)(b + i * sb), \
+                *(R *)(data[0] + i * s[0]) = scalar_##name##_##suffix(*(const T *)(a + i * s[1]), \
+                    *(const T *)(b + i * sb), \
                                                                      *(const T *)(c + i * sc), p, q); \
         } \
     }
 #define POINTWISE_LOOPS_FLOAT(name, inputs) \
-    POINTWISE_LOOP(name, f32, inputs, float, float, pf, qf) POINTWISE_LOOP(name, f64, inputs, double, double, pf, qf)
+    POINTWISE_LOOP(name, f32, inputs, float, float, pf, qf) \
+    POINTWISE_LOOP(name, f64, inputs, double, double, pf, qf)
 #define POINTWISE_LOOPS_INT(name, inputs) POINTWISE_LOOP(name, i64, inputs, int64_t, int64_t, pi, qi)
-#define POINTWISE_LOOPS_ANY(name, inputs) POINTWISE_LOOPS_FLOAT(name, inputs) POINTWISE_LOOPS_INT(name, inputs)
+#define POINTWISE_LOOPS_ANY(name, inputs) \
+    POINTWISE_LOOPS_FLOAT(name, inputs) POINTWISE_LOOPS_INT(name, inputs)
 #define POINTWISE_LOOPS_BOOL(name, inputs) \
-    POINTWISE_LOOP(name, f32, inputs, float, uint8_t, pf, qf) POINTWISE_LOOP(name, f64, inputs, double, uint8_t, pf, qf) \
+    POINTWISE_LOOP(name, f32, inputs, float, uint8_t, pf, qf) POINTWISE_LOOP(name, f64, inputs, double, \
+        uint8_t, pf, qf) \
     POINTWISE_LOOP(name, i64, inputs, int64_t, uint8_t, pi, qi)
 #define POINTWISE_DEFINE(name, inputs, class, rule) POINTWISE_LOOPS_##class(name, inputs)
 CT_POINTWISE(POINTWISE_DEFINE)
 
 /* sin and cos of floats: vectors, except for blocks with an angle too large for them. */
 #define POINTWISE_TURN(name) \
-    static void pointwise_##name##_turn(int64_t n, char *const *data, const int64_t *s, const ct__pointwise_params *params) \
+    static void pointwise_##name##_turn(int64_t n, char *const *data, const int64_t *s, \
+        const ct__pointwise_params *params) \
     { \
         if (s[0] != 4 || s[1] != 4) { \
             pointwise_##name##_f32(n, data, s, params); \
@@ -76,7 +84,8 @@ POINTWISE_TURN(cos)
 void CT_LEVEL(ct__pointwise_fill)(ct__pointwise_kernels *t)
 {
 #define POINTWISE_SET(name, class, suffix) t->loop[class][CT_PW_##name] = pointwise_##name##_##suffix;
-#define POINTWISE_FILL_FLOAT(name) POINTWISE_SET(name, CT_CLASS_F32, f32) POINTWISE_SET(name, CT_CLASS_F64, f64)
+#define POINTWISE_FILL_FLOAT(name) \
+    POINTWISE_SET(name, CT_CLASS_F32, f32) POINTWISE_SET(name, CT_CLASS_F64, f64)
 #define POINTWISE_FILL_INT(name) POINTWISE_SET(name, CT_CLASS_I64, i64)
 #define POINTWISE_FILL_ANY(name) POINTWISE_FILL_FLOAT(name) POINTWISE_FILL_INT(name)
 #define POINTWISE_FILL_BOOL(name) POINTWISE_FILL_ANY(name)

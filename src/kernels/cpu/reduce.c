@@ -1,4 +1,5 @@
-/* Reductions: rows in 16 lanes (explicit, since a compiler may not reorder float sums), columns 64 at a time. */
+/* Reductions: rows in 16 lanes (explicit, since a compiler may not reorder float sums), columns 64 at a time.
+ */
 #include "kernels/kernels.h"
 
 #define REDUCE_LANES 16
@@ -22,9 +23,12 @@
                 T more[3][REDUCE_LANES] = {{0}}; \
                 for (; i + 4 * REDUCE_LANES <= m; i += 4 * REDUCE_LANES) { \
                     for (int k = 0; k < REDUCE_LANES; k++) { T v = y[i + k]; lane[k] += term; } \
-                    for (int k = 0; k < REDUCE_LANES; k++) { T v = y[i + REDUCE_LANES + k]; more[0][k] += term; } \
-                    for (int k = 0; k < REDUCE_LANES; k++) { T v = y[i + 2 * REDUCE_LANES + k]; more[1][k] += term; } \
-                    for (int k = 0; k < REDUCE_LANES; k++) { T v = y[i + 3 * REDUCE_LANES + k]; more[2][k] += term; } \
+                    for (int k = 0; k < REDUCE_LANES; k++) { T v = y[i + REDUCE_LANES + k]; \
+                        more[0][k] += term; } \
+                    for (int k = 0; k < REDUCE_LANES; k++) { T v = y[i + 2 * REDUCE_LANES + k]; \
+                        more[1][k] += term; } \
+                    for (int k = 0; k < REDUCE_LANES; k++) { T v = y[i + 3 * REDUCE_LANES + k]; \
+                        more[2][k] += term; } \
                 } \
                 for (int k = 0; k < REDUCE_LANES; k++) \
                     lane[k] = (lane[k] + more[0][k]) + (more[1][k] + more[2][k]); \
@@ -44,7 +48,8 @@ REDUCE_TOTAL(total_f64, double, v)
 REDUCE_TOTAL(totalsq_f32, float, v * v)
 REDUCE_TOTAL(totalsq_f64, double, v * v)
 
-/* Walks rows [r0, r1) of a block with inner > 1 by groups of neighbouring columns: o, c the first one's place, m how many. */
+/* Walks rows [r0, r1) of a block with inner > 1 by groups of neighbouring columns: o, c the first one's
+ * place, m how many. */
 #define REDUCE_GROUPS(body) \
     while (r0 < r1) { \
         int64_t o = r0 / inner, c = r0 % inner, m = inner - c; \
@@ -99,7 +104,8 @@ REDUCE_SUM(sum_i64, int64_t, uint64_t, reduce_total_i64(x + r * n, n), v)
                         lane[k] *= (A)y[p + k]; \
                 for (int k = 0; p < n; p++, k++) \
                     lane[k] *= (A)y[p]; \
-                out[r] = (T)(((lane[0] * lane[4]) * (lane[2] * lane[6])) * ((lane[1] * lane[5]) * (lane[3] * lane[7]))); \
+                out[r] = (T)(((lane[0] * lane[4]) * (lane[2] * lane[6])) \
+                             * ((lane[1] * lane[5]) * (lane[3] * lane[7]))); \
             } \
             return; \
         } \
@@ -119,7 +125,8 @@ REDUCE_PROD(prod_f32, float, double)
 REDUCE_PROD(prod_f64, double, double)
 REDUCE_PROD(prod_i64, int64_t, uint64_t)
 
-/* Once a NaN is taken nothing is larger than it: it stays. `than` is > or <. I: an integer of T's width, for places. */
+/* Once a NaN is taken nothing is larger than it: it stays. `than` is > or <. I: an integer of T's width, for
+ * places. */
 #define REDUCE_BETTER(v, than, best) ((v) than (best) || (v) != (v))
 #define REDUCE_EXTREME_ROW(name, T, than) \
     static T reduce_##name##_row(const T *y, int64_t n) \
@@ -176,7 +183,8 @@ REDUCE_PROD(prod_i64, int64_t, uint64_t)
             p++; \
         return p; \
     } \
-    static void reduce_places_##suffix(const T *x, const T *best, int64_t *place, int64_t n, int64_t inner, int64_t m) \
+    static void reduce_places_##suffix(const T *x, const T *best, int64_t *place, int64_t n, \
+        int64_t inner, int64_t m) \
     { \
         int64_t at[REDUCE_COLUMNS]; \
         for (int64_t k = 0; k < m; k++) \
@@ -193,11 +201,13 @@ REDUCE_PROD(prod_i64, int64_t, uint64_t)
     REDUCE_EXTREME_ROW(max_##suffix, T, >) \
     REDUCE_EXTREME_ROW(min_##suffix, T, <) \
     REDUCE_FIND(T, suffix) \
-    static void reduce_extreme_##suffix(bool largest, const T *x, T *out, int64_t *place, int64_t n, int64_t inner, int64_t r0, int64_t r1) \
+    static void reduce_extreme_##suffix(bool largest, const T *x, T *out, int64_t *place, int64_t n, \
+        int64_t inner, int64_t r0, int64_t r1) \
     { \
         if (inner == 1) { \
             for (int64_t r = r0; r < r1; r++) { \
-                T best = largest ? reduce_max_##suffix##_row(x + r * n, n) : reduce_min_##suffix##_row(x + r * n, n); \
+                T best = largest ? reduce_max_##suffix##_row(x + r * n, n) \
+                    : reduce_min_##suffix##_row(x + r * n, n); \
                 if (out) \
                     out[r] = best; \
                 if (place) \
@@ -221,7 +231,8 @@ REDUCE_EXTREME(float, f32)
 REDUCE_EXTREME(double, f64)
 REDUCE_EXTREME(int64_t, i64)
 
-static void reduce_truth(bool all, const uint8_t *x, uint8_t *out, int64_t n, int64_t inner, int64_t r0, int64_t r1)
+static void reduce_truth(bool all, const uint8_t *x, uint8_t *out, int64_t n, int64_t inner, int64_t r0,
+                         int64_t r1)
 {
     const uint8_t flip = all; /* all = not any of not */
     if (inner == 1) {
@@ -247,7 +258,8 @@ static void reduce_truth(bool all, const uint8_t *x, uint8_t *out, int64_t n, in
 }
 
 #define REDUCE_RUNNING(suffix, T, A) \
-    static void reduce_running_##suffix(bool product, const T *x, T *out, int64_t n, int64_t inner, int64_t r0, int64_t r1) \
+    static void reduce_running_##suffix(bool product, const T *x, T *out, int64_t n, int64_t inner, \
+        int64_t r0, int64_t r1) \
     { \
         if (inner == 1) { \
             for (int64_t r = r0; r < r1; r++) { \
@@ -282,8 +294,9 @@ REDUCE_RUNNING(i64, int64_t, uint64_t)
 
 void CT_LEVEL(ct__reduce_fill)(ct__reduce_kernels *t)
 {
-    *t = (ct__reduce_kernels){reduce_sum_f32, reduce_sum_f64, reduce_sum_i64, reduce_sumsq_f32, reduce_sumsq_f64, reduce_prod_f32,
-                              reduce_prod_f64, reduce_prod_i64, reduce_extreme_f32, reduce_extreme_f64, reduce_extreme_i64,
-                              reduce_truth, reduce_running_f32, reduce_running_f64, reduce_running_i64, reduce_total_f32,
+    *t = (ct__reduce_kernels){reduce_sum_f32,     reduce_sum_f64,     reduce_sum_i64,     reduce_sumsq_f32,
+                              reduce_sumsq_f64,   reduce_prod_f32,    reduce_prod_f64,    reduce_prod_i64,
+                              reduce_extreme_f32, reduce_extreme_f64, reduce_extreme_i64, reduce_truth,
+                              reduce_running_f32, reduce_running_f64, reduce_running_i64, reduce_total_f32,
                               reduce_total_f64};
 }
