@@ -20,6 +20,8 @@ PIP_FLAGS = --quiet --disable-pip-version-check
 CONFIGURE = PATH="$(BIN):$$PATH" $(BIN)/cmake -G Ninja -S .
 BUILD = PATH="$(BIN):$$PATH" $(BIN)/cmake --build
 PYTEST = -m pytest -q -p no:cacheprovider
+# Under a sanitizer optimised kernels take minutes to compile and show no more.
+PLAIN_KERNELS = -DCT_KERNEL_FLAGS="-O1;-fno-trapping-math"
 # Modules whose native code has most to do with memory.
 SANITIZED_PYTHON = $(wildcard $(addprefix tests/python/,test_binding_*.py test_data_native.py test_autograd_python.py test_optim.py))
 
@@ -69,7 +71,7 @@ parity: build $(PARITY)/.stamp
 	PATH="$(BIN):$$PATH" $(PARITY_BIN)/python $(PYTEST) --parity tests/python tests/ops $(PYTEST_ARGS)
 
 build-asan/.configured: $(VENV)/.stamp CMakeLists.txt
-	$(CONFIGURE) -B build-asan -DCT_SANITIZE=ON -DCT_TESTS=ON -DCT_PYTHON=ON -DPython_EXECUTABLE=$(BIN)/python \
+	$(CONFIGURE) -B build-asan $(PLAIN_KERNELS) -DCT_SANITIZE=ON -DCT_TESTS=ON -DCT_PYTHON=ON -DPython_EXECUTABLE=$(BIN)/python \
 	    -DCT_PYTHON_FOLDER=$(CURDIR)/build-asan/python/ctorch
 	touch $@
 
@@ -84,7 +86,7 @@ sanitize: build-asan/.configured
 	    $(BIN)/python $(PYTEST) $(SANITIZED_PYTHON) $(PYTEST_ARGS)
 
 build-tsan/.configured: $(VENV)/.stamp CMakeLists.txt
-	$(CONFIGURE) -B build-tsan -DCT_TSAN=ON -DCT_TESTS=ON
+	$(CONFIGURE) -B build-tsan $(PLAIN_KERNELS) -DCT_TSAN=ON -DCT_TESTS=ON
 	touch $@
 
 tsan: build-tsan/.configured
