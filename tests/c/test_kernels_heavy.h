@@ -39,7 +39,7 @@ static inline void *heavy_alloc(size_t bytes)
     } while (0)
 
 /* Runs `test` with the table of each level this machine has. */
-#if defined(__x86_64__)
+#if CT_HAVE_X86_LEVELS
 #define HEAVY_DECLARE(F) \
     void ct__##F##_fill_base(ct__##F##_kernels *); \
     void ct__##F##_fill_v3(ct__##F##_kernels *); \

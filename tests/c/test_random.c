@@ -101,7 +101,7 @@ static void test_cases(void)
     for (int level = 0; level < 3; level++) {
         ct__random_kernels k = ct__k_random;
         if (level == 1) ct__random_fill_base(&k);
-#if defined(__x86_64__)
+#if CT_HAVE_X86_LEVELS
         if (level == 2 && !strcmp(ct__cpu_level(), "v4")) ct__random_fill_v3(&k);
 #endif
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
