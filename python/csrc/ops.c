@@ -30,17 +30,13 @@ static PyObject *ops_tuple_repr(PyObject *o)
     return s;
 }
 
-static PyTypeObject **ops_tuple_cache; /* by place in the table */
+static PyTypeObject **ops_tuple_cache; /* by place in the table; NULL: a plain tuple */
 
 static PyTypeObject *ops_tuple_type(const ct_op_info *op)
 {
     int64_t count;
     const ct_op_info *table = ct_op_table(&count);
-    if (!ops_tuple_cache && !(ops_tuple_cache = PyMem_Calloc((size_t)count + 1, sizeof *ops_tuple_cache)))
-        return (PyTypeObject *)PyErr_NoMemory();
     PyTypeObject **cached = &ops_tuple_cache[op - table];
-    if (CTPY_LIKELY(*cached != NULL))
-        return *cached;
     PyObject *known = PyDict_GetItemString(ops_tuple_types, op->tuple_name);
     if (known && PyLong_AsLong(PyDict_GetItemString(((PyTypeObject *)known)->tp_dict, "n_fields")) == op->nresults)
         return *cached = (PyTypeObject *)known;
@@ -77,9 +73,8 @@ PyObject *ctpy_results(const ct_op_info *op, const ct_value *results)
     }
     if (op->nresults == 0)
         Py_RETURN_NONE;
-    PyTypeObject *type = op->tuple_name && op->result_names ? ops_tuple_type(op) : NULL;
-    if (!type && PyErr_Occurred())
-        return NULL;
+    int64_t count;
+    PyTypeObject *type = ops_tuple_cache[op - ct_op_table(&count)];
     PyObject *o = type ? PyStructSequence_New(type) : PyTuple_New(op->nresults);
     for (int i = 0; o && i < op->nresults; i++) {
         PyObject *item = results[i].type == CT_V_TENSOR && !results[i].t ? Py_NewRef(Py_None) : ctpy_from_value(&results[i]);
@@ -374,17 +369,21 @@ bool ctpy_ops_ready(PyObject *module)
     int64_t n;
     const ct_op_info *table = ct_op_table(&n);
     ops_entries = PyMem_Calloc((size_t)n + 1, sizeof *ops_entries);
+    ops_tuple_cache = PyMem_Calloc((size_t)n + 1, sizeof *ops_tuple_cache);
+    if (!ops_entries || !ops_tuple_cache)
+        return false;
     for (int64_t first = 0, last; first < n; first = last) {
         for (last = first; last < n && !strcmp(table[last].name, table[first].name); last++)
             ;
-        for (int64_t i = first; i < last; i++)
-            if (table[i].nresults > 1 && table[i].tuple_name && table[i].result_names && !ops_tuple_type(&table[i]))
-                return false;
         ops_entry *e = &ops_entries[ops_count++];
         e->name = table[first].name;
         for (int p = 0; p < OPS_PLACES; p++)
             e->groups[p] = ops_make_group(first, last, ops_flags[p]);
         e->property = ops_make_group(first, last, CT_ON_PROPERTY);
+        for (int64_t i = first; i < last; i++) /* what is not a method as well (std_mean) gives a plain tuple */
+            if (e->groups[OPS_METHOD] && table[i].nresults > 1 && table[i].tuple_name && table[i].result_names &&
+                !ops_tuple_type(&table[i]))
+                return false;
         /* Hand-written methods (size, to, backward, ...) stay. */
         if (e->groups[OPS_TORCH] && !PyObject_HasAttr(module, e->groups[OPS_TORCH]->object_name) &&
             !ops_add(module, e->groups[OPS_TORCH], "ctorch._C"))

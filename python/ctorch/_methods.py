@@ -28,6 +28,16 @@ def where(self, condition, other):
     return _C.where(condition, self, other)
 
 
+_nonzero = _C.nonzero
+
+
+def nonzero(input, *, out=None, as_tuple=False):
+    """The places of the elements that are not 0: an index each row, or with as_tuple one index vector a dimension."""
+    if as_tuple:
+        return _C.where(input != 0) if input.dtype is not _C.bool else _C.where(input)
+    return _nonzero(input, out=out) if out is not None else _nonzero(input)
+
+
 # ---- Different values ----
 
 @_both
@@ -476,6 +486,7 @@ def attach(package):
     for name, f in _FUNCTIONS.items():
         if name not in package:
             package[name] = f
+    Tensor.nonzero = package['nonzero'] = nonzero
     if not hasattr(Tensor, 'real'):
         Tensor.real = property(lambda self: self)
         Tensor.imag = property(_imag)
