@@ -8,7 +8,7 @@ def work(group, *variants):
     """Registers a workload, once for each tuple of arguments."""
     def register(make):
         for arguments in variants or ((),):
-            name = " ".join([make.__name__.rstrip("_")] + [str(a) for a in arguments])
+            name = " ".join([make.__name__.rstrip("_")] + [str(a) for a in arguments if a != ""])
             WORK[name] = (group, lambda torch, make=make, arguments=arguments: make(torch, *arguments))
         return make
     return register

@@ -122,6 +122,25 @@ CT_KINLINE float math_log_ends(float x, float r)
     return x < 0 || x != x ? MATH_NAN : r;
 }
 
+/* exp(x) for x <= 0 or NaN, the same bits: what the upper end needs is left out. */
+CT_KINLINE float math_exp_negative_f32(float x)
+{
+    float y = x < -104.0f ? -104.0f : x;
+    float n = MATH_FMA(y, 1.44269504088896341f, 12582912.0f) - 12582912.0f;
+    float r = MATH_FMA(n, -0.693359375f, y);
+    r = MATH_FMA(n, 2.12194440e-4f, r);
+    float p = 1.9875691500e-4f;
+    p = MATH_FMA(p, r, 1.3981999507e-3f);
+    p = MATH_FMA(p, r, 8.3334519073e-3f);
+    p = MATH_FMA(p, r, 4.1665795894e-2f);
+    p = MATH_FMA(p, r, 1.6666665459e-1f);
+    p = MATH_FMA(p, r, 5.0000001201e-1f);
+    p = MATH_FMA(p, r * r, r) + 1.0f;
+    int32_t i = (int32_t)n, half = i >> 1;
+    return p * math_bits((uint32_t)(half + 127) << 23) * math_bits((uint32_t)(i - half + 127) << 23);
+}
+CT_KINLINE double math_exp_negative_f64(double x) { return exp(x); }
+
 CT_KINLINE float math_log_f32(float x)
 {
     float e, l = math_log_parts(x, &e);

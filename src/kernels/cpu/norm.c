@@ -30,21 +30,23 @@ NORM_SUM(dot_f64, double, NORM_PRODUCT)
 NORM_SUM(squares_f32, float, NORM_SQUARE)
 NORM_SUM(squares_f64, double, NORM_SQUARE)
 
+/* Four times 16 lanes: one comparison waits for its predecessor's result, four do not. */
 #define NORM_MAX(name, T) \
     CT_KINLINE T norm_##name(const T *x, int64_t n) \
     { \
         T best = x[0]; \
         int64_t i = 0; \
-        if (n >= NORM_LANES) { \
-            T lane[NORM_LANES]; \
-            for (int k = 0; k < NORM_LANES; k++) \
+        if (n >= 4 * NORM_LANES) { \
+            T lane[4 * NORM_LANES]; \
+            for (int k = 0; k < 4 * NORM_LANES; k++) \
                 lane[k] = x[k]; \
-            for (; i + NORM_LANES <= n; i += NORM_LANES) \
-                for (int k = 0; k < NORM_LANES; k++) \
+            for (; i + 4 * NORM_LANES <= n; i += 4 * NORM_LANES) \
+                for (int k = 0; k < 4 * NORM_LANES; k++) \
                     lane[k] = x[i + k] > lane[k] ? x[i + k] : lane[k]; \
+            for (int h = 2 * NORM_LANES; h; h /= 2) \
+                for (int k = 0; k < h; k++) \
+                    lane[k] = lane[k + h] > lane[k] ? lane[k + h] : lane[k]; \
             best = lane[0]; \
-            for (int k = 1; k < NORM_LANES; k++) \
-                best = lane[k] > best ? lane[k] : best; \
         } \
         for (; i < n; i++) \
             best = x[i] > best ? x[i] : best; \
@@ -62,7 +64,7 @@ NORM_MAX(max_f64, double)
             T *restrict b = y + r * n; \
             T high = norm_max_##s(a, n); \
             for (int64_t i = 0; i < n; i++) \
-                b[i] = math_exp_##s(a[i] - high); \
+                b[i] = math_exp_negative_##s(a[i] - high); \
             double sum = norm_sum_##s(b, b, 0, n); \
             if (log_) { \
                 T shift = (T)log(sum); \
