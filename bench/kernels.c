@@ -63,19 +63,23 @@ static void bench_linear(int64_t m, int64_t in, int64_t out)
 }
 
 static void bench_conv(const char *name, int64_t n, int64_t c, int64_t h, int64_t o, int64_t k,
-                       int64_t stride, int64_t pad, bool dx)
+                       int64_t stride, int64_t pad, bool dx, bool sparse)
 {
     ct__conv_shape s = {n, c, h, h, o, 0, 0, k, k, stride, stride, pad, pad, 1, 1, 1};
     s.oh = s.ow = (h + 2 * pad - k) / stride + 1;
     int64_t nx = n * c * h * h, ny = n * o * s.oh * s.ow, nw = o * c * k * k;
     float *x = bench_alloc(nx * 4), *y = bench_alloc(ny * 4), *w = bench_alloc(nw * 4),
           *bias = bench_alloc(o * 4);
+    if (sparse) /* as max pooling 2 x 2 leaves a gradient, and ReLU half of that */
+        for (int64_t e = 0; e < ny; e++)
+            if (e % s.ow % 2 != rand() % 2 || e / s.ow % 2 != rand() % 2 || rand() % 4 == 0) y[e] = 0;
     double flops = 2e-9 * (double)(ny * c * k * k), best;
     printf("%-18s", name);
     for (int dir = 0; dir < 3; dir++) {
-        if (dir == 1 && !dx) continue;
+        if ((dir == 1 && !dx) || (dir == 0 && sparse)) continue;
         ct__conv_plan p;
         ct__k_conv.plan(&p, &s, (ct__conv_dir)dir, false);
+        if (dir) ct__k_conv.sparse_f32(&p, y, dir == 1 ? w : x);
         void *shared = bench_alloc(p.shared_bytes), *work = bench_alloc(p.work_bytes),
              *partial = bench_alloc(p.partial_bytes);
         if (dir < 2)
@@ -136,25 +140,32 @@ int main(int argc, char **argv)
         for (int64_t n = 4; n <= 256; n *= 8) {
             char name[40];
             snprintf(name, sizeof name, "LeNet conv1 N%ld", (long)n);
-            bench_conv(name, n, 3, 32, 6, 5, 1, 0, true);
+            bench_conv(name, n, 3, 32, 6, 5, 1, 0, true, false);
             snprintf(name, sizeof name, "LeNet conv2 N%ld", (long)n);
-            bench_conv(name, n, 6, 14, 16, 5, 1, 0, true);
+            bench_conv(name, n, 6, 14, 16, 5, 1, 0, true, false);
+            snprintf(name, sizeof name, "conv1 N%ld sparse", (long)n);
+            bench_conv(name, n, 3, 32, 6, 5, 1, 0, true, true);
+            snprintf(name, sizeof name, "conv2 N%ld sparse", (long)n);
+            bench_conv(name, n, 6, 14, 16, 5, 1, 0, true, true);
         }
     if (!*what || !strcmp(what, "conv")) {
-        bench_conv("3->64@32 N8", 8, 3, 32, 64, 3, 1, 1, true);
-        bench_conv("64->64@32 N8", 8, 64, 32, 64, 3, 1, 1, true);
-        bench_conv("64->128@32 s2 N8", 8, 64, 32, 128, 3, 2, 1, true);
-        bench_conv("64->128 1x1 s2 N8", 8, 64, 32, 128, 1, 2, 0, true);
-        bench_conv("128->128@16 N8", 8, 128, 16, 128, 3, 1, 1, true);
-        bench_conv("256->256@8 N8", 8, 256, 8, 256, 3, 1, 1, true);
-        bench_conv("512->512@4 N8", 8, 512, 4, 512, 3, 1, 1, true);
-        bench_conv("3->64@224 7x7 s2", 1, 3, 224, 64, 7, 2, 3, true);
-        bench_conv("64->64@56 N1", 1, 64, 56, 64, 3, 1, 1, true);
-        bench_conv("128->128@28 N1", 1, 128, 28, 128, 3, 1, 1, true);
-        bench_conv("512->512@7 N4", 4, 512, 7, 512, 3, 1, 1, true);
-        bench_conv("256->64 1x1@56 N1", 1, 256, 56, 64, 1, 1, 0, true);
-        bench_conv("1->32@28 3x3 N64", 64, 1, 28, 32, 3, 1, 0, true);
-        bench_conv("32->64@26 3x3 N8", 8, 32, 26, 64, 3, 1, 0, true);
+        bench_conv("3->64@32 N8", 8, 3, 32, 64, 3, 1, 1, true, false);
+        bench_conv("64->64@32 N8", 8, 64, 32, 64, 3, 1, 1, true, false);
+        bench_conv("64->128@32 s2 N8", 8, 64, 32, 128, 3, 2, 1, true, false);
+        bench_conv("64->128 1x1 s2 N8", 8, 64, 32, 128, 1, 2, 0, true, false);
+        bench_conv("128->128@16 N8", 8, 128, 16, 128, 3, 1, 1, true, false);
+        bench_conv("256->256@8 N8", 8, 256, 8, 256, 3, 1, 1, true, false);
+        bench_conv("512->512@4 N8", 8, 512, 4, 512, 3, 1, 1, true, false);
+        bench_conv("3->64@224 7x7 s2", 1, 3, 224, 64, 7, 2, 3, true, false);
+        bench_conv("64->64@56 N1", 1, 64, 56, 64, 3, 1, 1, true, false);
+        bench_conv("128->128@28 N1", 1, 128, 28, 128, 3, 1, 1, true, false);
+        bench_conv("512->512@7 N4", 4, 512, 7, 512, 3, 1, 1, true, false);
+        bench_conv("256->64 1x1@56 N1", 1, 256, 56, 64, 1, 1, 0, true, false);
+        bench_conv("1->32@28 3x3 N64", 64, 1, 28, 32, 3, 1, 0, true, false);
+        bench_conv("32->64@26 3x3 N8", 8, 32, 26, 64, 3, 1, 0, true, false);
+        bench_conv("32->64@26 sparse", 8, 32, 26, 64, 3, 1, 0, true, true);
+        bench_conv("64->64@32 sparse", 8, 64, 32, 64, 3, 1, 1, true, true);
+        bench_conv("256->256@8 sparse", 8, 256, 8, 256, 3, 1, 1, true, true);
     }
     if (!*what || !strcmp(what, "pool")) {
         bench_pool(4 * 6, 28);

@@ -48,6 +48,11 @@ typedef struct ct__conv_plan {
 typedef struct ct__conv_kernels {
     void (*plan)(ct__conv_plan *p, const ct__conv_shape *s, ct__conv_dir dir, bool f64);
 
+    /* After plan, for CT__CONV_DX (other: the weight) and CT__CONV_DW (other: x): changes the plan to one that leaves
+     * out the zeros of gy where there are many and `other` is finite. gy and other decide, with the sizes. */
+    void (*sparse_f32)(ct__conv_plan *p, const float *gy, const float *other);
+    void (*sparse_f64)(ct__conv_plan *p, const double *gy, const double *other);
+
     void (*prepare_f32)(const ct__conv_plan *p, const float *weight, void *shared);
     void (*prepare_f64)(const ct__conv_plan *p, const double *weight, void *shared);
     /* CT__CONV_FWD: in = x, out = y, bias (o) or NULL. CT__CONV_DX: in = gy, out = gx, bias (c) or NULL. */

@@ -75,6 +75,11 @@ static bool conv_run(const ct__conv_shape *s, ct__conv_dir dir, ct_dtype dtype, 
     ct__conv_plan plan;
     bool f64 = dtype == CT_FLOAT64;
     ct__k_conv.plan(&plan, s, dir, f64);
+    const void *grad = dir == CT__CONV_DW ? weight : in, *other = dir == CT__CONV_DW ? in : weight;
+    if (dir != CT__CONV_FWD && f64)
+        ct__k_conv.sparse_f64(&plan, grad, other);
+    else if (dir != CT__CONV_FWD)
+        ct__k_conv.sparse_f32(&plan, grad, other);
     conv_job j = {.plan = &plan, .f64 = f64, .in = in, .weight = weight, .bias = bias, .out = out};
     void *shared = plan.shared_bytes ? ct__alloc((size_t)plan.shared_bytes) : NULL;
     void *partial = plan.partial_bytes ? ct__alloc((size_t)plan.partial_bytes) : NULL;

@@ -3,6 +3,8 @@
 #include "test_kernels_heavy.h"
 HEAVY_DECLARE(conv)
 
+static int conv_thinned; /* plans that leave out the zeros of gy */
+
 #define CONV_CASE(T, F) \
     static void conv_cut_##F(ct__conv_kernels *t, const ct__conv_plan *p, const T *in, const T *w, \
                              const T *bias, T *out, int cut) \
@@ -64,7 +66,9 @@ HEAVY_DECLARE(conv)
                                                 *ww = calloc((size_t)nw + 1, 8); \
         double *sy = calloc((size_t)ny + 1, 8), *sx = calloc((size_t)nx + 1, 8), \
                *sw = calloc((size_t)nw + 1, 8); \
-        int with = heavy_int(0, 1); \
+        int with = heavy_int(0, 1), thin = heavy_int(0, 1); \
+        for (int64_t e = 0; thin && e < ny; e++) \
+            if (heavy_int(0, 7)) gy[e] = 0; \
         for (int64_t e = 0; e < nx; e++) wx[e] = with ? (double)biasx[e / (s->h * s->w) % s->c] : 0; \
         for (int64_t b = 0, e = 0; b < s->n; b++) \
             for (int64_t m = 0; m < s->o; m++) \
@@ -96,10 +100,16 @@ HEAVY_DECLARE(conv)
         conv_cut_##F(t, &p, x, w, with ? bias : NULL, b, 1); \
         conv_check_##F(level, "fwd", s, a, b, wy, sy, ny); \
         t->plan(&p, s, CT__CONV_DX, sizeof(T) == 8); \
+        int dense = p.method; \
+        t->sparse_##F(&p, gy, w); \
+        conv_thinned += p.method != dense; \
         conv_cut_##F(t, &p, gy, w, with ? biasx : NULL, a, 0); \
         conv_cut_##F(t, &p, gy, w, with ? biasx : NULL, b, 1); \
         conv_check_##F(level, "dx", s, a, b, wx, sx, nx); \
         t->plan(&p, s, CT__CONV_DW, sizeof(T) == 8); \
+        dense = p.method; \
+        t->sparse_##F(&p, gy, x); \
+        conv_thinned += p.method != dense; \
         conv_cut_dw_##F(t, &p, x, gy, a, nw, 0); \
         conv_cut_dw_##F(t, &p, x, gy, b, nw, 1); \
         conv_check_##F(level, "dw", s, a, b, ww, sw, nw); \
@@ -146,8 +156,28 @@ static ct__conv_shape conv_usual(int64_t n, int64_t c, int64_t h, int64_t w, int
     return s;
 }
 
+/* Zeros are left out only where they meet nothing but finite numbers. */
+static void conv_finite(ct__conv_kernels *t, const char *level)
+{
+    static float x[4 * 6 * 196], w[16 * 150], gy[4 * 1600];
+    ct__conv_shape s = conv_usual(4, 6, 14, 14, 16, 5, 5, 1, 0, 1, 1);
+    static const float odd[] = {0, NAN, INFINITY, -INFINITY};
+    for (int q = 0; q < 4; q++)
+        for (int dir = CT__CONV_DX; dir <= CT__CONV_DW; dir++) {
+            for (int e = 0; e < 6400; e++) gy[e] = e % 9 ? 0 : 1;
+            x[4 * 6 * 196 - 1 - q] = w[q * 100] = odd[q];
+            ct__conv_plan p;
+            t->plan(&p, &s, (ct__conv_dir)dir, false);
+            int dense = p.method;
+            t->sparse_f32(&p, gy, dir == CT__CONV_DX ? w : x);
+            if ((p.method != dense) != !q) HEAVY_FAIL("%s conv sparse with %g, direction %d", level, odd[q], dir);
+            x[4 * 6 * 196 - 1 - q] = w[q * 100] = 0;
+        }
+}
+
 static void conv_level(ct__conv_kernels *t, const char *level)
 {
+    conv_thinned = 0;
     ct__conv_shape fixed[] = {
         conv_usual(4, 3, 32, 32, 6, 5, 5, 1, 0, 1, 1),   conv_usual(4, 6, 14, 14, 16, 5, 5, 1, 0, 1, 1),
         conv_usual(2, 3, 17, 19, 64, 3, 3, 1, 1, 1, 1),  conv_usual(2, 33, 12, 11, 65, 3, 3, 1, 1, 1, 1),
@@ -193,6 +223,8 @@ static void conv_level(ct__conv_kernels *t, const char *level)
         conv_case_f32(t, level, &s);
         conv_case_f64(t, level, &s);
     }
+    if (conv_thinned < 30) HEAVY_FAIL("%s conv: only %d sparse plans", level, conv_thinned);
+    conv_finite(t, level);
     /* A NaN in x reaches exactly the outputs whose window holds it; 0 * Inf is NaN. */
     ct__conv_shape s = conv_usual(1, 3, 12, 12, 8, 3, 3, 1, 1, 1, 1);
     static float x[3 * 144], w[8 * 27], y[8 * 144];

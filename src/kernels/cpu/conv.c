@@ -15,11 +15,12 @@
  *     64 -> 128, 3x3 stride 2 @32      fwd 100 / 88   dX 89 / 82   dW 72 / 73
  *     64 -> 128, 1x1 stride 2 @32      fwd 84 / 83   dX 84 / 83   dW 80 / 81
  *     64 -> 64, 3x3 @56, 1 image       fwd 106 / 107   dX 106 / 108   dW 112 / 105 */
-#include "kernels/cpu/vec.h"
+#include "kernels/cpu/nonzero.h"
 
-enum { CONV_COLS, CONV_ROWS, CONV_LANES, CONV_SPREAD };
+enum { CONV_COLS, CONV_ROWS, CONV_LANES, CONV_SPREAD, CONV_SPARSE };
 #define CONV_WEIGHTS (1 << 16) /* bytes of weights that `lanes` takes at a time */
 #define CONV_TAPS 32 /* most kernel rows of `spread` */
+#define CONV_RUNS 512 /* most vectors of a kernel of `sparse` */
 
 #if VEC_BYTES == 64
 #define CONV_O 8
@@ -27,18 +28,21 @@ enum { CONV_COLS, CONV_ROWS, CONV_LANES, CONV_SPREAD };
 #define CONV_PIXELS 10
 #define CONV_DW_O 6
 #define CONV_DW_T 4
+#define CONV_SPARSE_TILE 24
 #elif VEC_BYTES == 32
 #define CONV_O 6
 #define CONV_W 2
 #define CONV_PIXELS 10
 #define CONV_DW_O 6
 #define CONV_DW_T 2
+#define CONV_SPARSE_TILE 12
 #else
 #define CONV_O 4
 #define CONV_W 2
 #define CONV_PIXELS 8
 #define CONV_DW_O 3
 #define CONV_DW_T 3
+#define CONV_SPARSE_TILE 12
 #endif
 
 static int64_t conv_ceil(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -230,6 +234,8 @@ static void conv_plan(ct__conv_plan *p, const ct__conv_shape *s, ct__conv_dir di
 
 #define vf_ vf
 #define vd_ vd
+typedef int32_t vf_index;
+typedef int64_t vd_index;
 #define vf_COLS VF_COLUMNS
 #define vd_COLS VD_COLUMNS
 
@@ -240,6 +246,7 @@ static void conv_plan(ct__conv_plan *p, const ct__conv_shape *s, ct__conv_dir di
 #define GEMM CT_LEVEL(ct__gemm_f32)
 #include "kernels/cpu/conv_direct.h"
 #include "kernels/cpu/conv_back.h"
+#include "kernels/cpu/conv_sparse.h"
 #include "kernels/cpu/conv_body.h"
 #undef T
 #undef VN
@@ -254,6 +261,7 @@ static void conv_plan(ct__conv_plan *p, const ct__conv_shape *s, ct__conv_dir di
 #define GEMM CT_LEVEL(ct__gemm_f64)
 #include "kernels/cpu/conv_direct.h"
 #include "kernels/cpu/conv_back.h"
+#include "kernels/cpu/conv_sparse.h"
 #include "kernels/cpu/conv_body.h"
 #undef T
 #undef VN
@@ -263,7 +271,10 @@ static void conv_plan(ct__conv_plan *p, const ct__conv_shape *s, ct__conv_dir di
 
 void CT_LEVEL(ct__conv_fill)(ct__conv_kernels *t)
 {
+    nonzero_fill();
     t->plan = conv_plan;
+    t->sparse_f32 = conv_f32_sparse;
+    t->sparse_f64 = conv_f64_sparse;
     t->prepare_f32 = conv_f32_prepare;
     t->prepare_f64 = conv_f64_prepare;
     t->run_f32 = conv_f32_run;

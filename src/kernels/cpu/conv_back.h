@@ -176,17 +176,17 @@ static const G(dw_lanes_fn) G(dw_lanes5)[2] = {G(dwl_1_5), G(dwl_2_5)};
 #endif
 static const G(dw_lanes_fn) G(dw_lanes3)[3] = {G(dwl_1_3), G(dwl_2_3), G(dwl_3_3)};
 
-/* out[j * VN + l] = g[l * plane + j] for l < rows, else 0. */
-static void G(lanes_in)(const T *g, int64_t plane, int64_t rows, T *out)
+/* out[j * VN + l] = g[l * plane + j] for j < count, l < rows, else 0. */
+static void G(lanes_in)(const T *g, int64_t plane, int64_t count, int64_t rows, T *out)
 {
     int64_t j = 0;
     if (rows == VN)
-        for (; j + V(COLS) <= plane; j += V(COLS)) {
+        for (; j + V(COLS) <= count; j += V(COLS)) {
             V() col[4];
             V(columns)(col, g + j, plane);
             for (int l = 0; l < V(COLS); l++) V(store)(out + (j + l) * VN, col[l]);
         }
-    for (; j < plane; j++)
+    for (; j < count; j++)
         for (int64_t l = 0; l < VN; l++) out[j * VN + l] = l < rows ? g[l * plane + j] : 0;
 }
 
@@ -216,7 +216,7 @@ static void G(lanes_dw)(const ct__conv_plan *p, const T *x, const T *gy, T *gw, 
             one = G(see)(p, x + ((b + e) * s->c + g * cg) * s->h * s->w, cg, 0, s->oh, pad + e * each);
             if (!e) in = one;
             for (int64_t q = 0; q < ob; q++)
-                G(lanes_in)(gy + ((b + e) * s->o + g * og + (q0 + q) * VN) * plane, plane,
+                G(lanes_in)(gy + ((b + e) * s->o + g * og + (q0 + q) * VN) * plane, plane, plane,
                             conv_min(VN, og - (q0 + q) * VN), grad + (e * ob + q) * plane * VN);
         }
         int64_t next = conv_frame_of(p).copy ? each : s->c * s->h * s->w;

@@ -160,6 +160,7 @@ static void G(prepare)(const ct__conv_plan *p, const T *w, void *shared)
     if (p->method == CONV_LANES && p->dir == CT__CONV_FWD) G(lanes_prepare)(p, w, shared);
     if (p->method == CONV_LANES && p->dir == CT__CONV_DX) G(lanes_prepare_turned)(p, w, shared);
     if (p->method == CONV_SPREAD) G(spread_prepare)(p, w, shared);
+    if (p->method == CONV_SPARSE) G(sparse_prepare)(p, w, shared);
 }
 
 static void G(run)(const ct__conv_plan *p, const T *in, const T *w, const T *bias, T *out, const void *shared,
@@ -177,6 +178,8 @@ static void G(run)(const ct__conv_plan *p, const T *in, const T *w, const T *bia
             G(rows_fwd)(p, in, bias, out, shared, t, aligned);
         else if (p->method == CONV_SPREAD)
             G(spread_dx)(p, in, bias, out, shared, t, aligned);
+        else if (p->method == CONV_SPARSE)
+            G(sparse_dx)(p, in, bias, out, shared, t, aligned);
         else if (p->method == CONV_LANES)
             G(lanes_fwd)(p, in, bias, out, shared, t, aligned);
         else if (p->dir == CT__CONV_FWD)
@@ -197,6 +200,8 @@ static void G(dw)(const ct__conv_plan *p, const T *x, const T *gy, void *partial
             G(rows_dw)(p, x, gy, out, t, aligned);
         else if (p->method == CONV_LANES)
             G(lanes_dw)(p, x, gy, out, t, aligned);
+        else if (p->method == CONV_SPARSE)
+            G(sparse_dw)(p, x, gy, out, t, aligned);
         else
             G(cols_dw)(p, x, gy, out, t, aligned);
     }
