@@ -40,15 +40,18 @@ static void *args_memory(ctpy_frame *f, int64_t words)
     return b + 1;
 }
 
-static bool args_is_int(PyObject *o, bool lenient)
+static bool args_is_other_int(PyObject *o, bool lenient)
 {
-    if (PyLong_CheckExact(o))
-        return true;
     if (PyBool_Check(o) || PyFloat_Check(o))
         return false;
     if (ctpy_is_tensor(o))
         return lenient && ct_numel(CTPY_TENSOR(o)) == 1 && ct_is_integral(ct_dtype_of(CTPY_TENSOR(o)), false);
     return PyIndex_Check(o) && !PyList_Check(o) && !PyTuple_Check(o) && (ctpy_number_kind(o) == 'i' || !ctpy_is_ndarray(o));
+}
+
+static inline bool args_is_int(PyObject *o, bool lenient)
+{
+    return CTPY_LIKELY(PyLong_CheckExact(o)) || args_is_other_int(o, lenient);
 }
 
 static int args_ints(ctpy_frame *f, const ct_arg_info *a, PyObject *const *items, Py_ssize_t n, bool lenient, ct_value *out)
@@ -59,7 +62,9 @@ static int args_ints(ctpy_frame *f, const ct_arg_info *a, PyObject *const *items
     if (!v)
         return -1;
     for (Py_ssize_t i = 0; i < n; i++) {
-        int r = ctpy_to_int(items[i], &v[i]);
+        int overflow, r = 1;
+        if (CTPY_UNLIKELY(!PyLong_CheckExact(items[i]) || (v[i] = ctpy_long(items[i], &overflow), overflow)))
+            r = ctpy_to_int(items[i], &v[i]);
         if (r < 0)
             return -1;
         if (!r) {
@@ -294,6 +299,12 @@ static int args_bind(const ctpy_sig *sig, ctpy_frame *f, PyObject *const *args, 
             v[i] = a->value;
             continue;
         }
+        if (CTPY_LIKELY((a->type == CT_V_TENSOR || a->type == CT_V_OPERAND) && ctpy_is_tensor(o))) { /* as args_convert does */
+            v[i].type = CT_V_TENSOR;
+            v[i].t = CTPY_TENSOR(o);
+            f->elements += ct_numel(v[i].t);
+            continue;
+        }
         int r = args_convert(f, sig, i, o, lenient, &v[i]);
         if (r != 1)
             return r;
@@ -393,6 +404,8 @@ PyObject *ctpy_run(const ctpy_sig *sig, ctpy_frame *f)
     CTPY_NOGIL_BEGIN(f->elements > CTPY_GIL_ELEMENTS)
     good = sig->op->call(f->values, results);
     CTPY_NOGIL_END
+    if (CTPY_LIKELY(good && sig->op->nresults == 1 && results[0].type == CT_V_TENSOR && !f->heap))
+        return ctpy_finish(&f->scope, results[0].t);
     PyObject *o = CTPY_LIKELY(good) ? ctpy_results(sig->op, results) : ctpy_raise();
     ctpy_frame_end(f);
     return o;

@@ -269,6 +269,7 @@ static PyTypeObject *ops_make_type(const char *name, bool method)
                            {method ? Py_tp_descr_get : 0, ops_method_get}, {0}};
     PyType_Spec spec = {name, sizeof(PyOp), 0,
                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION |
+                            Py_TPFLAGS_IMMUTABLETYPE | /* from 3.12 on the interpreter caches the lookup of such a method */
                             (method ? Py_TPFLAGS_METHOD_DESCRIPTOR : 0), slots};
     return (PyTypeObject *)PyType_FromSpec(&spec);
 }

@@ -3,9 +3,9 @@
 #include "autograd/graph.h"
 #include <stdio.h>
 
-static _Thread_local uint64_t node_sequence = 1;
-static _Thread_local ct_node *node_dead; /* to be freed: a list, so that a long chain needs no stack */
-static _Thread_local bool node_freeing;
+static CT_THREAD_WORD uint64_t node_sequence = 1;
+static CT_THREAD_WORD ct_node *node_dead; /* to be freed: a list, so that a long chain needs no stack */
+static CT_THREAD_WORD bool node_freeing;
 
 static void node_value_free(ct_node *n, int64_t i)
 {
@@ -226,12 +226,8 @@ ct_tensor *ct__node_saved(ct_node *n, int64_t i)
     ct_tensor *t = s->tensor;
     if (CT_UNLIKELY(*ct__version_of(t) != s->version)) {
         bool invalid = false;
-        ct__meta *m = t->autograd;
-        ct_node *history = s->is_output ? n
-                           : !m         ? NULL
-                           : m->base    ? ct__view_history(t, m, false, &invalid)
-                                        : m->grad_fn;
-        ct__saved_changed(t, history, s->is_output ? s->output_nr : m ? m->output_nr : 0, s->version);
+        ct_node *history = s->is_output ? n : ct__history(t, false, &invalid);
+        ct__saved_changed(t, history, s->is_output ? s->output_nr : ct_output_nr(t), s->version);
         return NULL;
     }
     if (!s->is_output || !ct__grad_mode || !ct_is_floating(t->dtype))

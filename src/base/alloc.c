@@ -18,17 +18,16 @@
 
 typedef struct alloc_free { struct alloc_free *next; } alloc_free;
 
-/* A thread's lists and counters. Only the thread writes them; others read the counters. */
+/* A thread's lists and counters, from the C library. Only the thread writes them; others read the counters. */
 typedef struct alloc_cache {
     alloc_free *head[ALLOC_SMALL_CLASSES];
     int32_t count[ALLOC_SMALL_CLASSES];
     int64_t live, calls;
-    bool known, open; /* in the list of threads; may keep blocks */
     struct alloc_cache *next, **link;
 } alloc_cache;
 
-static _Thread_local alloc_cache alloc_here;
-static _Thread_local bool alloc_closed; /* the thread is ending: nothing is kept any more */
+static CT_THREAD_WORD alloc_cache *alloc_here; /* NULL before its first use and while the thread is ending */
+static CT_THREAD_WORD bool alloc_closed; /* the thread is ending: nothing is kept any more */
 
 static pthread_mutex_t alloc_lock = PTHREAD_MUTEX_INITIALIZER; /* what follows, up to the blank line */
 static alloc_cache *alloc_threads = NULL;
@@ -77,7 +76,7 @@ static void alloc_thread_end(void *cache)
         c->next->link = c->link;
     alloc_past_live += c->live;
     alloc_past_calls += c->calls;
-    c->open = false;
+    alloc_here = NULL;
     alloc_closed = true;
     pthread_mutex_unlock(&alloc_lock);
     for (int i = 0; i < ALLOC_SMALL_CLASSES; i++)
@@ -86,6 +85,7 @@ static void alloc_thread_end(void *cache)
             c->head[i] = block->next;
             free(block);
         }
+    free(c);
 }
 
 static void alloc_before_fork(void)
@@ -100,11 +100,11 @@ static void alloc_in_parent(void) { pthread_mutex_unlock(&alloc_lock); }
 /* Only the forking thread lives on; the others' counters join those of threads that ended. */
 static void alloc_in_child(void)
 {
-    alloc_cache *c = &alloc_here;
+    alloc_cache *c = alloc_here;
     alloc_past_live = alloc_fork_live;
     alloc_past_calls = alloc_fork_calls;
     alloc_threads = NULL;
-    if (c->known && !alloc_closed) {
+    if (c) {
         alloc_past_live -= c->live;
         alloc_past_calls -= c->calls;
         alloc_threads = c;
@@ -127,21 +127,24 @@ static void alloc_start(void)
 /* This thread's cache, entered in the list of threads; NULL while the thread is ending. */
 static alloc_cache *alloc_mine(void)
 {
-    alloc_cache *c = &alloc_here;
-    if (CT_LIKELY(c->known))
-        return alloc_closed ? NULL : c;
+    if (CT_LIKELY(alloc_here || alloc_closed))
+        return alloc_here;
     pthread_once(&alloc_once, alloc_start);
-    if (!alloc_keeps || pthread_setspecific(alloc_key, c))
+    alloc_cache *c = alloc_keeps ? calloc(1, sizeof *c) : NULL;
+    if (c && pthread_setspecific(alloc_key, c)) {
+        free(c);
+        c = NULL;
+    }
+    if (!c)
         return NULL;
     pthread_mutex_lock(&alloc_lock);
-    c->known = c->open = true;
     c->next = alloc_threads;
     c->link = &alloc_threads;
     if (c->next)
         c->next->link = &c->next;
     alloc_threads = c;
     pthread_mutex_unlock(&alloc_lock);
-    return c;
+    return alloc_here = c;
 }
 
 static void alloc_note(alloc_cache *c, int64_t live, int64_t calls)
@@ -234,8 +237,8 @@ static __attribute__((noinline)) void *alloc_slowly(size_t bytes)
 void *ct__alloc(size_t bytes)
 {
     int class;
-    alloc_cache *c = &alloc_here;
-    if (CT_LIKELY(bytes <= ALLOC_SMALL_LIMIT && __atomic_load_n(&alloc_fail_in, __ATOMIC_RELAXED) < 0)) {
+    alloc_cache *c = alloc_here;
+    if (CT_LIKELY(c && bytes <= ALLOC_SMALL_LIMIT && __atomic_load_n(&alloc_fail_in, __ATOMIC_RELAXED) < 0)) {
         alloc_round(bytes, &class);
         alloc_free *block = c->head[class];
         if (CT_LIKELY(block != NULL)) {
@@ -256,7 +259,7 @@ static __attribute__((noinline)) void alloc_free_slowly(void *p, size_t bytes)
     alloc_cache *c = alloc_mine();
     alloc_free *block = p;
     alloc_note(c, -(int64_t)bytes, 0);
-    if (size <= ALLOC_SMALL_LIMIT && c && c->open && (c->count[class] + 1) * (int64_t)size <= ALLOC_KEEP_SMALL) {
+    if (size <= ALLOC_SMALL_LIMIT && c && (c->count[class] + 1) * (int64_t)size <= ALLOC_KEEP_SMALL) {
         block->next = c->head[class];
         c->head[class] = block;
         c->count[class]++;
@@ -281,10 +284,10 @@ static __attribute__((noinline)) void alloc_free_slowly(void *p, size_t bytes)
 void ct__free(void *p, size_t bytes)
 {
     int class;
-    alloc_cache *c = &alloc_here;
+    alloc_cache *c = alloc_here;
     if (CT_UNLIKELY(!p))
         return;
-    if (CT_LIKELY(bytes <= ALLOC_SMALL_LIMIT && c->open)) {
+    if (CT_LIKELY(c && bytes <= ALLOC_SMALL_LIMIT)) {
         size_t size = alloc_round(bytes, &class);
         if (CT_LIKELY((c->count[class] + 1) * (int64_t)size <= ALLOC_KEEP_SMALL)) {
             alloc_free *block = p;

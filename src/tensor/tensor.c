@@ -12,7 +12,7 @@ _Static_assert(sizeof(ct__storage) <= STORAGE_HEAD, "a storage and its data shar
 
 static void storage_release(ct__storage *s)
 {
-    if (__atomic_sub_fetch(&s->refcount, 1, __ATOMIC_ACQ_REL))
+    if (!ct__count_down(&s->refcount))
         return;
     if (s->data == (char *)s + STORAGE_HEAD && !s->release) {
         ct__free(s, (size_t)(STORAGE_HEAD + s->bytes));
@@ -54,7 +54,9 @@ static void tensor_destroy(void *object)
         tensor_user_release(t->user);
     if (t->autograd)
         ct__autograd_destroy(t);
-    if (t->counter && __atomic_sub_fetch(&t->counter->refcount, 1, __ATOMIC_ACQ_REL) == 0)
+    if (t->view_base)
+        ct_release(t->view_base);
+    if (t->counter && ct__count_down(&t->counter->refcount))
         ct__free(t->counter, sizeof *t->counter);
     storage_release(t->storage);
     ct__free(t, sizeof *t);
@@ -77,8 +79,11 @@ static ct_tensor *tensor_over(ct__storage *s, ct_dtype dtype)
     t->storage = s;
     t->dtype = (uint8_t)dtype;
     t->device = (uint8_t)s->device.type;
-    t->is_number = t->requires_grad = t->is_view_checked = t->inference = false;
+    t->is_number = t->requires_grad = false;
+    t->view_kind = 0;
+    t->view_version = 0;
     t->autograd = NULL;
+    t->view_base = NULL;
     t->counter = NULL;
     t->user = NULL;
     return t;
@@ -207,7 +212,7 @@ ct_tensor *ct__new_like(const ct_tensor *t, ct_dtype dtype)
 ct_tensor *ct__new_view(const ct_tensor *t, int64_t offset, int64_t ndim, const int64_t *sizes,
                         const int64_t *strides)
 {
-    __atomic_fetch_add(&t->storage->refcount, 1, __ATOMIC_RELAXED);
+    ct__count_up(&t->storage->refcount);
     ct_tensor *v = tensor_over(t->storage, (ct_dtype)t->dtype);
     if (!v)
         return NULL;
@@ -220,7 +225,7 @@ ct_tensor *ct__new_view(const ct_tensor *t, int64_t offset, int64_t ndim, const 
     ct__update_contiguous(v);
     v->counter = t->counter;
     if (v->counter)
-        __atomic_fetch_add(&v->counter->refcount, 1, __ATOMIC_RELAXED);
+        ct__count_up(&v->counter->refcount);
     return v;
 }
 
@@ -234,7 +239,7 @@ ct_tensor *ct__new_scalar(ct_scalar value, ct_dtype dtype)
 
 void ct__set_from(ct_tensor *t, const ct_tensor *source)
 {
-    __atomic_fetch_add(&source->storage->refcount, 1, __ATOMIC_RELAXED);
+    ct__count_up(&source->storage->refcount);
     if (t->storage != source->storage && !t->counter) { /* t keeps its own count of writes */
         ct__counter *c = ct__alloc(sizeof *c);
         if (c) {
