@@ -319,6 +319,84 @@ static int args_bind(const ctpy_sig *sig, ctpy_frame *f, PyObject *const *args, 
     return 1;
 }
 
+/* The most common calls in one pass: positional arguments of exactly the wanted types. What it binds, args_bind would bind in its
+ * strict pass, to the same values; where it does not, nothing has happened. */
+static bool args_quick(const ctpy_sig *sig, ctpy_frame *f, PyObject *const *args, Py_ssize_t nargs)
+{
+    ct_value *v = f->values;
+    Py_ssize_t i = 0;
+    for (; i < nargs; i++, v++) {
+        PyObject *o = args[i], *const *items = args + i;
+        Py_ssize_t n = nargs - i, step = 1;
+        int overflow;
+        if (CTPY_UNLIKELY(i >= sig->npos))
+            return false;
+        if (o == Py_None && sig->op->args[i].optional && sig->defaults[i].type == CT_V_NONE) {
+            *v = sig->defaults[i];
+            continue;
+        }
+        v->type = sig->types[i];
+        switch (v->type) {
+        case CT_V_TENSOR:
+        case CT_V_OPERAND:
+            if (!ctpy_is_tensor(o))
+                return false;
+            v->type = CT_V_TENSOR;
+            v->t = CTPY_TENSOR(o);
+            f->elements += ct_numel(v->t);
+            break;
+        case CT_V_INT:
+            if (!PyLong_CheckExact(o) || (v->i = ctpy_long(o, &overflow), overflow))
+                return false;
+            break;
+        case CT_V_FLOAT:
+            if (!PyFloat_CheckExact(o))
+                return false;
+            v->f = PyFloat_AS_DOUBLE(o);
+            break;
+        case CT_V_SCALAR:
+            if (PyFloat_CheckExact(o))
+                v->s = ct_float_scalar(PyFloat_AS_DOUBLE(o));
+            else if (PyLong_CheckExact(o) && (v->s = ct_int_scalar(ctpy_long(o, &overflow)), !overflow))
+                break;
+            else
+                return false;
+            break;
+        case CT_V_BOOL:
+            if (!PyBool_Check(o))
+                return false;
+            v->b = o == Py_True;
+            break;
+        case CT_V_INTS:
+            if (PyTuple_CheckExact(o)) {
+                items = &PyTuple_GET_ITEM(o, 0);
+                n = PyTuple_GET_SIZE(o);
+            } else if (i == sig->varargs) {
+                nargs = i + 1; /* x.view(2, 3): all that follow */
+            } else {
+                n = sig->op->args[i].list_size > 0 ? sig->op->args[i].list_size : 1; /* one for all */
+                step = 0;
+            }
+            if (f->nints + n > (int64_t)(sizeof f->ints / sizeof *f->ints))
+                return false;
+            int64_t *ints = f->ints + f->nints;
+            for (Py_ssize_t k = 0; k < n; k++)
+                if (!PyLong_CheckExact(items[k * step]) || (ints[k] = ctpy_long(items[k * step], &overflow), overflow))
+                    return false;
+            f->nints += (int)n;
+            v->ints = (ct_ints){n, ints};
+            break;
+        default:
+            return false;
+        }
+    }
+    if (i < sig->required)
+        return false;
+    for (; i < sig->nargs; i++, v++)
+        *v = sig->defaults[i];
+    return true;
+}
+
 int ctpy_bind(const ctpy_sig *sig, ctpy_frame *f, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     int r = args_bind(sig, f, args, nargs, kwnames, false);
@@ -424,6 +502,8 @@ PyObject *ctpy_call_group(const ctpy_group *g, PyObject *const *args, Py_ssize_t
     }
     ctpy_frame f;
     ctpy_frame_begin(&f, g);
+    if (CTPY_LIKELY(!kwnames && g->n && args_quick(g->sigs[0], &f, args, nargs)))
+        return ctpy_run(g->sigs[0], &f);
     for (int pass = 0; pass < 2; pass++)
         for (int s = 0; s < g->n; s++) {
             int r = args_bind(g->sigs[s], &f, args, nargs, kwnames, pass == 1);

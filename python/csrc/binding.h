@@ -134,6 +134,9 @@ typedef struct ctpy_sig {
     int nargs;         /* without out= */
     int npos;          /* how many may be positional */
     int varargs;       /* the int list that gathers positional arguments, or -1 */
+    int required;      /* the arguments up to here have no default */
+    uint8_t *types;    /* of the arguments, and their defaults: what args_quick needs, close together */
+    ct_value *defaults;
     bool factory;      /* takes dtype and device */
 } ctpy_sig;
 

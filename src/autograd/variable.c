@@ -39,9 +39,11 @@ ct__meta *ct__meta_of(ct_tensor *t)
     ct__meta *m = __atomic_load_n(&t->autograd, __ATOMIC_ACQUIRE), *other = NULL;
     if (CT_LIKELY(m != NULL))
         return m;
-    m = ct__alloc_zero(sizeof *m);
-    if (m &&
-        !__atomic_compare_exchange_n(&t->autograd, &other, m, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    m = ct__alloc(sizeof *m);
+    if (!m)
+        return NULL;
+    *m = (ct__meta){0};
+    if (!__atomic_compare_exchange_n(&t->autograd, &other, m, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         ct__free(m, sizeof *m);
         m = other;
     }
@@ -54,10 +56,12 @@ static void variable_destroy(ct_tensor *t)
     if (!m)
         return;
     t->autograd = NULL;
-    ct__retain_forget(m);
+    if (CT_UNLIKELY(m->retain != NULL))
+        ct__retain_forget(m);
     ct_release(m->grad);
     ct_release(m->grad_fn);
-    ct__hooks_free(&m->hooks);
+    if (CT_UNLIKELY(m->hooks.capacity))
+        ct__hooks_free(&m->hooks);
     if (m->accumulator)
         ct__free(m->accumulator, m->accumulator->bytes);
     ct__free(m, sizeof *m);

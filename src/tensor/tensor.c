@@ -229,6 +229,29 @@ ct_tensor *ct__new_view(const ct_tensor *t, int64_t offset, int64_t ndim, const 
     return v;
 }
 
+ct_tensor *ct__new_dense_view(const ct_tensor *t, int64_t ndim, const int64_t *sizes)
+{
+    ct__count_up(&t->storage->refcount);
+    ct_tensor *v = tensor_over(t->storage, (ct_dtype)t->dtype);
+    if (!v)
+        return NULL;
+    v->offset = t->offset;
+    v->ndim = (uint8_t)ndim;
+    v->numel = t->numel;
+    v->contiguous = true;
+    v->data = t->data;
+    int64_t stride = 1;
+    for (int64_t i = ndim - 1; i >= 0; i--) {
+        v->sizes[i] = sizes[i];
+        v->strides[i] = stride;
+        stride *= sizes[i] > 1 ? sizes[i] : 1;
+    }
+    v->counter = t->counter;
+    if (v->counter)
+        ct__count_up(&v->counter->refcount);
+    return v;
+}
+
 ct_tensor *ct__new_scalar(ct_scalar value, ct_dtype dtype)
 {
     ct_tensor *t = ct__new(dtype, (ct_device){CT_CPU, 0}, 0, NULL);

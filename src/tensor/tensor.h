@@ -62,6 +62,8 @@ CT_HIDDEN ct_tensor *ct__new_like(const ct_tensor *t, ct_dtype dtype);
  * start. */
 CT_HIDDEN ct_tensor *ct__new_view(const ct_tensor *t, int64_t offset, int64_t ndim, const int64_t *sizes,
                                   const int64_t *strides);
+/* The same of a contiguous t, row-major, with as many elements. */
+CT_HIDDEN ct_tensor *ct__new_dense_view(const ct_tensor *t, int64_t ndim, const int64_t *sizes);
 /* 0-dim. */
 CT_HIDDEN ct_tensor *ct__new_scalar(ct_scalar value, ct_dtype dtype);
 /* t takes over another tensor's storage and geometry (set_, .data =, resize of out=). */
