@@ -1,6 +1,7 @@
 /* A tensor's place in the graph: requires_grad, grad, grad_fn, the leaf's AccumulateGrad, detach and data;
  * grad mode. Refuses gradients of integer tensors, and changes of computed tensors' flags. */
 #include "autograd/graph.h"
+#include "base/small.h"
 #include "tensor/print.h"
 #include <sched.h>
 #include <stdio.h>
@@ -39,7 +40,7 @@ ct__meta *ct__meta_of(ct_tensor *t)
     ct__meta *m = __atomic_load_n(&t->autograd, __ATOMIC_ACQUIRE), *other = NULL;
     if (CT_LIKELY(m != NULL))
         return m;
-    m = ct__alloc(sizeof *m);
+    m = ct__alloc_small(sizeof *m);
     if (!m)
         return NULL;
     *m = (ct__meta){0};
@@ -64,7 +65,7 @@ static void variable_destroy(ct_tensor *t)
         ct__hooks_free(&m->hooks);
     if (m->accumulator)
         ct__free(m->accumulator, m->accumulator->bytes);
-    ct__free(m, sizeof *m);
+    ct__free_small(m, sizeof *m);
 }
 
 /* The end of a tensor's repr: PyTorch's grad_fn=<...> or requires_grad=True; "" if neither. */

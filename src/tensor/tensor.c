@@ -1,5 +1,6 @@
 /* Storage and tensors: making, freeing, properties. No op is here; views come from ct__new_view. */
 #include "tensor/tensor.h"
+#include "base/small.h"
 #include "tensor/print.h"
 
 void (*ct__autograd_destroy)(ct_tensor *t) = NULL;
@@ -59,7 +60,7 @@ static void tensor_destroy(void *object)
     if (t->counter && ct__count_down(&t->counter->refcount))
         ct__free(t->counter, sizeof *t->counter);
     storage_release(t->storage);
-    ct__free(t, sizeof *t);
+    ct__free_small(t, sizeof *t);
 }
 
 static void tensor_print(const void *object, void *text) { ct__print_tensor(object, text); }
@@ -69,7 +70,7 @@ static const ct_type tensor_type = {"Tensor", tensor_destroy, tensor_print};
 /* A tensor without geometry over a storage whose reference it takes. */
 static ct_tensor *tensor_over(ct__storage *s, ct_dtype dtype)
 {
-    ct_tensor *t = s ? ct__alloc(sizeof *t) : NULL;
+    ct_tensor *t = s ? ct__alloc_small(sizeof *t) : NULL;
     if (!t) {
         if (s)
             storage_release(s);
