@@ -1,7 +1,7 @@
 """The work that is timed. Each function takes the library (torch or ctorch: the code is the same) and prepares one workload; what
 it returns is called again and again. A name holds its sizes, so that two libraries are compared under one name."""
 
-WORK = {}
+WORK = {}  # name: (group, function of the library)
 
 
 def work(group, *variants):
@@ -113,6 +113,174 @@ def tensor_of_3(torch):
 def item(torch):
     a = torch.ones(())
     return lambda: a.item()
+
+
+# ---- what every call costs: tensors so small that the arithmetic is nothing ----
+
+def call(name, make):
+    """A workload of one line: `make(torch)` prepares it."""
+    WORK["call " + name] = ("call", make)
+
+
+def call_on(name, shape, run, **options):
+    """run(x) on a tensor of ones."""
+    call(name, lambda torch: (lambda x: lambda: run(x))(torch.ones(shape, **options)))
+
+
+call_on("float(x)", (), float)
+call_on("int(x)", (), int)
+call_on("bool(x)", (), bool)
+call_on("x.shape", (2, 3), lambda x: x.shape)
+call_on("x.size()", (2, 3), lambda x: x.size())
+call_on("x.size(0)", (2, 3), lambda x: x.size(0))
+call_on("x.dim()", (2, 3), lambda x: x.dim())
+call_on("len(x)", (4,), len)
+call_on("x.dtype", (4,), lambda x: x.dtype)
+call_on("list(x), 4 elements", (4,), list)
+call_on("x.tolist(), 4 elements", (4,), lambda x: x.tolist())
+call_on("x.data", (4,), lambda x: x.data)
+call_on("x.detach()", (4,), lambda x: x.detach())
+call_on("x.grad", (4,), lambda x: x.grad)
+call_on("x.requires_grad_()", (4,), lambda x: x.requires_grad_())
+call_on("x.zero_()", (4,), lambda x: x.zero_())
+call_on("x[1:3]", (4,), lambda x: x[1:3])
+call_on("x[0, 1]", (2, 3), lambda x: x[0, 1])
+call_on("x[:, 0]", (2, 3), lambda x: x[:, 0])
+call_on("x[0] = 1", (4,), lambda x: x.__setitem__(0, 1.0))
+call_on("x.t()", (2, 3), lambda x: x.t())
+call_on("x.view(3, 2)", (2, 3), lambda x: x.view(3, 2))
+call_on("x.view(-1, 3)", (2, 3), lambda x: x.view(-1, 3))
+call_on("x.reshape(6)", (2, 3), lambda x: x.reshape(6))
+call_on("x.unsqueeze(0)", (2, 3), lambda x: x.unsqueeze(0))
+call_on("x.flatten(1)", (2, 3, 2), lambda x: x.flatten(1))
+call_on("x * 2", (4,), lambda x: x * 2)
+call_on("x * 2.5, grad", (4,), lambda x: x * 2.5, requires_grad=True)
+call_on("1 - x", (4,), lambda x: 1 - x)
+call_on("x / x", (4,), lambda x: x / x)
+call_on("x == x", (4,), lambda x: x == x)
+call_on("x > 0", (4,), lambda x: x > 0)
+call_on("-x", (4,), lambda x: -x)
+call_on("x ** 2", (4,), lambda x: x ** 2)
+call_on("x += 1", (4,), lambda x: x.__iadd__(1))
+call_on("x.sum()", (4,), lambda x: x.sum())
+call_on("x.sum(), grad", (4,), lambda x: x.sum(), requires_grad=True)
+call_on("x.mean(1)", (2, 3), lambda x: x.mean(1))
+call_on("x.sum(dim=1, keepdim=True)", (2, 3), lambda x: x.sum(dim=1, keepdim=True))
+call_on("x.exp()", (4,), lambda x: x.exp())
+call_on("x @ x", (3, 3), lambda x: x @ x)
+call_on("x.clone()", (4,), lambda x: x.clone())
+call_on("x.to(float64)", (4,), lambda x: x.double())
+call_on("x.contiguous()", (4,), lambda x: x.contiguous())
+call("torch.relu(x)", lambda torch: (lambda x: lambda: torch.relu(x))(torch.ones(4)))
+call("F.relu(x)", lambda torch: (lambda x, F: lambda: F.relu(x))(torch.ones(4), torch.nn.functional))
+call("torch.max(x, 1)", lambda torch: (lambda x: lambda: torch.max(x, 1))(torch.ones(4, 10)))
+call("torch.flatten(x, 1)", lambda torch: (lambda x: lambda: torch.flatten(x, 1))(torch.ones(4, 2, 2)))
+call("torch.cat", lambda torch: (lambda x: lambda: torch.cat([x, x]))(torch.ones(4)))
+call("torch.stack", lambda torch: (lambda x: lambda: torch.stack([x, x]))(torch.ones(4)))
+call("torch.zeros(2, 3)", lambda torch: lambda: torch.zeros(2, 3))
+call("torch.randn(4)", lambda torch: lambda: torch.randn(4))
+call("torch.tensor(1.)", lambda torch: lambda: torch.tensor(1.))
+
+
+@work("call")
+def no_grad(torch):
+    def run():
+        with torch.no_grad():
+            pass
+    return run
+
+
+@work("call")
+def evaluation_loop(torch):
+    """The introduction's count of right answers, label by label."""
+    labels, predicted = torch.zeros(4, dtype=torch.int64), torch.zeros(4, dtype=torch.int64)
+    classes, right = ["a"], {"a": 0}
+
+    def run():
+        for label, prediction in zip(labels, predicted):
+            if label == prediction:
+                right[classes[label]] += 1
+    return run
+
+
+@work("call")
+def identity_module(torch):
+    class Same(torch.nn.Module):
+        def forward(self, x):
+            return x
+    module, x = Same(), torch.ones(1)
+    return lambda: module(x)
+
+
+@work("call")
+def sequential_relu_3(torch):
+    nn = torch.nn
+    module, x = nn.Sequential(nn.ReLU(), nn.ReLU(), nn.ReLU()), torch.ones(1)
+    return lambda: module(x)
+
+
+@work("call")
+def conv2d_tiny(torch):
+    layer, x = torch.nn.Conv2d(1, 1, 3), torch.ones(1, 1, 5, 5)
+    return lambda: layer(x)
+
+
+@work("call")
+def max_pool2d_tiny(torch):
+    layer, x = torch.nn.MaxPool2d(2, 2), torch.ones(1, 1, 4, 4)
+    return lambda: layer(x)
+
+
+@work("call")
+def cross_entropy_tiny(torch):
+    criterion, x, y = torch.nn.CrossEntropyLoss(), torch.ones(2, 3, requires_grad=True), torch.zeros(2, dtype=torch.int64)
+    return lambda: criterion(x, y)
+
+
+@work("call")
+def batch_norm_tiny(torch):
+    layer, x = torch.nn.BatchNorm1d(3), torch.ones(4, 3)
+    return lambda: layer(x)
+
+
+@work("call")
+def dropout_tiny(torch):
+    layer, x = torch.nn.Dropout(), torch.ones(4)
+    return lambda: layer(x)
+
+
+def small_optimizer(torch, make):
+    parameters = [torch.ones(4, requires_grad=True) for _ in range(4)]
+    for p in parameters:
+        p.grad = torch.ones(4)
+    return make(parameters)
+
+
+@work("call")
+def sgd_step_4(torch):
+    return small_optimizer(torch, lambda p: torch.optim.SGD(p, lr=1e-9, momentum=.9)).step
+
+
+@work("call")
+def adam_step_4(torch):
+    return small_optimizer(torch, lambda p: torch.optim.Adam(p, lr=1e-9)).step
+
+
+@work("call")
+def zero_grad_4(torch):
+    return small_optimizer(torch, lambda p: torch.optim.SGD(p, lr=1e-9)).zero_grad
+
+
+@work("call")
+def backward_chain_10(torch):
+    x = torch.ones(4, requires_grad=True)
+
+    def run():
+        y = x
+        for _ in range(10):
+            y = y * y
+        y.sum().backward()
+    return run
 
 
 # ---- large tensors ----

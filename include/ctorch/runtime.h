@@ -19,7 +19,7 @@ typedef struct ct_type {
 typedef struct ct_object {
     const ct_type *type;
     int32_t refcount; /* atomic: use ct_retain and ct_release */
-    uint32_t reserved;
+    uint32_t flags;   /* the core's own */
 } ct_object;
 
 /* Takes one more reference; returns its argument (NULL stays NULL). */
@@ -37,6 +37,8 @@ typedef struct ct_scope { int64_t mark; } ct_scope;
 CT_API ct_scope ct_scope_begin(void);
 /* Releases everything that came into being since the matching begin (scopes nest). */
 CT_API void ct_scope_end(ct_scope *scope);
+/* Ends a scope but for one object, to which the caller owns a reference from now on. Returns it; NULL stays NULL. */
+CT_API void *ct_scope_end_but(ct_scope *scope, const void *object);
 #define CT__JOIN2(a, b) a##b
 #define CT__JOIN(a, b) CT__JOIN2(a, b)
 /* At the top of a block: the block's temporaries are released at its closing brace, however it is left. */

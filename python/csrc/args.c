@@ -40,15 +40,18 @@ static void *args_memory(ctpy_frame *f, int64_t words)
     return b + 1;
 }
 
-static bool args_is_int(PyObject *o, bool lenient)
+static bool args_is_other_int(PyObject *o, bool lenient)
 {
-    if (PyLong_CheckExact(o))
-        return true;
     if (PyBool_Check(o) || PyFloat_Check(o))
         return false;
     if (ctpy_is_tensor(o))
         return lenient && ct_numel(CTPY_TENSOR(o)) == 1 && ct_is_integral(ct_dtype_of(CTPY_TENSOR(o)), false);
     return PyIndex_Check(o) && !PyList_Check(o) && !PyTuple_Check(o) && (ctpy_number_kind(o) == 'i' || !ctpy_is_ndarray(o));
+}
+
+static inline bool args_is_int(PyObject *o, bool lenient)
+{
+    return CTPY_LIKELY(PyLong_CheckExact(o)) || args_is_other_int(o, lenient);
 }
 
 static int args_ints(ctpy_frame *f, const ct_arg_info *a, PyObject *const *items, Py_ssize_t n, bool lenient, ct_value *out)
@@ -59,7 +62,9 @@ static int args_ints(ctpy_frame *f, const ct_arg_info *a, PyObject *const *items
     if (!v)
         return -1;
     for (Py_ssize_t i = 0; i < n; i++) {
-        int r = ctpy_to_int(items[i], &v[i]);
+        int overflow, r = 1;
+        if (CTPY_UNLIKELY(!PyLong_CheckExact(items[i]) || (v[i] = ctpy_long(items[i], &overflow), overflow)))
+            r = ctpy_to_int(items[i], &v[i]);
         if (r < 0)
             return -1;
         if (!r) {
@@ -294,6 +299,12 @@ static int args_bind(const ctpy_sig *sig, ctpy_frame *f, PyObject *const *args, 
             v[i] = a->value;
             continue;
         }
+        if (CTPY_LIKELY((a->type == CT_V_TENSOR || a->type == CT_V_OPERAND) && ctpy_is_tensor(o))) { /* as args_convert does */
+            v[i].type = CT_V_TENSOR;
+            v[i].t = CTPY_TENSOR(o);
+            f->elements += ct_numel(v[i].t);
+            continue;
+        }
         int r = args_convert(f, sig, i, o, lenient, &v[i]);
         if (r != 1)
             return r;
@@ -306,6 +317,84 @@ static int args_bind(const ctpy_sig *sig, ctpy_frame *f, PyObject *const *args, 
             return 0;
     }
     return 1;
+}
+
+/* The most common calls in one pass: positional arguments of exactly the wanted types. What it binds, args_bind would bind in its
+ * strict pass, to the same values; where it does not, nothing has happened. */
+static bool args_quick(const ctpy_sig *sig, ctpy_frame *f, PyObject *const *args, Py_ssize_t nargs)
+{
+    ct_value *v = f->values;
+    Py_ssize_t i = 0;
+    for (; i < nargs; i++, v++) {
+        PyObject *o = args[i], *const *items = args + i;
+        Py_ssize_t n = nargs - i, step = 1;
+        int overflow;
+        if (CTPY_UNLIKELY(i >= sig->npos))
+            return false;
+        if (o == Py_None && sig->op->args[i].optional && sig->defaults[i].type == CT_V_NONE) {
+            *v = sig->defaults[i];
+            continue;
+        }
+        v->type = sig->types[i];
+        switch (v->type) {
+        case CT_V_TENSOR:
+        case CT_V_OPERAND:
+            if (!ctpy_is_tensor(o))
+                return false;
+            v->type = CT_V_TENSOR;
+            v->t = CTPY_TENSOR(o);
+            f->elements += ct_numel(v->t);
+            break;
+        case CT_V_INT:
+            if (!PyLong_CheckExact(o) || (v->i = ctpy_long(o, &overflow), overflow))
+                return false;
+            break;
+        case CT_V_FLOAT:
+            if (!PyFloat_CheckExact(o))
+                return false;
+            v->f = PyFloat_AS_DOUBLE(o);
+            break;
+        case CT_V_SCALAR:
+            if (PyFloat_CheckExact(o))
+                v->s = ct_float_scalar(PyFloat_AS_DOUBLE(o));
+            else if (PyLong_CheckExact(o) && (v->s = ct_int_scalar(ctpy_long(o, &overflow)), !overflow))
+                break;
+            else
+                return false;
+            break;
+        case CT_V_BOOL:
+            if (!PyBool_Check(o))
+                return false;
+            v->b = o == Py_True;
+            break;
+        case CT_V_INTS:
+            if (PyTuple_CheckExact(o)) {
+                items = &PyTuple_GET_ITEM(o, 0);
+                n = PyTuple_GET_SIZE(o);
+            } else if (i == sig->varargs) {
+                nargs = i + 1; /* x.view(2, 3): all that follow */
+            } else {
+                n = sig->op->args[i].list_size > 0 ? sig->op->args[i].list_size : 1; /* one for all */
+                step = 0;
+            }
+            if (f->nints + n > (int64_t)(sizeof f->ints / sizeof *f->ints))
+                return false;
+            int64_t *ints = f->ints + f->nints;
+            for (Py_ssize_t k = 0; k < n; k++)
+                if (!PyLong_CheckExact(items[k * step]) || (ints[k] = ctpy_long(items[k * step], &overflow), overflow))
+                    return false;
+            f->nints += (int)n;
+            v->ints = (ct_ints){n, ints};
+            break;
+        default:
+            return false;
+        }
+    }
+    if (i < sig->required)
+        return false;
+    for (; i < sig->nargs; i++, v++)
+        *v = sig->defaults[i];
+    return true;
 }
 
 int ctpy_bind(const ctpy_sig *sig, ctpy_frame *f, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
@@ -393,6 +482,8 @@ PyObject *ctpy_run(const ctpy_sig *sig, ctpy_frame *f)
     CTPY_NOGIL_BEGIN(f->elements > CTPY_GIL_ELEMENTS)
     good = sig->op->call(f->values, results);
     CTPY_NOGIL_END
+    if (CTPY_LIKELY(good && sig->op->nresults == 1 && results[0].type == CT_V_TENSOR && !f->heap))
+        return ctpy_finish(&f->scope, results[0].t);
     PyObject *o = CTPY_LIKELY(good) ? ctpy_results(sig->op, results) : ctpy_raise();
     ctpy_frame_end(f);
     return o;
@@ -411,6 +502,8 @@ PyObject *ctpy_call_group(const ctpy_group *g, PyObject *const *args, Py_ssize_t
     }
     ctpy_frame f;
     ctpy_frame_begin(&f, g);
+    if (CTPY_LIKELY(!kwnames && g->n && args_quick(g->sigs[0], &f, args, nargs)))
+        return ctpy_run(g->sigs[0], &f);
     for (int pass = 0; pass < 2; pass++)
         for (int s = 0; s < g->n; s++) {
             int r = args_bind(g->sigs[s], &f, args, nargs, kwnames, pass == 1);

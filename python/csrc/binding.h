@@ -38,15 +38,15 @@ static inline bool ctpy_is_tensor(PyObject *o)
 
 /* A new reference to t's one Python object; t NULL: the pending error is raised (None where none is pending). */
 PyObject *ctpy_wrap(ct_tensor *t);
+/* The same, taking over the caller's reference to t. */
+PyObject *ctpy_wrap_owned(ct_tensor *t);
 /* A new object of a subclass for a tensor that has none yet. */
 PyObject *ctpy_wrap_as(ct_tensor *t, PyTypeObject *type);
 PyObject *ctpy_wrap_list(ct_tensors list); /* a tuple */
 /* Wraps what a call gave and closes its scope. */
 static inline PyObject *ctpy_finish(ct_scope *scope, ct_tensor *t)
 {
-    PyObject *o = ctpy_wrap(t);
-    ct_scope_end(scope);
-    return o;
+    return ctpy_wrap_owned(ct_scope_end_but(scope, t));
 }
 /* None, or the pending error. */
 PyObject *ctpy_none_or_error(ct_scope *scope);
@@ -95,6 +95,18 @@ bool ctpy_generator_ready(PyObject *module);
 char ctpy_number_kind(PyObject *o);
 bool ctpy_is_numpy(PyObject *o, const char *name); /* is its type numpy.NAME? */
 bool ctpy_is_ndarray(PyObject *o);
+/* The value of a Python int (of exactly that type, or a subclass); *overflow is not 0 where it does not fit. */
+static inline int64_t ctpy_long(PyObject *o, int *overflow)
+{
+#if PY_VERSION_HEX < 0x030C0000
+    Py_ssize_t digits = Py_SIZE(o);
+    if (CTPY_LIKELY(digits >= -1 && digits <= 1)) { /* a sign and at most one digit */
+        *overflow = 0;
+        return digits ? digits * (int64_t)((PyLongObject *)o)->ob_digit[0] : 0;
+    }
+#endif
+    return PyLong_AsLongLongAndOverflow(o, overflow);
+}
 /* 1 done, 0 not a number, -1 raised. A 0-dim tensor counts as a number. */
 int ctpy_to_scalar(PyObject *o, ct_scalar *out);
 int ctpy_to_int(PyObject *o, int64_t *out);
@@ -122,6 +134,9 @@ typedef struct ctpy_sig {
     int nargs;         /* without out= */
     int npos;          /* how many may be positional */
     int varargs;       /* the int list that gathers positional arguments, or -1 */
+    int required;      /* the arguments up to here have no default */
+    uint8_t *types;    /* of the arguments, and their defaults: what args_quick needs, close together */
+    ct_value *defaults;
     bool factory;      /* takes dtype and device */
 } ctpy_sig;
 

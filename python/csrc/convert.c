@@ -65,7 +65,7 @@ int ctpy_to_scalar(PyObject *o, ct_scalar *out)
     }
     if (PyLong_Check(o)) {
         int overflow;
-        long long v = PyLong_AsLongLongAndOverflow(o, &overflow);
+        long long v = ctpy_long(o, &overflow);
         if (overflow) {
             PyErr_SetString(PyExc_ValueError, "Overflow when unpacking long long");
             return -1;
@@ -104,7 +104,7 @@ int ctpy_to_int(PyObject *o, int64_t *out)
 {
     if (PyLong_CheckExact(o)) {
         int overflow;
-        *out = PyLong_AsLongLongAndOverflow(o, &overflow);
+        *out = ctpy_long(o, &overflow);
         if (overflow) {
             PyErr_SetString(PyExc_ValueError, "Overflow when unpacking long long");
             return -1;

@@ -173,9 +173,41 @@ static PyMethodDef device_methods[] = {{"__reduce__", device_reduce, METH_NOARGS
 
 /* ---- Size: a tuple of ints ---- */
 
+/* Shapes are asked for all the time: objects of up to SIZE_FREE_DIMS dimensions come back, with their type and length; the first
+ * item is the link. */
+#define SIZE_FREE_DIMS 5
+#define SIZE_FREE_COUNT 32
+static PyObject *size_free[SIZE_FREE_DIMS + 1];
+static int size_nfree[SIZE_FREE_DIMS + 1];
+
+static void size_dealloc(PyObject *o)
+{
+    PyTypeObject *type = Py_TYPE(o);
+    Py_ssize_t n = PyTuple_GET_SIZE(o);
+    PyObject_GC_UnTrack(o);
+    for (Py_ssize_t i = 0; i < n; i++)
+        Py_XDECREF(PyTuple_GET_ITEM(o, i));
+    if (type == ctpy_SizeType && n > 0 && n <= SIZE_FREE_DIMS && size_nfree[n] < SIZE_FREE_COUNT) {
+        PyTuple_SET_ITEM(o, 0, size_free[n]);
+        size_free[n] = o;
+        size_nfree[n]++;
+        return;
+    }
+    type->tp_free(o);
+    Py_DECREF(type);
+}
+
 PyObject *ctpy_size(ct_ints shape)
 {
-    PyObject *o = ctpy_SizeType->tp_alloc(ctpy_SizeType, shape.n);
+    PyObject *o;
+    if (CTPY_LIKELY(shape.n > 0 && shape.n <= SIZE_FREE_DIMS && size_nfree[shape.n])) {
+        o = size_free[shape.n];
+        size_free[shape.n] = PyTuple_GET_ITEM(o, 0);
+        size_nfree[shape.n]--;
+        _Py_NewReference(o);
+    } else {
+        o = ctpy_SizeType->tp_alloc(ctpy_SizeType, shape.n);
+    }
     for (int64_t i = 0; o && i < shape.n; i++)
         PyTuple_SET_ITEM(o, i, PyLong_FromLongLong(shape.v[i]));
     return o;
@@ -275,7 +307,7 @@ bool ctpy_device_ready(PyObject *module)
                            {Py_tp_methods, device_methods},
                            {Py_tp_doc, "Where a tensor's memory is: torch.device('cpu'), torch.device('cuda', 0)."}, {0}};
     PyType_Spec spec = {"ctorch.device", sizeof(PyDevice), 0, Py_TPFLAGS_DEFAULT, slots};
-    PyType_Slot size_slots[] = {{Py_tp_new, size_new}, {Py_tp_repr, size_repr}, {Py_sq_concat, size_concat},
+    PyType_Slot size_slots[] = {{Py_tp_new, size_new}, {Py_tp_dealloc, size_dealloc}, {Py_tp_repr, size_repr}, {Py_sq_concat, size_concat},
                                 {Py_sq_repeat, size_repeat}, {Py_mp_subscript, size_item}, {Py_tp_methods, size_methods},
                                 {Py_tp_doc, "A tensor's shape: a tuple of ints with numel()."}, {0}};
     PyType_Spec size_spec = {"ctorch.Size", PyTuple_Type.tp_basicsize, PyTuple_Type.tp_itemsize,

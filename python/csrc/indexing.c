@@ -47,16 +47,20 @@ static bool index_add_sequence(index_list *l, PyObject *o)
     return t ? index_push(l, CT_INDEX_TENSOR, 0, t) : ctpy_raise() != NULL;
 }
 
+static bool index_int(PyObject *o, int64_t *out)
+{
+    int overflow;
+    *out = ctpy_long(o, &overflow);
+    if (CTPY_UNLIKELY(overflow))
+        PyErr_SetString(PyExc_IndexError, "index out of range");
+    return !overflow;
+}
+
 static bool index_add(index_list *l, PyObject *o)
 {
     if (PyLong_CheckExact(o)) {
-        int overflow;
-        long long v = PyLong_AsLongLongAndOverflow(o, &overflow);
-        if (overflow) {
-            PyErr_SetString(PyExc_IndexError, "index out of range");
-            return false;
-        }
-        return index_push(l, CT_INDEX_INT, v, NULL);
+        int64_t v;
+        return index_int(o, &v) && index_push(l, CT_INDEX_INT, v, NULL);
     }
     if (PySlice_Check(o)) {
         PySliceObject *s = (PySliceObject *)o;
@@ -179,8 +183,14 @@ PyObject *ctpy_getitem(PyObject *self, PyObject *index)
     if (CTPY_UNLIKELY(ct_ndim(t) == 0) && PyLong_CheckExact(index))
         return index_zero_dim(self, index);
     ct_scope scope = ct_scope_begin();
-    index_list l;
     ct_tensor *r = NULL;
+    if (CTPY_LIKELY(PyLong_CheckExact(index))) { /* x[3]: the same without a list */
+        ct_index one = {CT_INDEX_INT, 0, CT_NO_INT, CT_NO_INT, NULL};
+        if (index_int(index, &one.start))
+            r = ct_getitem(t, 1, &one);
+        return ctpy_finish(&scope, r);
+    }
+    index_list l;
     if (index_build(&l, index)) {
         bool copies = false;
         for (int64_t i = 0; i < l.n; i++)
@@ -189,9 +199,7 @@ PyObject *ctpy_getitem(PyObject *self, PyObject *index)
         r = ct_getitem(t, l.n, l.v);
         CTPY_NOGIL_END
     }
-    PyObject *o = r ? ctpy_wrap(r) : ctpy_raise();
-    ct_scope_end(&scope);
-    return o;
+    return ctpy_finish(&scope, r);
 }
 
 int ctpy_setitem(PyObject *self, PyObject *index, PyObject *value)

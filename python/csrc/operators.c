@@ -90,7 +90,6 @@ static int operators_operand(PyObject *o, ct_tensor **out)
 static PyObject *operators_run(const operators_op *o, ct_tensor *a, ct_tensor *b, ct_scope *scope)
 {
     ct_value args[12], result;
-    PyObject *r;
     if (CTPY_UNLIKELY(!o->op || o->nargs > 12)) {
         PyErr_Format(PyExc_NotImplementedError, "ctorch has no op '%s' yet", o->name);
         ct_scope_end(scope);
@@ -108,7 +107,9 @@ static PyObject *operators_run(const operators_op *o, ct_tensor *a, ct_tensor *b
     CTPY_NOGIL_BEGIN(CTPY_UNLIKELY(elements > CTPY_GIL_ELEMENTS))
     good = o->op->call(args, &result);
     CTPY_NOGIL_END
-    r = CTPY_LIKELY(good) ? CTPY_LIKELY(result.type == CT_V_TENSOR) ? ctpy_wrap(result.t) : ctpy_from_value(&result) : ctpy_raise();
+    if (CTPY_LIKELY(good && result.type == CT_V_TENSOR))
+        return ctpy_finish(scope, result.t);
+    PyObject *r = good ? ctpy_from_value(&result) : ctpy_raise();
     ct_scope_end(scope);
     return r;
 }

@@ -103,6 +103,10 @@ static ctpy_sig *ops_make_sig(const ct_op_info *op)
     sig->op = op;
     sig->nargs = op->is_out ? op->first_out : op->nargs;
     sig->names = PyMem_Calloc((size_t)op->nargs + 1, sizeof *sig->names);
+    sig->types = PyMem_Calloc((size_t)op->nargs + 1, sizeof *sig->types);
+    sig->defaults = PyMem_Calloc((size_t)op->nargs + 1, sizeof *sig->defaults);
+    if (!sig->names || !sig->types || !sig->defaults)
+        return NULL;
     sig->varargs = -1;
     bool dtype = false, device = false;
     for (int i = 0; i < sig->nargs; i++) {
@@ -110,6 +114,10 @@ static ctpy_sig *ops_make_sig(const ct_op_info *op)
         sig->names[i] = PyUnicode_InternFromString(i == 0 && !strcmp(a->name, "self") ? "input" : a->name);
         if (!a->keyword_only)
             sig->npos = i + 1;
+        if (!a->has_default)
+            sig->required = i + 1;
+        sig->types[i] = (uint8_t)a->type;
+        sig->defaults[i] = a->value;
         dtype |= a->type == CT_V_DTYPE;
         device |= a->type == CT_V_DEVICE;
     }
@@ -269,6 +277,7 @@ static PyTypeObject *ops_make_type(const char *name, bool method)
                            {method ? Py_tp_descr_get : 0, ops_method_get}, {0}};
     PyType_Spec spec = {name, sizeof(PyOp), 0,
                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION |
+                            Py_TPFLAGS_IMMUTABLETYPE | /* from 3.12 on the interpreter caches the lookup of such a method */
                             (method ? Py_TPFLAGS_METHOD_DESCRIPTOR : 0), slots};
     return (PyTypeObject *)PyType_FromSpec(&spec);
 }

@@ -16,8 +16,8 @@ static PyTensor *tensor_alloc(PyTypeObject *type)
     PyTensor *self;
     if (type == ctpy_TensorType) {
         if (tensor_nfree) {
-            self = (PyTensor *)tensor_free[--tensor_nfree];
-            PyObject_Init((PyObject *)self, type);
+            self = (PyTensor *)tensor_free[--tensor_nfree]; /* it kept its type, and its reference to it */
+            _Py_NewReference((PyObject *)self);
         } else {
             self = PyObject_GC_New(PyTensor, type); /* not tracked until it holds Python objects */
             if (!self)
@@ -34,7 +34,9 @@ static PyTensor *tensor_alloc(PyTypeObject *type)
     return self;
 }
 
-PyObject *ctpy_wrap(ct_tensor *t)
+PyObject *ctpy_wrap(ct_tensor *t) { return ctpy_wrap_owned(ct_retain(t)); }
+
+PyObject *ctpy_wrap_owned(ct_tensor *t)
 {
     if (CTPY_UNLIKELY(!t)) {
         if (!ct_ok() || PyErr_Occurred())
@@ -45,18 +47,20 @@ PyObject *ctpy_wrap(ct_tensor *t)
     if (self) {
         if (self->c_owns) { /* flip back: C's reference to the object becomes the caller's */
             self->c_owns = false;
-            ct_retain(t);
             /* The collector's mark "finalised" would keep tp_finalize from being called again. */
             ((uintptr_t *)self - 2)[1] &= ~(uintptr_t)1;
         } else {
             Py_INCREF(self);
+            ct_release(t);
         }
         return (PyObject *)self;
     }
     self = tensor_alloc(ctpy_TensorType);
-    if (!self)
+    if (CTPY_UNLIKELY(!self)) {
+        ct_release(t);
         return NULL;
-    self->t = ct_retain(t);
+    }
+    self->t = t;
     ct_tensor_set_user(t, self);
     return (PyObject *)self;
 }
@@ -207,10 +211,11 @@ static void tensor_dealloc(PyObject *o)
             if (PyObject_GC_IsTracked(o))
                 PyObject_GC_UnTrack(o);
             tensor_drop_c(self);
-            if (tensor_nfree < TENSOR_FREE_LIST)
+            if (CTPY_LIKELY(tensor_nfree < TENSOR_FREE_LIST)) {
                 tensor_free[tensor_nfree++] = o;
-            else
-                PyObject_GC_Del(o);
+                return;
+            }
+            PyObject_GC_Del(o);
             Py_DECREF(type);
             return;
         }

@@ -40,12 +40,9 @@ typedef struct ct__output_meta {
 
 /* A generated wrapper's order of work: check -> compute -> if ct__needs_graph: node_new(inputs), save...,
  * node_attach(outputs). A node is one block of memory: header, edges, output metas, saved slots, values. */
-CT_HIDDEN extern _Thread_local bool ct__grad_mode;            /* true at first */
-CT_HIDDEN bool ct__view_requires_grad(const ct_tensor *view); /* a view does as soon as its base does */
-CT_INLINE bool ct__wants_grad(const ct_tensor *t)
-{
-    return t->requires_grad || (CT_UNLIKELY(t->is_view_checked) && ct__view_requires_grad(t));
-}
+CT_HIDDEN extern CT_THREAD_WORD bool ct__grad_mode;           /* true at first */
+/* A view does as soon as its base does. */
+CT_INLINE bool ct__wants_grad(const ct_tensor *t) { return t->requires_grad || (t->view_base && t->view_base->requires_grad); }
 CT_INLINE bool ct__needs_graph(int64_t n, ct_tensor *const *inputs)
 {
     if (!ct__grad_mode)

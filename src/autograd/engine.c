@@ -429,7 +429,7 @@ static bool engine_run_node(engine_run *run, ct_node *n)
     if (leaf) {
         if (!grads[0] || !ct__wants_grad(leaf))
             return true;
-        if (CT_UNLIKELY(leaf->autograd->grad_fn != NULL) && !leaf->is_view_checked) {
+        if (CT_UNLIKELY(leaf->autograd->grad_fn != NULL) && !leaf->view_base) {
             ct__fail(CT_ERR_RUNTIME, "leaf variable has been moved into the graph interior");
             return false;
         }

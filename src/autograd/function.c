@@ -77,7 +77,7 @@ ct_node *ct_function_attach(const ct_function *f, ct_tensors inputs, ct_tensors 
         if (!m)
             break;
         ct__output_meta_set(&n->metas[i], t);
-        if (function_is_input(inputs, t) && m->base) {
+        if (function_is_input(inputs, t) && t->view_base) {
             if (inputs.v[0] != t) { /* the view is not edge 0: its gradient cannot be told from the others' */
                 ct__fail(CT_ERR_NOT_IMPLEMENTED,
                          "a custom function that changes a view in place must take it as its first input");
@@ -87,8 +87,8 @@ ct_node *ct_function_attach(const ct_function *f, ct_tensors inputs, ct_tensors 
             continue;
         }
         ct__set_history(t, m, n, i);
-        if (m->base && m->creation == CT__VIEW_PLAIN)
-            m->creation = CT__VIEW_CUSTOM;
+        if (t->view_base && t->view_kind == CT__VIEW_PLAIN)
+            t->view_kind = CT__VIEW_CUSTOM;
     }
     if (ct__pending())
         x->f.free_data = NULL; /* data stays the caller's, who is told so by NULL */
@@ -134,12 +134,8 @@ ct_tensor *ct_saved_unpack(ct_saved *s, ct_node *owner)
     ct_tensor *t = s->tensor;
     if (*ct__version_of(t) != s->version) {
         bool invalid = false;
-        ct__meta *m = t->autograd;
-        ct_node *history = s->is_output ? owner
-                           : !m         ? NULL
-                           : m->base    ? ct__view_history(t, m, false, &invalid)
-                                        : m->grad_fn;
-        ct__saved_changed(t, history, s->is_output ? s->output_nr : m ? m->output_nr : 0, s->version);
+        ct_node *history = s->is_output ? owner : ct__history(t, false, &invalid);
+        ct__saved_changed(t, history, s->is_output ? s->output_nr : ct_output_nr(t), s->version);
         return NULL;
     }
     if (!s->is_output)

@@ -56,19 +56,16 @@ struct ct_node {
     ct__output_meta *metas;
 };
 
-enum { CT__VIEW_PLAIN, CT__VIEW_NO_GRAD, CT__VIEW_CUSTOM };
+enum { CT__VIEW_PLAIN, CT__VIEW_NO_GRAD, CT__VIEW_CUSTOM }; /* view_kind */
 
 struct ct__autograd {
     ct_tensor *grad;
     ct_node *grad_fn;
     int32_t output_nr;
-    uint32_t view_version; /* grad_fn of a view holds while the version is this one */
-    ct_tensor *base;       /* of a view: the tensor at the bottom, never a view itself */
     ct_node *accumulator;  /* memory of the leaf's AccumulateGrad; its references hold the leaf, not the other
                               way round */
     ct__hooks hooks;
     ct__hook *retain; /* retain_grad of a non-leaf; also in grad_fn's hooks */
-    uint8_t creation;
     uint8_t lock;
 };
 typedef struct ct__autograd ct__meta;
@@ -100,7 +97,15 @@ CT_HIDDEN void ct__spin_unlock(uint8_t *lock);
 
 /* view.c: the grad_fn of a view, regenerated where its base changed. NULL: none, or (only where `report`) the
  * error is set; *invalid is set where asking is an error. */
-CT_HIDDEN ct_node *ct__view_history(ct_tensor *view, ct__meta *m, bool report, bool *invalid);
+CT_HIDDEN ct_node *ct__view_history(ct_tensor *view, bool report, bool *invalid);
+/* The grad_fn of any tensor, as above. */
+CT_INLINE ct_node *ct__history(const ct_tensor *t, bool report, bool *invalid)
+{
+    if (t->view_base)
+        return ct__view_history((ct_tensor *)t, report, invalid);
+    ct__meta *m = __atomic_load_n(&t->autograd, __ATOMIC_ACQUIRE);
+    return m ? m->grad_fn : NULL;
+}
 
 /* A tensor of `alias`'s geometry as output output_nr of n: for a node inside of CopySlices through that node.
  * Takes alias; the result is in the scope. */

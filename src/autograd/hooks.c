@@ -162,6 +162,7 @@ bool ct_retain_grad(ct_tensor *t)
         return false;
     hook->output_nr = m->output_nr;
     hook->tensor = t;
+    t->base.flags |= CT__OBJECT_WEAK; /* from hook->tensor */
     if (!ct__hooks_add(&n->hooks, hook)) {
         ct__hook_release(hook);
         return false;

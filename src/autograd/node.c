@@ -3,9 +3,13 @@
 #include "autograd/graph.h"
 #include <stdio.h>
 
-static _Thread_local uint64_t node_sequence = 1;
-static _Thread_local ct_node *node_dead; /* to be freed: a list, so that a long chain needs no stack */
-static _Thread_local bool node_freeing;
+static CT_THREAD_WORD uint64_t node_sequence = 1;
+static CT_THREAD_WORD ct_node *node_dead; /* to be freed: a list, so that a long chain needs no stack */
+static CT_THREAD_WORD bool node_freeing;
+
+/* The types of values that hold something. */
+#define NODE_HOLDING \
+    (1u << CT_V_TENSOR | 1u << CT_V_OPERAND | 1u << CT_V_TENSORS | 1u << CT_V_INTS | 1u << CT_V_STRING | 1u << CT_V_GENERATOR)
 
 static void node_value_free(ct_node *n, int64_t i)
 {
@@ -34,7 +38,6 @@ static void node_value_free(ct_node *n, int64_t i)
     default:
         break;
     }
-    v->type = CT_V_NONE;
 }
 
 static void node_free(ct_node *n)
@@ -42,10 +45,12 @@ static void node_free(ct_node *n)
     for (int64_t i = 0; i < n->nsaved; i++)
         ct_release(n->saved[i].tensor);
     for (int64_t i = 0; i < n->nvalues; i++)
-        node_value_free(n, i);
+        if (NODE_HOLDING >> n->values[i].type & 1)
+            node_value_free(n, i);
     if (n->cls->drop)
         n->cls->drop(n);
-    ct__hooks_free(&n->hooks);
+    if (CT_UNLIKELY(n->hooks.capacity))
+        ct__hooks_free(&n->hooks);
     for (int64_t i = 0; i < n->ninputs; i++)
         ct_release(n->edges[i].node);
     ct__free(n, n->bytes);
@@ -80,23 +85,21 @@ const ct_type ct__accumulator_type = {"Node", node_accumulator_rest, node_print}
 ct_node *ct__node_block(const ct__node_class *cls, int64_t ninputs, int64_t noutputs, int64_t nsaved,
                         int64_t nvalues)
 {
-    size_t zeroed = sizeof(ct_node) + sizeof(ct__edge) * (size_t)ninputs +
-                    sizeof(struct ct__saved) * (size_t)nsaved + sizeof(ct_tensor *) * (size_t)noutputs +
-                    sizeof(ct_value) * (size_t)nvalues;
-    size_t bytes = zeroed + sizeof(int64_t[4]) * (size_t)nvalues + sizeof(ct__output_meta) * (size_t)noutputs;
+    size_t bytes = sizeof(ct_node) + sizeof(ct__edge) * (size_t)ninputs + sizeof(struct ct__saved) * (size_t)nsaved +
+                   sizeof(ct_tensor *) * (size_t)noutputs + sizeof(ct_value) * (size_t)nvalues +
+                   sizeof(int64_t[4]) * (size_t)nvalues + sizeof(ct__output_meta) * (size_t)noutputs;
     char *p = ct__alloc(bytes);
     if (!p)
         return NULL;
-    memset(p, 0, zeroed);
     ct_node *n = (ct_node *)p;
-    ct__object_init(n, &node_type);
-    n->cls = cls;
-    n->sequence = node_sequence++;
-    n->bytes = bytes;
-    n->ninputs = (int32_t)ninputs;
-    n->noutputs = (int32_t)noutputs;
-    n->nsaved = (int32_t)nsaved;
-    n->nvalues = (int32_t)nvalues;
+    *n = (ct_node){.base = {&node_type, 1, 0},
+                   .cls = cls,
+                   .sequence = node_sequence++,
+                   .bytes = bytes,
+                   .ninputs = (int32_t)ninputs,
+                   .noutputs = (int32_t)noutputs,
+                   .nsaved = (int32_t)nsaved,
+                   .nvalues = (int32_t)nvalues};
     p += sizeof(ct_node);
     n->edges = (ct__edge *)p;
     p += sizeof(ct__edge) * (size_t)ninputs;
@@ -109,8 +112,16 @@ ct_node *ct__node_block(const ct__node_class *cls, int64_t ninputs, int64_t nout
     n->arena = (int64_t (*)[4])p;
     p += sizeof(int64_t[4]) * (size_t)nvalues;
     n->metas = (ct__output_meta *)p;
-    for (int64_t i = 0; i < noutputs; i++)
+    for (int64_t i = 0; i < ninputs; i++)
+        n->edges[i] = (ct__edge){NULL, 0};
+    for (int64_t i = 0; i < nsaved; i++)
+        n->saved[i] = (struct ct__saved){.tensor = NULL};
+    for (int64_t i = 0; i < nvalues; i++)
+        n->values[i].type = CT_V_NONE;
+    for (int64_t i = 0; i < noutputs; i++) {
+        n->inbox[i] = NULL;
         n->metas[i].dtype = CT_DTYPE_NONE;
+    }
     return n;
 }
 
@@ -226,12 +237,8 @@ ct_tensor *ct__node_saved(ct_node *n, int64_t i)
     ct_tensor *t = s->tensor;
     if (CT_UNLIKELY(*ct__version_of(t) != s->version)) {
         bool invalid = false;
-        ct__meta *m = t->autograd;
-        ct_node *history = s->is_output ? n
-                           : !m         ? NULL
-                           : m->base    ? ct__view_history(t, m, false, &invalid)
-                                        : m->grad_fn;
-        ct__saved_changed(t, history, s->is_output ? s->output_nr : m ? m->output_nr : 0, s->version);
+        ct_node *history = s->is_output ? n : ct__history(t, false, &invalid);
+        ct__saved_changed(t, history, s->is_output ? s->output_nr : ct_output_nr(t), s->version);
         return NULL;
     }
     if (!s->is_output || !ct__grad_mode || !ct_is_floating(t->dtype))
@@ -309,16 +316,28 @@ void ct__node_attach(ct_node *n, int64_t noutputs, ct_tensor *const *outputs)
 {
     if (!n)
         return;
-    for (int64_t i = 0; i < noutputs; i++) {
+    bool given = false; /* the caller's reference, to the last output */
+    for (int64_t i = noutputs - 1; i >= 0; i--) {
         ct_tensor *t = outputs[i];
         if (!t || !ct_is_floating(t->dtype))
             continue;
         ct__output_meta_set(&n->metas[i], t);
+        bool fresh = t->autograd == NULL;
         ct__meta *m = ct__meta_of(t);
-        if (m)
+        if (!m)
+            continue;
+        if (CT_LIKELY(fresh && !given)) { /* what ct__set_history does where nothing was before */
+            m->grad_fn = n;
+            m->output_nr = (int32_t)i;
+            t->requires_grad = true;
+            t->view_version = *ct__version_of(t);
+            given = true;
+        } else {
             ct__set_history(t, m, n, i);
+        }
     }
-    ct_release(n);
+    if (!given)
+        ct_release(n);
 }
 
 /* ---- For users and bindings ---- */

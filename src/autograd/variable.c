@@ -1,13 +1,14 @@
 /* A tensor's place in the graph: requires_grad, grad, grad_fn, the leaf's AccumulateGrad, detach and data;
  * grad mode. Refuses gradients of integer tensors, and changes of computed tensors' flags. */
 #include "autograd/graph.h"
+#include "base/small.h"
 #include "tensor/print.h"
 #include <sched.h>
 #include <stdio.h>
 
 /* ---- Grad mode ---- */
 
-_Thread_local bool ct__grad_mode = true;
+CT_THREAD_WORD bool ct__grad_mode = true;
 
 bool ct_grad_enabled(void) { return ct__grad_mode; }
 
@@ -39,9 +40,11 @@ ct__meta *ct__meta_of(ct_tensor *t)
     ct__meta *m = __atomic_load_n(&t->autograd, __ATOMIC_ACQUIRE), *other = NULL;
     if (CT_LIKELY(m != NULL))
         return m;
-    m = ct__alloc_zero(sizeof *m);
-    if (m &&
-        !__atomic_compare_exchange_n(&t->autograd, &other, m, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    m = ct__alloc_small(sizeof *m);
+    if (!m)
+        return NULL;
+    *m = (ct__meta){0};
+    if (!__atomic_compare_exchange_n(&t->autograd, &other, m, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         ct__free(m, sizeof *m);
         m = other;
     }
@@ -54,22 +57,22 @@ static void variable_destroy(ct_tensor *t)
     if (!m)
         return;
     t->autograd = NULL;
-    ct__retain_forget(m);
+    if (CT_UNLIKELY(m->retain != NULL))
+        ct__retain_forget(m);
     ct_release(m->grad);
     ct_release(m->grad_fn);
-    ct__hooks_free(&m->hooks);
+    if (CT_UNLIKELY(m->hooks.capacity))
+        ct__hooks_free(&m->hooks);
     if (m->accumulator)
         ct__free(m->accumulator, m->accumulator->bytes);
-    ct_release(m->base);
-    ct__free(m, sizeof *m);
+    ct__free_small(m, sizeof *m);
 }
 
 /* The end of a tensor's repr: PyTorch's grad_fn=<...> or requires_grad=True; "" if neither. */
 static const char *variable_suffix(const ct_tensor *t, char *buffer, size_t size)
 {
-    ct__meta *m = t->autograd;
     bool invalid = false;
-    ct_node *n = !m ? NULL : m->base ? ct__view_history((ct_tensor *)t, m, false, &invalid) : m->grad_fn;
+    ct_node *n = ct__history(t, false, &invalid);
     if (invalid)
         return "grad_fn=<Invalid>";
     if (!n)
@@ -90,8 +93,8 @@ void ct__set_history(ct_tensor *t, ct__meta *m, ct_node *n, int64_t output_nr)
     m->grad_fn = ct_retain(n);
     m->output_nr = (int32_t)output_nr;
     t->requires_grad = n != NULL;
-    if (m->base)
-        m->view_version = *ct__version_of(t);
+    if (t->view_base)
+        t->view_version = *ct__version_of(t);
     if (m->retain)
         ct__retain_move(m, old, n, output_nr);
     ct_release(old);
@@ -113,6 +116,7 @@ ct_node *ct__accumulator_of(ct_tensor *t)
             return NULL;
         n->base.type = &ct__accumulator_type;
         n->base.refcount = 0;
+        n->base.flags = CT__OBJECT_WEAK;
         n->sequence = UINT64_MAX;
         n->variable = t;
         if (!__atomic_compare_exchange_n(&m->accumulator, &other, n, false, __ATOMIC_ACQ_REL,
@@ -136,14 +140,11 @@ ct_node *ct_grad_accumulator(ct_tensor *t)
 
 ct__edge ct__gradient_edge(ct_tensor *t)
 {
-    ct__meta *m = __atomic_load_n(&t->autograd, __ATOMIC_ACQUIRE);
-    if (m) {
-        ct_node *n = CT_UNLIKELY(m->base != NULL) ? ct__view_history(t, m, true, NULL) : m->grad_fn;
-        if (n)
-            return (ct__edge){ct_retain(n), m->output_nr};
-        if (ct__pending())
-            return (ct__edge){NULL, 0};
-    }
+    ct_node *n = ct__history(t, true, NULL);
+    if (n)
+        return (ct__edge){ct_retain(n), t->autograd->output_nr};
+    if (ct__pending())
+        return (ct__edge){NULL, 0};
     return (ct__edge){ct__accumulator_of(t), 0};
 }
 
@@ -153,24 +154,20 @@ bool ct_requires_grad(const ct_tensor *t) { return t && ct__wants_grad(t); }
 
 ct_node *ct_grad_fn(const ct_tensor *t)
 {
-    ct__meta *m = t ? t->autograd : NULL;
-    if (!m)
-        return NULL;
-    return m->base ? ct__view_history((ct_tensor *)t, m, true, NULL) : m->grad_fn;
+    return t ? ct__history(t, true, NULL) : NULL;
 }
 
 bool ct_is_leaf(const ct_tensor *t)
 {
-    ct__meta *m = t ? t->autograd : NULL;
     bool invalid = false;
-    if (!m || !ct__wants_grad(t))
+    if (!t || !ct__wants_grad(t))
         return true;
-    return (m->base ? ct__view_history((ct_tensor *)t, m, false, &invalid) : m->grad_fn) == NULL && !invalid;
+    return ct__history(t, false, &invalid) == NULL && !invalid;
 }
 
 int64_t ct_output_nr(const ct_tensor *t) { return t && t->autograd ? t->autograd->output_nr : 0; }
 
-ct_tensor *ct_base_of(const ct_tensor *t) { return t && t->autograd ? t->autograd->base : NULL; }
+ct_tensor *ct_base_of(const ct_tensor *t) { return t ? t->view_base : NULL; }
 
 bool ct_set_requires_grad(ct_tensor *t, bool requires_grad)
 {
@@ -285,7 +282,7 @@ bool ct_detach_(ct_tensor *t)
     if (ct__pending() || !t)
         return false;
     ct__meta *m = t->autograd;
-    if (m && m->base) {
+    if (t->view_base) {
         ct__fail(CT_ERR_RUNTIME, "Can't detach views in-place. Use detach() instead. If you are using "
                                  "DistributedDataParallel (DDP) for training, and gradient_as_bucket_view "
                                  "is set as True, gradients are views of DDP buckets, and hence detach_() "
@@ -316,11 +313,9 @@ bool ct_set_data(ct_tensor *t, ct_tensor *other)
     ct__set_from(t, other); /* t keeps its count of writes */
     if (ct__pending())
         return false;
-    ct__meta *m = t->autograd;
-    if (m && m->base) { /* no longer over its base's memory */
-        ct_tensor *base = m->base;
-        m->base = NULL;
-        t->is_view_checked = false;
+    if (t->view_base) { /* no longer over its base's memory */
+        ct_tensor *base = t->view_base;
+        t->view_base = NULL;
         ct_release(base);
     }
     return true;

@@ -95,26 +95,21 @@ static void view_strided_backward(ct_node *n, ct_tensor *const *grads, ct_tensor
 static const ct__node_class view_strided = {
     .name = "AsStridedBackward0", .backward = view_strided_backward, .drop = view_drop};
 
-bool ct__view_requires_grad(const ct_tensor *view)
+static bool view_refused(const ct_tensor *view, bool indirect)
 {
-    ct__meta *m = view->autograd;
-    return m && m->base && m->base->requires_grad;
-}
-
-static bool view_refused(const ct__meta *m, bool indirect)
-{
+    const ct__meta *m = view->autograd;
     char name[128], start[256];
     const char *changed = indirect ? "its base or another view of its base has been modified inplace"
                                    : "is being modified inplace";
-    if (m->grad_fn)
+    if (m && m->grad_fn)
         snprintf(start, sizeof start, "Output %d of %s is a view %s%s", m->output_nr,
                  ct__node_short_name(m->grad_fn, name),
-                 m->creation == CT__VIEW_NO_GRAD ? "of a view which was created in no_grad mode and "
+                 view->view_kind == CT__VIEW_NO_GRAD ? "of a view which was created in no_grad mode and "
                                                  : "and ",
                  changed);
     else
         snprintf(start, sizeof start, "A view was created in no_grad mode and %s", changed);
-    if (m->creation == CT__VIEW_CUSTOM)
+    if (view->view_kind == CT__VIEW_CUSTOM)
         ct__fail(CT_ERR_RUNTIME,
                  "%s. This view was created inside a custom Function (or because an input was returned "
                  "as-is) and the autograd logic to handle view+inplace would override the custom backward "
@@ -131,24 +126,25 @@ static bool view_refused(const ct__meta *m, bool indirect)
     return false;
 }
 
-ct_node *ct__view_history(ct_tensor *view, ct__meta *m, bool report, bool *invalid)
+ct_node *ct__view_history(ct_tensor *view, bool report, bool *invalid)
 {
-    uint32_t version = *ct__version_of(view);
-    if (CT_LIKELY(m->view_version == version) || (!m->grad_fn && !m->base->requires_grad))
-        return m->grad_fn;
-    if (m->creation != CT__VIEW_PLAIN) {
+    ct__meta *m = __atomic_load_n(&view->autograd, __ATOMIC_ACQUIRE);
+    ct_node *known = m ? m->grad_fn : NULL;
+    if (CT_LIKELY(view->view_version == *ct__version_of(view)) || (!known && !view->view_base->requires_grad))
+        return known;
+    if (view->view_kind != CT__VIEW_PLAIN) {
         if (invalid)
             *invalid = true;
         if (report)
-            view_refused(m, true);
+            view_refused(view, true);
         return NULL;
     }
-    ct_node *n = ct__node_block(&view_strided, 1, 1, 0, 0);
+    ct_node *n = (m = ct__meta_of(view)) ? ct__node_block(&view_strided, 1, 1, 0, 0) : NULL;
     if (!n)
         return NULL;
-    n->extra = view_place_new(m->base, view);
-    if (n->extra && m->base->requires_grad)
-        n->edges[0] = ct__gradient_edge(m->base);
+    n->extra = view_place_new(view->view_base, view);
+    if (n->extra && view->view_base->requires_grad)
+        n->edges[0] = ct__gradient_edge(view->view_base);
     if (n->extra && !ct__pending()) {
         ct__output_meta_set(&n->metas[0], view);
         ct__set_history(view, m, n, 0);
@@ -159,15 +155,10 @@ ct_node *ct__view_history(ct_tensor *view, ct__meta *m, bool report, bool *inval
 
 void ct__view_attach(ct_node *n, ct_tensor *self, ct_tensor *view)
 {
-    ct__meta *m = NULL;
-    if (view->dtype == self->dtype && (m = ct__meta_of(view)) && !m->base) {
-        ct__meta *of = self->autograd;
-        m->base = ct_retain(of && of->base ? of->base : self);
-        m->view_version = *ct__version_of(view);
-        m->creation = !ct__grad_mode ? CT__VIEW_NO_GRAD : CT__VIEW_PLAIN;
-        if (of && of->base && of->creation != CT__VIEW_PLAIN && m->creation == CT__VIEW_PLAIN)
-            m->creation = of->creation;
-        view->is_view_checked = true;
+    if (view->dtype == self->dtype && !view->view_base) {
+        view->view_base = ct_retain(self->view_base ? self->view_base : self);
+        view->view_version = *ct__version_of(view);
+        view->view_kind = !ct__grad_mode ? CT__VIEW_NO_GRAD : self->view_base ? self->view_kind : CT__VIEW_PLAIN;
     }
     if (n)
         ct__node_attach(n, 1, &view);
@@ -192,11 +183,10 @@ static bool view_inplace_overlap(const ct_tensor *self)
 
 static bool view_inplace_leaf(const ct_tensor *self)
 {
-    ct__meta *m = self->autograd;
-    if (CT_UNLIKELY(self->is_view_checked) && m && m->base && ct__wants_grad(self)) {
-        if (m->creation != CT__VIEW_PLAIN)
-            return view_refused(m, false);
-        if (ct_is_leaf(m->base)) {
+    if (CT_UNLIKELY(self->view_base != NULL) && ct__wants_grad(self)) {
+        if (self->view_kind != CT__VIEW_PLAIN)
+            return view_refused(self, false);
+        if (ct_is_leaf(self->view_base)) {
             ct__fail(CT_ERR_RUNTIME,
                      "a view of a leaf Variable that requires grad is being used in an in-place operation.");
             return false;
@@ -251,12 +241,12 @@ static const ct__node_class view_slices = {
     .name = "CopySlices", .backward = view_slices_backward, .drop = view_drop, .forget = view_forget};
 
 /* self is a view: its base's history now goes through a node that splits the gradient. Takes n. */
-static void view_rebase(ct_node *n, ct_tensor *self, ct__meta *m)
+static void view_rebase(ct_node *n, ct_tensor *self)
 {
-    ct_tensor *base = m->base;
+    ct_tensor *base = self->view_base;
     bool self_first = n->first_input == self;
-    if (m->creation != CT__VIEW_PLAIN) {
-        view_refused(m, false);
+    if (self->view_kind != CT__VIEW_PLAIN) {
+        view_refused(self, false);
     } else if (base->requires_grad && ct_is_leaf(base)) {
         ct__fail(CT_ERR_RUNTIME,
                  "a view of a leaf Variable that requires grad is being used in an in-place operation.");
@@ -282,9 +272,9 @@ static void view_rebase(ct_node *n, ct_tensor *self, ct__meta *m)
             }
             ct__output_meta_set(&slices->metas[0], base);
             ct__set_history(base, bm, slices, 0);
-            m->view_version = *ct__version_of(self) - 1;
+            self->view_version = *ct__version_of(self) - 1;
             self->requires_grad = true;
-            ct__view_history(self, m, true, NULL);
+            ct__view_history(self, true, NULL);
         }
         ct_release(slices);
     }
@@ -337,8 +327,8 @@ void ct__node_attach_inplace(ct_node *n, ct_tensor *self)
             saved->output_nr = 0;
         }
     }
-    if (m->base) {
-        view_rebase(n, self, m);
+    if (self->view_base) {
+        view_rebase(n, self);
         return;
     }
     ct__set_history(self, m, n, 0);

@@ -1,6 +1,6 @@
 /* The caching allocator: blocks of a size class go back to a free list, small ones to the freeing thread's, large ones to the
  * process's; a training loop then asks the system for nothing. The caller remembers a block's size. */
-#include "base/base.h"
+#include "base/small.h"
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -8,27 +8,15 @@
 #define CT_ALLOC_CACHE 1
 #endif
 
-/* Classes: 64, 128, 192, 256, then four steps a power of two. */
-#define ALLOC_SMALL_LIMIT ((size_t)64 << 10)
-#define ALLOC_SMALL_CLASSES 40
 #define ALLOC_CLASSES 192
-#define ALLOC_KEEP_SMALL ((int64_t)1 << 20) /* bytes a thread keeps in one class */
 #define ALLOC_HUGE ((size_t)4 << 20)
 #define ALLOC_MOST ((size_t)1 << 46)
 
-typedef struct alloc_free { struct alloc_free *next; } alloc_free;
+typedef ct__free_block alloc_free;
+typedef ct__alloc_cache alloc_cache;
 
-/* A thread's lists and counters. Only the thread writes them; others read the counters. */
-typedef struct alloc_cache {
-    alloc_free *head[ALLOC_SMALL_CLASSES];
-    int32_t count[ALLOC_SMALL_CLASSES];
-    int64_t live, calls;
-    bool known, open; /* in the list of threads; may keep blocks */
-    struct alloc_cache *next, **link;
-} alloc_cache;
-
-static _Thread_local alloc_cache alloc_here;
-static _Thread_local bool alloc_closed; /* the thread is ending: nothing is kept any more */
+CT_THREAD_WORD ct__alloc_cache *ct__alloc_here;
+static CT_THREAD_WORD bool alloc_closed; /* the thread is ending: nothing is kept any more */
 
 static pthread_mutex_t alloc_lock = PTHREAD_MUTEX_INITIALIZER; /* what follows, up to the blank line */
 static alloc_cache *alloc_threads = NULL;
@@ -41,24 +29,7 @@ static pthread_once_t alloc_once = PTHREAD_ONCE_INIT;
 static bool alloc_keeps = false;
 static int64_t alloc_keep_large = 0;
 static int64_t alloc_fork_live, alloc_fork_calls;
-static int64_t alloc_fail_in = -1; /* atomic: allocations until one fails; negative: never */
-
-static inline size_t alloc_round(size_t bytes, int *class)
-{
-    if (bytes <= 256) {
-        *class = bytes ? (int)((bytes - 1) >> 6) : 0;
-        return ((size_t)*class + 1) << 6;
-    }
-    int log2 = 63 - __builtin_clzll((unsigned long long)bytes - 1); /* 2^log2 < bytes <= 2^(log2 + 1) */
-    size_t quarter = (bytes - 1) >> (log2 - 2) & 3;
-    *class = 4 + (log2 - 8) * 4 + (int)quarter;
-    return (5 + quarter) << (log2 - 2);
-}
-
-static inline void alloc_add(int64_t *counter, int64_t n)
-{
-    __atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + n, __ATOMIC_RELAXED);
-}
+int64_t ct__alloc_fail_in = -1;
 
 static int64_t alloc_total(bool calls)
 {
@@ -77,15 +48,16 @@ static void alloc_thread_end(void *cache)
         c->next->link = c->link;
     alloc_past_live += c->live;
     alloc_past_calls += c->calls;
-    c->open = false;
+    ct__alloc_here = NULL;
     alloc_closed = true;
     pthread_mutex_unlock(&alloc_lock);
-    for (int i = 0; i < ALLOC_SMALL_CLASSES; i++)
+    for (int i = 0; i < CT__SMALL_CLASSES; i++)
         while (c->head[i]) {
             alloc_free *block = c->head[i];
             c->head[i] = block->next;
             free(block);
         }
+    free(c);
 }
 
 static void alloc_before_fork(void)
@@ -100,11 +72,11 @@ static void alloc_in_parent(void) { pthread_mutex_unlock(&alloc_lock); }
 /* Only the forking thread lives on; the others' counters join those of threads that ended. */
 static void alloc_in_child(void)
 {
-    alloc_cache *c = &alloc_here;
+    alloc_cache *c = ct__alloc_here;
     alloc_past_live = alloc_fork_live;
     alloc_past_calls = alloc_fork_calls;
     alloc_threads = NULL;
-    if (c->known && !alloc_closed) {
+    if (c) {
         alloc_past_live -= c->live;
         alloc_past_calls -= c->calls;
         alloc_threads = c;
@@ -127,28 +99,31 @@ static void alloc_start(void)
 /* This thread's cache, entered in the list of threads; NULL while the thread is ending. */
 static alloc_cache *alloc_mine(void)
 {
-    alloc_cache *c = &alloc_here;
-    if (CT_LIKELY(c->known))
-        return alloc_closed ? NULL : c;
+    if (CT_LIKELY(ct__alloc_here || alloc_closed))
+        return ct__alloc_here;
     pthread_once(&alloc_once, alloc_start);
-    if (!alloc_keeps || pthread_setspecific(alloc_key, c))
+    alloc_cache *c = alloc_keeps ? calloc(1, sizeof *c) : NULL;
+    if (c && pthread_setspecific(alloc_key, c)) {
+        free(c);
+        c = NULL;
+    }
+    if (!c)
         return NULL;
     pthread_mutex_lock(&alloc_lock);
-    c->known = c->open = true;
     c->next = alloc_threads;
     c->link = &alloc_threads;
     if (c->next)
         c->next->link = &c->next;
     alloc_threads = c;
     pthread_mutex_unlock(&alloc_lock);
-    return c;
+    return ct__alloc_here = c;
 }
 
 static void alloc_note(alloc_cache *c, int64_t live, int64_t calls)
 {
     if (c) {
-        alloc_add(&c->live, live);
-        alloc_add(&c->calls, calls);
+        ct__alloc_count(&c->live, live);
+        ct__alloc_count(&c->calls, calls);
         return;
     }
     pthread_mutex_lock(&alloc_lock);
@@ -204,11 +179,11 @@ static void *alloc_from_large(int class, size_t size)
 /* True where this allocation is the one that has to fail. */
 static bool alloc_fails(void)
 {
-    return __atomic_load_n(&alloc_fail_in, __ATOMIC_RELAXED) >= 0 &&
-           __atomic_fetch_sub(&alloc_fail_in, 1, __ATOMIC_RELAXED) == 0;
+    return __atomic_load_n(&ct__alloc_fail_in, __ATOMIC_RELAXED) >= 0 &&
+           __atomic_fetch_sub(&ct__alloc_fail_in, 1, __ATOMIC_RELAXED) == 0;
 }
 
-static __attribute__((noinline)) void *alloc_slowly(size_t bytes)
+void *ct__alloc_slowly(size_t bytes)
 {
     int class;
     alloc_cache *c = alloc_mine();
@@ -216,9 +191,9 @@ static __attribute__((noinline)) void *alloc_slowly(size_t bytes)
         alloc_note(c, 0, 1);
         return ct__fail_memory(bytes);
     }
-    size_t size = alloc_round(bytes, &class);
+    size_t size = ct__alloc_round(bytes, &class);
     void *p;
-    if (size > ALLOC_SMALL_LIMIT) {
+    if (size > CT__SMALL_LIMIT) {
         p = alloc_from_large(class, size);
     } else if (c && c->head[class]) {
         p = c->head[class];
@@ -231,47 +206,31 @@ static __attribute__((noinline)) void *alloc_slowly(size_t bytes)
     return p ? p : ct__fail_memory(bytes);
 }
 
-void *ct__alloc(size_t bytes)
-{
-    int class;
-    alloc_cache *c = &alloc_here;
-    if (CT_LIKELY(bytes <= ALLOC_SMALL_LIMIT && __atomic_load_n(&alloc_fail_in, __ATOMIC_RELAXED) < 0)) {
-        alloc_round(bytes, &class);
-        alloc_free *block = c->head[class];
-        if (CT_LIKELY(block != NULL)) {
-            c->head[class] = block->next;
-            c->count[class]--;
-            alloc_add(&c->live, (int64_t)bytes);
-            alloc_add(&c->calls, 1);
-            return block;
-        }
-    }
-    return alloc_slowly(bytes);
-}
+void *ct__alloc(size_t bytes) { return ct__alloc_small(bytes); }
 
-static __attribute__((noinline)) void alloc_free_slowly(void *p, size_t bytes)
+void ct__free_slowly(void *p, size_t bytes)
 {
     int class;
-    size_t size = alloc_round(bytes, &class);
+    size_t size = ct__alloc_round(bytes, &class);
     alloc_cache *c = alloc_mine();
     alloc_free *block = p;
     alloc_note(c, -(int64_t)bytes, 0);
-    if (size <= ALLOC_SMALL_LIMIT && c && c->open && (c->count[class] + 1) * (int64_t)size <= ALLOC_KEEP_SMALL) {
+    if (size <= CT__SMALL_LIMIT && c && (c->count[class] + 1) * (int64_t)size <= CT__KEEP_SMALL) {
         block->next = c->head[class];
         c->head[class] = block;
         c->count[class]++;
         return;
     }
-    if (size <= ALLOC_SMALL_LIMIT || !alloc_keeps || (int64_t)size > alloc_keep_large / 2) {
+    if (size <= CT__SMALL_LIMIT || !alloc_keeps || (int64_t)size > alloc_keep_large / 2) {
         free(p);
         return;
     }
     pthread_mutex_lock(&alloc_lock);
-    bool full = alloc_large_bytes + (int64_t)size > alloc_keep_large;
-    pthread_mutex_unlock(&alloc_lock);
-    if (full) /* of blocks that nobody wants any more, most likely */
+    if (CT_UNLIKELY(alloc_large_bytes + (int64_t)size > alloc_keep_large)) { /* blocks that nobody wants any more, most likely */
+        pthread_mutex_unlock(&alloc_lock);
         alloc_flush();
-    pthread_mutex_lock(&alloc_lock);
+        pthread_mutex_lock(&alloc_lock);
+    }
     block->next = alloc_large[class];
     alloc_large[class] = block;
     alloc_large_bytes += (int64_t)size;
@@ -280,22 +239,8 @@ static __attribute__((noinline)) void alloc_free_slowly(void *p, size_t bytes)
 
 void ct__free(void *p, size_t bytes)
 {
-    int class;
-    alloc_cache *c = &alloc_here;
-    if (CT_UNLIKELY(!p))
-        return;
-    if (CT_LIKELY(bytes <= ALLOC_SMALL_LIMIT && c->open)) {
-        size_t size = alloc_round(bytes, &class);
-        if (CT_LIKELY((c->count[class] + 1) * (int64_t)size <= ALLOC_KEEP_SMALL)) {
-            alloc_free *block = p;
-            block->next = c->head[class];
-            c->head[class] = block;
-            c->count[class]++;
-            alloc_add(&c->live, -(int64_t)bytes);
-            return;
-        }
-    }
-    alloc_free_slowly(p, bytes);
+    if (CT_LIKELY(p != NULL))
+        ct__free_small(p, bytes);
 }
 
 void *ct__alloc_zero(size_t bytes)
@@ -323,7 +268,7 @@ char *ct__strdup(const char *s)
 
 int64_t ct__alloc_fail_after(int64_t count)
 {
-    __atomic_store_n(&alloc_fail_in, count < 0 ? -1 : count, __ATOMIC_RELAXED);
+    __atomic_store_n(&ct__alloc_fail_in, count < 0 ? -1 : count, __ATOMIC_RELAXED);
     pthread_mutex_lock(&alloc_lock);
     int64_t calls = alloc_total(true);
     pthread_mutex_unlock(&alloc_lock);

@@ -19,11 +19,32 @@
 #define CT_ASSERT(x) (CT_LIKELY(x) ? (void)0 : ct__assert_failed(#x, __FILE__, __LINE__))
 CT_HIDDEN _Noreturn void ct__assert_failed(const char *what, const char *file, int line);
 
+/* A thread's own word that every op reads or writes. Where the build says that the C library lets a loaded library have some room
+ * in a thread's static block, it is reached by one instruction instead of a call; so it has to be small: buffers are plain
+ * _Thread_local. */
+#ifdef CT_STATIC_TLS
+#define CT_THREAD_WORD _Thread_local __attribute__((tls_model("initial-exec")))
+#else
+#define CT_THREAD_WORD _Thread_local
+#endif
+
+/* ---- thread.c: what a thread keeps beside its words. ---- */
+#define CT__SHORT_TEXT 256
+#define CT__SHORT_TEXTS 12
+typedef struct ct__room {
+    char message[2048], op[64]; /* of the pending error */
+    char texts[CT__SHORT_TEXTS][CT__SHORT_TEXT];
+    int turn;
+} ct__room;
+CT_HIDDEN ct__room *ct__room_here(void); /* never NULL */
+/* CT__SHORT_TEXT characters for a part of a message; they come back after some more such texts. */
+CT_HIDDEN char *ct__short_text(void);
+
 /* ---- error.c: thread state of errors. ---- */
 #define ct__fail ct_fail
-CT_HIDDEN extern _Thread_local ct_error_kind ct__error_kind;
+CT_HIDDEN extern CT_THREAD_WORD ct_error_kind ct__error_kind;
 /* The op that is running, for messages; a generated wrapper sets and restores it. */
-CT_HIDDEN extern _Thread_local const char *ct__op_name;
+CT_HIDDEN extern CT_THREAD_WORD const char *ct__op_name;
 CT_INLINE bool ct__pending(void) { return CT_UNLIKELY(ct__error_kind != CT_OK); }
 /* Records CT_ERR_MEMORY for `bytes`; returns NULL. Needs no memory itself. */
 CT_HIDDEN void *ct__fail_memory(size_t bytes);
@@ -43,7 +64,25 @@ CT_API int64_t ct__alloc_fail_after(int64_t count);
 CT_API int64_t ct__alloc_live(void);
 
 /* ---- object.c ---- */
-CT_HIDDEN void ct__object_init(void *object, const ct_type *type); /* refcount 1 */
+
+CT_INLINE void ct__object_init(void *object, const ct_type *type)
+{
+    *(ct_object *)object = (ct_object){type, 1, 0};
+}
+CT_INLINE void ct__count_up(int32_t *count) { __atomic_fetch_add(count, 1, __ATOMIC_RELAXED); }
+/* True where that was the last reference. A count that reads 1 is the caller's own: nobody else is there who could raise it, so it
+ * need not be written. */
+CT_INLINE bool ct__count_down(int32_t *count)
+{
+    return __atomic_load_n(count, __ATOMIC_ACQUIRE) == 1 || __atomic_sub_fetch(count, 1, __ATOMIC_ACQ_REL) == 0;
+}
+/* In an object's flags: somebody points to it without a reference, and retains it while the count is above 0. It has to reach 0. */
+#define CT__OBJECT_WEAK 2u
+CT_INLINE bool ct__object_down(ct_object *o)
+{
+    return (__atomic_load_n(&o->refcount, __ATOMIC_ACQUIRE) == 1 && !(o->flags & CT__OBJECT_WEAK)) ||
+           __atomic_sub_fetch(&o->refcount, 1, __ATOMIC_ACQ_REL) == 0;
+}
 
 /* ---- pool.c: one pool for the process, started on first use, restarted after fork, idle threads sleep.
  * Calls fn(ctx, begin, end) over [0, n) in pieces of exactly `grain` items (the last may be shorter), whatever the number

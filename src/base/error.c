@@ -2,37 +2,31 @@
 #include "base/base.h"
 #include <stdio.h>
 
-_Thread_local ct_error_kind ct__error_kind = CT_OK;
-_Thread_local const char *ct__op_name = NULL;
-static _Thread_local char error_message[2048];
-static _Thread_local char error_op[64];
+CT_THREAD_WORD ct_error_kind ct__error_kind = CT_OK;
+CT_THREAD_WORD const char *ct__op_name = NULL;
 static ct_error_handler *error_handler = NULL;
 static void *error_handler_data = NULL;
 
 bool ct_ok(void) { return ct__error_kind == CT_OK; }
 ct_error_kind ct_error(void) { return ct__error_kind; }
-const char *ct_error_message(void) { return ct__error_kind ? error_message : ""; }
-const char *ct_error_op(void) { return ct__error_kind ? error_op : ""; }
+const char *ct_error_message(void) { return ct__error_kind ? ct__room_here()->message : ""; }
+const char *ct_error_op(void) { return ct__error_kind ? ct__room_here()->op : ""; }
 
-void ct_error_clear(void)
-{
-    ct__error_kind = CT_OK;
-    error_message[0] = 0;
-    error_op[0] = 0;
-}
+void ct_error_clear(void) { ct__error_kind = CT_OK; }
 
 void *ct_fail(ct_error_kind kind, const char *format, ...)
 {
     if (ct__error_kind != CT_OK || kind == CT_OK)
         return NULL;
+    ct__room *room = ct__room_here();
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error_message, sizeof error_message, format, arguments);
+    vsnprintf(room->message, sizeof room->message, format, arguments);
     va_end(arguments);
-    snprintf(error_op, sizeof error_op, "%s", ct__op_name ? ct__op_name : "");
+    snprintf(room->op, sizeof room->op, "%s", ct__op_name ? ct__op_name : "");
     ct__error_kind = kind;
     if (error_handler && !ct__in_parallel()) /* a worker's error is recorded again by the thread that asked for the work */
-        error_handler(kind, error_op, error_message, error_handler_data);
+        error_handler(kind, room->op, room->message, error_handler_data);
     return NULL;
 }
 

@@ -1,25 +1,17 @@
 /* Reference counts, and scopes: a thread-local stack of references, with a mark in it where each scope begins. */
 #include "base/base.h"
 
-void ct__object_init(void *object, const ct_type *type)
-{
-    ct_object *o = object;
-    o->type = type;
-    o->refcount = 1;
-    o->reserved = 0;
-}
-
 void *ct_retain(const void *object)
 {
     if (object)
-        __atomic_fetch_add(&((ct_object *)object)->refcount, 1, __ATOMIC_RELAXED);
+        ct__count_up(&((ct_object *)object)->refcount);
     return (void *)object;
 }
 
 void ct_release(const void *object)
 {
     ct_object *o = (ct_object *)object;
-    if (o && __atomic_sub_fetch(&o->refcount, 1, __ATOMIC_ACQ_REL) == 0)
+    if (o && ct__object_down(o))
         o->type->destroy(o);
 }
 
@@ -51,7 +43,7 @@ typedef struct scope_stack {
     bool started;
 } scope_stack;
 
-static _Thread_local scope_stack scope_here = {.top = -1};
+static CT_THREAD_WORD scope_stack scope_here = {.top = -1};
 static pthread_key_t scope_key;
 static pthread_once_t scope_once = PTHREAD_ONCE_INIT;
 static bool scope_has_key = false;
@@ -111,6 +103,17 @@ void ct_scope_end(ct_scope *scope)
     if (scope->mark >= 0)
         scope_release_to(&scope_here, scope->mark);
     scope->mark = -1;
+}
+
+void *ct_scope_end_but(ct_scope *scope, const void *object)
+{
+    scope_stack *s = &scope_here;
+    if (CT_LIKELY(object && s->n - 1 > s->top && s->items[s->n - 1] == (uintptr_t)object && scope->mark == s->depth - 1))
+        s->n--; /* the reference that the scope held, most often the last one it got */
+    else
+        ct_retain(object);
+    ct_scope_end(scope);
+    return (void *)object;
 }
 
 void *ct_adopt(const void *object)

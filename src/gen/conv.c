@@ -257,10 +257,9 @@ ct_tensor *(ct_conv_bias_grad)(ct_tensor *grad)
     const char *was = ct__op_name;
     ct__op_name = "conv_bias_grad";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_conv_bias_grad(grad));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_conv_bias_grad(grad));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_conv_bias_grad(const ct_value *a, ct_value *results);
@@ -290,10 +289,9 @@ ct_tensor *(ct_conv1d)(ct_tensor *input, ct_tensor *weight, const ct_conv1d_opts
     const char *was = ct__op_name;
     ct__op_name = "conv1d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_conv1d(input, weight, options->bias, options->stride, options->padding, options->dilation, options->groups));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_conv1d(input, weight, options->bias, options->stride, options->padding, options->dilation, options->groups));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_conv1d(const ct_value *a, ct_value *results);
@@ -329,10 +327,9 @@ ct_tensor *(ct_conv1d_padding)(ct_tensor *input, ct_tensor *weight, const ct_con
     const char *was = ct__op_name;
     ct__op_name = "conv1d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_conv1d_padding(input, weight, options->bias, options->stride, options->padding, options->dilation, options->groups));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_conv1d_padding(input, weight, options->bias, options->stride, options->padding, options->dilation, options->groups));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_conv1d_padding(const ct_value *a, ct_value *results);
@@ -368,10 +365,9 @@ ct_tensor *(ct_conv2d)(ct_tensor *input, ct_tensor *weight, const ct_conv2d_opts
     const char *was = ct__op_name;
     ct__op_name = "conv2d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_conv2d(input, weight, options->bias, options->stride, options->padding, options->dilation, options->groups));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_conv2d(input, weight, options->bias, options->stride, options->padding, options->dilation, options->groups));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_conv2d(const ct_value *a, ct_value *results);
@@ -407,10 +403,9 @@ ct_tensor *(ct_conv2d_padding)(ct_tensor *input, ct_tensor *weight, const ct_con
     const char *was = ct__op_name;
     ct__op_name = "conv2d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_conv2d_padding(input, weight, options->bias, options->stride, options->padding, options->dilation, options->groups));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_conv2d_padding(input, weight, options->bias, options->stride, options->padding, options->dilation, options->groups));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_conv2d_padding(const ct_value *a, ct_value *results);
@@ -446,10 +441,9 @@ ct_tensor *(ct_conv_transpose1d)(ct_tensor *input, ct_tensor *weight, const ct_c
     const char *was = ct__op_name;
     ct__op_name = "conv_transpose1d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_conv_transpose1d(input, weight, options->bias, options->stride, options->padding, options->output_padding, options->groups, options->dilation));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_conv_transpose1d(input, weight, options->bias, options->stride, options->padding, options->output_padding, options->groups, options->dilation));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_conv_transpose1d(const ct_value *a, ct_value *results);
@@ -486,10 +480,9 @@ ct_tensor *(ct_conv_transpose2d)(ct_tensor *input, ct_tensor *weight, const ct_c
     const char *was = ct__op_name;
     ct__op_name = "conv_transpose2d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_conv_transpose2d(input, weight, options->bias, options->stride, options->padding, options->output_padding, options->groups, options->dilation));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_conv_transpose2d(input, weight, options->bias, options->stride, options->padding, options->output_padding, options->groups, options->dilation));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_conv_transpose2d(const ct_value *a, ct_value *results);
@@ -593,10 +586,9 @@ ct_tensor *(ct_max_pool1d)(ct_tensor *self, ct_ints kernel_size, const ct_max_po
     const char *was = ct__op_name;
     ct__op_name = "max_pool1d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_max_pool1d(self, kernel_size, options->stride, options->padding, options->dilation, options->ceil_mode));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_max_pool1d(self, kernel_size, options->stride, options->padding, options->dilation, options->ceil_mode));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_max_pool1d(const ct_value *a, ct_value *results);
@@ -698,10 +690,9 @@ ct_tensor *(ct_max_pool2d)(ct_tensor *self, ct_ints kernel_size, const ct_max_po
     const char *was = ct__op_name;
     ct__op_name = "max_pool2d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_max_pool2d(self, kernel_size, options->stride, options->padding, options->dilation, options->ceil_mode));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_max_pool2d(self, kernel_size, options->stride, options->padding, options->dilation, options->ceil_mode));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_max_pool2d(const ct_value *a, ct_value *results);
@@ -789,10 +780,9 @@ ct_tensor *(ct_max_pool_gather)(ct_tensor *self, ct_tensor *indices, int64_t dim
     const char *was = ct__op_name;
     ct__op_name = "max_pool_gather";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_max_pool_gather(self, indices, dims));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_max_pool_gather(self, indices, dims));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_max_pool_gather(const ct_value *a, ct_value *results);
@@ -1016,10 +1006,9 @@ ct_tensor *(ct_avg_pool_forward)(ct_tensor *self, ct_ints kernel_size, ct_ints s
     const char *was = ct__op_name;
     ct__op_name = "avg_pool_forward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_avg_pool_forward(self, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_avg_pool_forward(self, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_avg_pool_forward(const ct_value *a, ct_value *results);
@@ -1155,10 +1144,9 @@ ct_tensor *(ct_adaptive_max_pool1d)(ct_tensor *self, ct_ints output_size)
     const char *was = ct__op_name;
     ct__op_name = "adaptive_max_pool1d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_adaptive_max_pool1d(self, output_size));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_adaptive_max_pool1d(self, output_size));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_adaptive_max_pool1d(const ct_value *a, ct_value *results);
@@ -1294,10 +1282,9 @@ ct_tensor *(ct_adaptive_max_pool2d)(ct_tensor *self, ct_ints output_size)
     const char *was = ct__op_name;
     ct__op_name = "adaptive_max_pool2d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_adaptive_max_pool2d(self, output_size));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_adaptive_max_pool2d(self, output_size));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_adaptive_max_pool2d(const ct_value *a, ct_value *results);
@@ -1374,10 +1361,9 @@ ct_tensor *(ct_adaptive_avg_pool_forward)(ct_tensor *self, ct_ints sizes, int64_
     const char *was = ct__op_name;
     ct__op_name = "adaptive_avg_pool_forward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_adaptive_avg_pool_forward(self, sizes, dims));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_adaptive_avg_pool_forward(self, sizes, dims));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_adaptive_avg_pool_forward(const ct_value *a, ct_value *results);
@@ -1457,10 +1443,9 @@ ct_tensor *(ct_constant_pad_backward)(ct_tensor *grad, ct_ints pad)
     const char *was = ct__op_name;
     ct__op_name = "constant_pad_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_constant_pad_backward(grad, pad));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_constant_pad_backward(grad, pad));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_constant_pad_backward(const ct_value *a, ct_value *results);

@@ -981,10 +981,9 @@ ct_tensor *(ct_take)(ct_tensor *self, ct_tensor *index)
     const char *was = ct__op_name;
     ct__op_name = "take";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_take(self, index));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_take(self, index));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_take(const ct_value *a, ct_value *results);
@@ -1014,10 +1013,9 @@ ct_tensor *(ct_take_along_dim)(ct_tensor *self, ct_tensor *indices, const ct_tak
     const char *was = ct__op_name;
     ct__op_name = "take_along_dim";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_take_along_dim(self, indices, options->dim));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_take_along_dim(self, indices, options->dim));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_take_along_dim(const ct_value *a, ct_value *results);
@@ -1153,10 +1151,9 @@ ct_tensor *(ct_masked_select)(ct_tensor *self, ct_tensor *mask)
     const char *was = ct__op_name;
     ct__op_name = "masked_select";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_masked_select(self, mask));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_masked_select(self, mask));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_masked_select(const ct_value *a, ct_value *results);
@@ -1185,10 +1182,9 @@ ct_tensor *(ct_masked_scatter)(ct_tensor *self, ct_tensor *mask, ct_tensor *sour
     const char *was = ct__op_name;
     ct__op_name = "masked_scatter";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_masked_scatter(self, mask, source));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_masked_scatter(self, mask, source));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_masked_scatter(const ct_value *a, ct_value *results);
@@ -1272,10 +1268,9 @@ ct_tensor *(ct_argwhere)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "argwhere";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_argwhere(self));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_argwhere(self));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_argwhere(const ct_value *a, ct_value *results);
@@ -1570,10 +1565,9 @@ ct_tensor *(ct_argsort)(ct_tensor *self, const ct_argsort_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "argsort";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_argsort(self, options->dim, options->descending, options->stable));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_argsort(self, options->dim, options->descending, options->stable));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_argsort(const ct_value *a, ct_value *results);
@@ -1602,10 +1596,9 @@ ct_tensor *(ct_msort)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "msort";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_msort(self));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_msort(self));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_msort(const ct_value *a, ct_value *results);
@@ -1667,10 +1660,9 @@ ct_tensor *(ct_median)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "median";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_median(self));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_median(self));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_median(const ct_value *a, ct_value *results);

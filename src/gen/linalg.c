@@ -449,10 +449,9 @@ ct_tensor *(ct_outer)(ct_tensor *self, ct_tensor *vec2)
     const char *was = ct__op_name;
     ct__op_name = "outer";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_outer(self, vec2));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_outer(self, vec2));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_outer(const ct_value *a, ct_value *results);
@@ -580,10 +579,9 @@ ct_tensor *(ct_baddbmm)(ct_tensor *self, ct_tensor *batch1, ct_tensor *batch2, c
     const char *was = ct__op_name;
     ct__op_name = "baddbmm";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_baddbmm(self, batch1, batch2, options->beta, options->alpha));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_baddbmm(self, batch1, batch2, options->beta, options->alpha));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_baddbmm(const ct_value *a, ct_value *results);
@@ -613,10 +611,9 @@ ct_tensor *(ct_matmul)(ct_tensor *self, ct_tensor *other)
     const char *was = ct__op_name;
     ct__op_name = "matmul";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_matmul(self, other));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_matmul(self, other));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_matmul(const ct_value *a, ct_value *results);
@@ -714,10 +711,9 @@ ct_tensor *(ct_linear_weight_grad)(ct_tensor *grad, ct_tensor *input)
     const char *was = ct__op_name;
     ct__op_name = "linear_weight_grad";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_linear_weight_grad(grad, input));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_linear_weight_grad(grad, input));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_linear_weight_grad(const ct_value *a, ct_value *results);
@@ -742,10 +738,9 @@ ct_tensor *(ct_linear_bias_grad)(ct_tensor *grad)
     const char *was = ct__op_name;
     ct__op_name = "linear_bias_grad";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_linear_bias_grad(grad));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_linear_bias_grad(grad));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_linear_bias_grad(const ct_value *a, ct_value *results);

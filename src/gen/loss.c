@@ -93,10 +93,9 @@ ct_tensor *(ct_mse_loss_backward)(ct_tensor *gy, ct_tensor *self, ct_tensor *tar
     const char *was = ct__op_name;
     ct__op_name = "mse_loss_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_mse_loss_backward(gy, self, target, reduction));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_mse_loss_backward(gy, self, target, reduction));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_mse_loss_backward(const ct_value *a, ct_value *results);
@@ -126,10 +125,9 @@ ct_tensor *(ct_l1_loss)(ct_tensor *self, ct_tensor *target, const ct_l1_loss_opt
     const char *was = ct__op_name;
     ct__op_name = "l1_loss";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_l1_loss(self, target, options->reduction));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_l1_loss(self, target, options->reduction));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_l1_loss(const ct_value *a, ct_value *results);
@@ -161,10 +159,9 @@ ct_tensor *(ct_smooth_l1_loss)(ct_tensor *self, ct_tensor *target, const ct_smoo
     const char *was = ct__op_name;
     ct__op_name = "smooth_l1_loss";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_smooth_l1_loss(self, target, options->reduction, options->beta));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_smooth_l1_loss(self, target, options->reduction, options->beta));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_smooth_l1_loss(const ct_value *a, ct_value *results);
@@ -197,10 +194,9 @@ ct_tensor *(ct_huber_loss)(ct_tensor *self, ct_tensor *target, const ct_huber_lo
     const char *was = ct__op_name;
     ct__op_name = "huber_loss";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_huber_loss(self, target, options->reduction, options->delta));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_huber_loss(self, target, options->reduction, options->delta));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_huber_loss(const ct_value *a, ct_value *results);
@@ -307,10 +303,9 @@ ct_tensor *(ct_binary_cross_entropy_backward)(ct_tensor *gy, ct_tensor *self, ct
     const char *was = ct__op_name;
     ct__op_name = "binary_cross_entropy_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_binary_cross_entropy_backward(gy, self, target, weight, reduction));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_binary_cross_entropy_backward(gy, self, target, weight, reduction));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_binary_cross_entropy_backward(const ct_value *a, ct_value *results);
@@ -339,10 +334,9 @@ ct_tensor *(ct_binary_cross_entropy_target_grad)(ct_tensor *gy, ct_tensor *self,
     const char *was = ct__op_name;
     ct__op_name = "binary_cross_entropy_target_grad";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_binary_cross_entropy_target_grad(gy, self, target, weight, reduction));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_binary_cross_entropy_target_grad(gy, self, target, weight, reduction));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_binary_cross_entropy_target_grad(const ct_value *a, ct_value *results);
@@ -372,10 +366,9 @@ ct_tensor *(ct_binary_cross_entropy_with_logits)(ct_tensor *self, ct_tensor *tar
     const char *was = ct__op_name;
     ct__op_name = "binary_cross_entropy_with_logits";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_binary_cross_entropy_with_logits(self, target, options->weight, options->pos_weight, options->reduction));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_binary_cross_entropy_with_logits(self, target, options->weight, options->pos_weight, options->reduction));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_binary_cross_entropy_with_logits(const ct_value *a, ct_value *results);
@@ -409,10 +402,9 @@ ct_tensor *(ct_kl_div)(ct_tensor *self, ct_tensor *target, const ct_kl_div_opts 
     const char *was = ct__op_name;
     ct__op_name = "kl_div";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_kl_div(self, target, options->reduction, options->log_target));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_kl_div(self, target, options->reduction, options->log_target));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_kl_div(const ct_value *a, ct_value *results);
@@ -445,10 +437,9 @@ ct_tensor *(ct_nll_loss)(ct_tensor *self, ct_tensor *target, const ct_nll_loss_o
     const char *was = ct__op_name;
     ct__op_name = "nll_loss";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_nll_loss(self, target, options->weight, options->reduction, options->ignore_index));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_nll_loss(self, target, options->weight, options->reduction, options->ignore_index));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_nll_loss(const ct_value *a, ct_value *results);
@@ -616,10 +607,9 @@ ct_tensor *(ct_nll_loss_gather)(ct_tensor *self, ct_tensor *target, ct_tensor *w
     const char *was = ct__op_name;
     ct__op_name = "nll_loss_gather";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_nll_loss_gather(self, target, weight, reduction, ignore_index, total_weight));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_nll_loss_gather(self, target, weight, reduction, ignore_index, total_weight));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_nll_loss_gather(const ct_value *a, ct_value *results);
@@ -649,10 +639,9 @@ ct_tensor *(ct_cross_entropy_loss)(ct_tensor *self, ct_tensor *target, const ct_
     const char *was = ct__op_name;
     ct__op_name = "cross_entropy_loss";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_cross_entropy_loss(self, target, options->weight, options->reduction, options->ignore_index, options->label_smoothing));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_cross_entropy_loss(self, target, options->weight, options->reduction, options->ignore_index, options->label_smoothing));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_cross_entropy_loss(const ct_value *a, ct_value *results);
@@ -687,10 +676,9 @@ ct_tensor *(ct_soft_margin_loss)(ct_tensor *self, ct_tensor *target, const ct_so
     const char *was = ct__op_name;
     ct__op_name = "soft_margin_loss";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_soft_margin_loss(self, target, options->reduction));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_soft_margin_loss(self, target, options->reduction));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_soft_margin_loss(const ct_value *a, ct_value *results);

@@ -21,10 +21,9 @@ ct_tensor *(ct_softmax)(ct_tensor *self, int64_t dim, const ct_softmax_opts *opt
     const char *was = ct__op_name;
     ct__op_name = "softmax";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_softmax(self, dim, options->dtype));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_softmax(self, dim, options->dtype));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_softmax(const ct_value *a, ct_value *results);
@@ -54,10 +53,9 @@ ct_tensor *(ct_log_softmax)(ct_tensor *self, int64_t dim, const ct_log_softmax_o
     const char *was = ct__op_name;
     ct__op_name = "log_softmax";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_log_softmax(self, dim, options->dtype));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_log_softmax(self, dim, options->dtype));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_log_softmax(const ct_value *a, ct_value *results);
@@ -87,10 +85,9 @@ ct_tensor *(ct_softmin)(ct_tensor *self, int64_t dim, const ct_softmin_opts *opt
     const char *was = ct__op_name;
     ct__op_name = "softmin";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_softmin(self, dim, options->dtype));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_softmin(self, dim, options->dtype));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_softmin(const ct_value *a, ct_value *results);
@@ -243,10 +240,9 @@ ct_tensor *(ct_softmax_backward_output)(ct_tensor *grad, ct_tensor *gy, ct_tenso
     const char *was = ct__op_name;
     ct__op_name = "softmax_backward_output";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_softmax_backward_output(grad, gy, output, dim));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_softmax_backward_output(grad, gy, output, dim));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_softmax_backward_output(const ct_value *a, ct_value *results);
@@ -396,10 +392,9 @@ ct_tensor *(ct_layer_norm)(ct_tensor *input, ct_ints normalized_shape, const ct_
     const char *was = ct__op_name;
     ct__op_name = "layer_norm";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_layer_norm(input, normalized_shape, options->weight, options->bias, options->eps, options->cudnn_enable));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_layer_norm(input, normalized_shape, options->weight, options->bias, options->eps, options->cudnn_enable));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_layer_norm(const ct_value *a, ct_value *results);
@@ -521,10 +516,9 @@ ct_tensor *(ct_layer_norm_input_grad)(ct_tensor *gy, ct_tensor *input, ct_tensor
     const char *was = ct__op_name;
     ct__op_name = "layer_norm_input_grad";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_layer_norm_input_grad(gy, input, weight, mean, rstd, inner));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_layer_norm_input_grad(gy, input, weight, mean, rstd, inner));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_layer_norm_input_grad(const ct_value *a, ct_value *results);
@@ -557,10 +551,9 @@ ct_tensor *(ct_layer_norm_weight_grad)(ct_tensor *gy, ct_tensor *input, ct_tenso
     const char *was = ct__op_name;
     ct__op_name = "layer_norm_weight_grad";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_layer_norm_weight_grad(gy, input, weight, mean, rstd, inner));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_layer_norm_weight_grad(gy, input, weight, mean, rstd, inner));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_layer_norm_weight_grad(const ct_value *a, ct_value *results);
@@ -585,10 +578,9 @@ ct_tensor *(ct_layer_norm_bias_grad)(ct_tensor *gy, int64_t inner)
     const char *was = ct__op_name;
     ct__op_name = "layer_norm_bias_grad";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_layer_norm_bias_grad(gy, inner));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_layer_norm_bias_grad(gy, inner));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_layer_norm_bias_grad(const ct_value *a, ct_value *results);
@@ -616,10 +608,9 @@ ct_tensor *(ct_batch_norm)(ct_tensor *input, ct_tensor *weight, ct_tensor *bias,
     const char *was = ct__op_name;
     ct__op_name = "batch_norm";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, options->cudnn_enabled));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, options->cudnn_enabled));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_batch_norm(const ct_value *a, ct_value *results);
@@ -735,10 +726,9 @@ ct_tensor *(ct_batch_norm_input_grad)(ct_tensor *gy, ct_tensor *input, ct_tensor
     const char *was = ct__op_name;
     ct__op_name = "batch_norm_input_grad";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_batch_norm_input_grad(gy, input, weight, mean, rstd));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_batch_norm_input_grad(gy, input, weight, mean, rstd));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_batch_norm_input_grad(const ct_value *a, ct_value *results);
@@ -771,10 +761,9 @@ ct_tensor *(ct_batch_norm_weight_grad)(ct_tensor *gy, ct_tensor *input, ct_tenso
     const char *was = ct__op_name;
     ct__op_name = "batch_norm_weight_grad";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_batch_norm_weight_grad(gy, input, weight, mean, rstd));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_batch_norm_weight_grad(gy, input, weight, mean, rstd));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_batch_norm_weight_grad(const ct_value *a, ct_value *results);
@@ -799,10 +788,9 @@ ct_tensor *(ct_channel_sum)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "channel_sum";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_channel_sum(self));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_channel_sum(self));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_channel_sum(const ct_value *a, ct_value *results);
@@ -827,10 +815,9 @@ ct_tensor *(ct_dropout)(ct_tensor *input, double p, bool train)
     const char *was = ct__op_name;
     ct__op_name = "dropout";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_dropout(input, p, train));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_dropout(input, p, train));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_dropout(const ct_value *a, ct_value *results);
@@ -881,10 +868,9 @@ ct_tensor *(ct_feature_dropout)(ct_tensor *input, double p, bool train)
     const char *was = ct__op_name;
     ct__op_name = "feature_dropout";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_feature_dropout(input, p, train));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_feature_dropout(input, p, train));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_feature_dropout(const ct_value *a, ct_value *results);
@@ -935,10 +921,9 @@ ct_tensor *(ct_alpha_dropout)(ct_tensor *input, double p, bool train)
     const char *was = ct__op_name;
     ct__op_name = "alpha_dropout";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_alpha_dropout(input, p, train));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_alpha_dropout(input, p, train));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_alpha_dropout(const ct_value *a, ct_value *results);
@@ -1113,10 +1098,9 @@ ct_tensor *(ct_pad)(ct_tensor *self, ct_ints pad, const ct_pad_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "pad";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_pad(self, pad, options->mode, options->value));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_pad(self, pad, options->mode, options->value));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_pad(const ct_value *a, ct_value *results);

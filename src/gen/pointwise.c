@@ -895,10 +895,9 @@ ct_tensor *(ct_div_mode)(ct_tensor *self, ct_tensor *other, const char *rounding
     const char *was = ct__op_name;
     ct__op_name = "div";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_div_mode(self, other, rounding_mode));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_div_mode(self, other, rounding_mode));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_div_mode(const ct_value *a, ct_value *results);
@@ -6976,10 +6975,9 @@ ct_tensor *(ct_gelu_tanh_backward)(ct_tensor *gy, ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "gelu_tanh_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_gelu_tanh_backward(gy, self));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_gelu_tanh_backward(gy, self));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_gelu_tanh_backward(const ct_value *a, ct_value *results);
@@ -7007,10 +7005,9 @@ ct_tensor *(ct_gelu)(ct_tensor *self, const ct_gelu_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "gelu";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_gelu(self, options->approximate));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_gelu(self, options->approximate));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_gelu(const ct_value *a, ct_value *results);
@@ -7091,10 +7088,9 @@ ct_tensor *(ct_silu_backward)(ct_tensor *gy, ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "silu_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_silu_backward(gy, self));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_silu_backward(gy, self));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_silu_backward(const ct_value *a, ct_value *results);
@@ -7233,10 +7229,9 @@ ct_tensor *(ct_logsigmoid)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "logsigmoid";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_logsigmoid(self));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_logsigmoid(self));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_logsigmoid(const ct_value *a, ct_value *results);
@@ -8986,10 +8981,9 @@ ct_tensor *(ct_where)(ct_tensor *condition, ct_tensor *self, ct_tensor *other)
     const char *was = ct__op_name;
     ct__op_name = "where";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_where(condition, self, other));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_where(condition, self, other));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_where(const ct_value *a, ct_value *results);
@@ -9604,10 +9598,9 @@ ct_tensor *(ct_clamp)(ct_tensor *self, const ct_clamp_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "clamp";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_clamp(self, options->min, options->max));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_clamp(self, options->min, options->max));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_clamp(const ct_value *a, ct_value *results);
@@ -9700,10 +9693,9 @@ ct_tensor *(ct_clamp_Tensor)(ct_tensor *self, const ct_clamp_Tensor_opts *option
     const char *was = ct__op_name;
     ct__op_name = "clamp";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_clamp_Tensor(self, options->min, options->max));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_clamp_Tensor(self, options->min, options->max));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_clamp_Tensor(const ct_value *a, ct_value *results);
@@ -9731,10 +9723,9 @@ ct_tensor *(ct_clamp_min)(ct_tensor *self, ct_scalar min)
     const char *was = ct__op_name;
     ct__op_name = "clamp_min";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_clamp_min(self, min));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_clamp_min(self, min));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_clamp_min(const ct_value *a, ct_value *results);
@@ -9785,10 +9776,9 @@ ct_tensor *(ct_clamp_max)(ct_tensor *self, ct_scalar max)
     const char *was = ct__op_name;
     ct__op_name = "clamp_max";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_clamp_max(self, max));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_clamp_max(self, max));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_clamp_max(const ct_value *a, ct_value *results);
@@ -9842,10 +9832,9 @@ ct_tensor *(ct_nan_to_num)(ct_tensor *self, const ct_nan_to_num_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "nan_to_num";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_nan_to_num(self, options->nan, options->posinf, options->neginf));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_nan_to_num(self, options->nan, options->posinf, options->neginf));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_nan_to_num(const ct_value *a, ct_value *results);
@@ -9874,10 +9863,9 @@ ct_tensor *(ct_pow_Scalar)(ct_scalar self, ct_tensor *exponent)
     const char *was = ct__op_name;
     ct__op_name = "pow";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_pow_Scalar(self, exponent));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_pow_Scalar(self, exponent));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_pow_Scalar(const ct_value *a, ct_value *results);
@@ -9907,10 +9895,9 @@ ct_tensor *(ct_isclose)(ct_tensor *self, ct_tensor *other, const ct_isclose_opts
     const char *was = ct__op_name;
     ct__op_name = "isclose";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_isclose(self, other, options->rtol, options->atol, options->equal_nan));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_isclose(self, other, options->rtol, options->atol, options->equal_nan));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_isclose(const ct_value *a, ct_value *results);

@@ -1105,10 +1105,9 @@ ct_tensor *(ct_normal)(ct_tensor *mean, ct_tensor *std, const ct_normal_opts *op
     const char *was = ct__op_name;
     ct__op_name = "normal";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_normal(mean, std, options->generator));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_normal(mean, std, options->generator));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_normal(const ct_value *a, ct_value *results);
@@ -1138,10 +1137,9 @@ ct_tensor *(ct_normal_tensor_float)(ct_tensor *mean, const ct_normal_tensor_floa
     const char *was = ct__op_name;
     ct__op_name = "normal";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_normal_tensor_float(mean, options->std, options->generator));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_normal_tensor_float(mean, options->std, options->generator));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_normal_tensor_float(const ct_value *a, ct_value *results);
@@ -1172,10 +1170,9 @@ ct_tensor *(ct_normal_float_tensor)(double mean, ct_tensor *std, const ct_normal
     const char *was = ct__op_name;
     ct__op_name = "normal";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_normal_float_tensor(mean, std, options->generator));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_normal_float_tensor(mean, std, options->generator));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_normal_float_tensor(const ct_value *a, ct_value *results);

@@ -123,10 +123,9 @@ ct_tensor *(ct_nansum)(ct_tensor *self, const ct_nansum_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "nansum";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_nansum(self, options->dim, options->keepdim, options->dtype));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_nansum(self, options->dim, options->keepdim, options->dtype));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_nansum(const ct_value *a, ct_value *results);
@@ -380,10 +379,9 @@ ct_tensor *(ct_prod_backward)(ct_tensor *gy, ct_tensor *self, int64_t dim, bool 
     const char *was = ct__op_name;
     ct__op_name = "prod_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_prod_backward(gy, self, dim, keepdim));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_prod_backward(gy, self, dim, keepdim));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_prod_backward(const ct_value *a, ct_value *results);
@@ -616,10 +614,9 @@ ct_tensor *(ct_extremes_backward)(ct_tensor *gy, ct_tensor *self, ct_tensor *res
     const char *was = ct__op_name;
     ct__op_name = "extremes_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_extremes_backward(gy, self, result, dim, keepdim));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_extremes_backward(gy, self, result, dim, keepdim));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_extremes_backward(const ct_value *a, ct_value *results);
@@ -816,10 +813,9 @@ ct_tensor *(ct_max_other)(ct_tensor *self, ct_tensor *other)
     const char *was = ct__op_name;
     ct__op_name = "max";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_max_other(self, other));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_max_other(self, other));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_max_other(const ct_value *a, ct_value *results);
@@ -1016,10 +1012,9 @@ ct_tensor *(ct_min_other)(ct_tensor *self, ct_tensor *other)
     const char *was = ct__op_name;
     ct__op_name = "min";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_min_other(self, other));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_min_other(self, other));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_min_other(const ct_value *a, ct_value *results);
@@ -1046,10 +1041,9 @@ ct_tensor *(ct_index_backward)(ct_tensor *gy, ct_tensor *indices, ct_ints size, 
     const char *was = ct__op_name;
     ct__op_name = "index_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_index_backward(gy, indices, size, dim, keepdim));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_index_backward(gy, indices, size, dim, keepdim));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_index_backward(const ct_value *a, ct_value *results);
@@ -1254,10 +1248,9 @@ ct_tensor *(ct_count_nonzero)(ct_tensor *self, const ct_count_nonzero_opts *opti
     const char *was = ct__op_name;
     ct__op_name = "count_nonzero";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_count_nonzero(self, options->dim));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_count_nonzero(self, options->dim));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_count_nonzero(const ct_value *a, ct_value *results);
@@ -1287,10 +1280,9 @@ ct_tensor *(ct_norm)(ct_tensor *self, const ct_norm_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "norm";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_norm(self, options->p, options->dim, options->keepdim, options->dtype));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_norm(self, options->p, options->dim, options->keepdim, options->dtype));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_norm(const ct_value *a, ct_value *results);
@@ -1384,10 +1376,9 @@ ct_tensor *(ct_norm2_backward)(ct_tensor *gy, ct_tensor *self, ct_tensor *result
     const char *was = ct__op_name;
     ct__op_name = "norm2_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_norm2_backward(gy, self, result, dim, keepdim));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_norm2_backward(gy, self, result, dim, keepdim));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_norm2_backward(const ct_value *a, ct_value *results);
@@ -1417,10 +1408,9 @@ ct_tensor *(ct_dist)(ct_tensor *self, ct_tensor *other, const ct_dist_opts *opti
     const char *was = ct__op_name;
     ct__op_name = "dist";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_dist(self, other, options->p));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_dist(self, other, options->p));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_dist(const ct_value *a, ct_value *results);
@@ -1512,10 +1502,9 @@ ct_tensor *(ct_var_unbiased_all)(ct_tensor *self, bool unbiased)
     const char *was = ct__op_name;
     ct__op_name = "var";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_var_unbiased_all(self, unbiased));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_var_unbiased_all(self, unbiased));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_var_unbiased_all(const ct_value *a, ct_value *results);
@@ -1543,10 +1532,9 @@ ct_tensor *(ct_var_unbiased)(ct_tensor *self, ct_ints dim, const ct_var_unbiased
     const char *was = ct__op_name;
     ct__op_name = "var";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_var_unbiased(self, dim, options->unbiased, options->keepdim));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_var_unbiased(self, dim, options->unbiased, options->keepdim));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_var_unbiased(const ct_value *a, ct_value *results);
@@ -1576,10 +1564,9 @@ ct_tensor *(ct_var_backward)(ct_tensor *gy, ct_tensor *self, ct_ints dim, ct_sca
     const char *was = ct__op_name;
     ct__op_name = "var_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_var_backward(gy, self, dim, correction, keepdim));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_var_backward(gy, self, dim, correction, keepdim));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_var_backward(const ct_value *a, ct_value *results);
@@ -1673,10 +1660,9 @@ ct_tensor *(ct_std_unbiased_all)(ct_tensor *self, bool unbiased)
     const char *was = ct__op_name;
     ct__op_name = "std";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_std_unbiased_all(self, unbiased));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_std_unbiased_all(self, unbiased));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_std_unbiased_all(const ct_value *a, ct_value *results);
@@ -1704,10 +1690,9 @@ ct_tensor *(ct_std_unbiased)(ct_tensor *self, ct_ints dim, const ct_std_unbiased
     const char *was = ct__op_name;
     ct__op_name = "std";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_std_unbiased(self, dim, options->unbiased, options->keepdim));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_std_unbiased(self, dim, options->unbiased, options->keepdim));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_std_unbiased(const ct_value *a, ct_value *results);
@@ -1737,10 +1722,9 @@ ct_tensor *(ct_std_slope)(ct_tensor *gy, ct_tensor *result)
     const char *was = ct__op_name;
     ct__op_name = "std_slope";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_std_slope(gy, result));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_std_slope(gy, result));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_std_slope(const ct_value *a, ct_value *results);
@@ -2110,10 +2094,9 @@ ct_tensor *(ct_cumprod_backward)(ct_tensor *gy, ct_tensor *self, ct_tensor *resu
     const char *was = ct__op_name;
     ct__op_name = "cumprod_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_cumprod_backward(gy, self, result, dim));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_cumprod_backward(gy, self, result, dim));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_cumprod_backward(const ct_value *a, ct_value *results);

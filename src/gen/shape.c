@@ -100,10 +100,9 @@ ct_tensor *(ct_view_as)(ct_tensor *self, ct_tensor *other)
     const char *was = ct__op_name;
     ct__op_name = "view_as";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_view_as(self, other));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_view_as(self, other));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_view_as(const ct_value *a, ct_value *results);
@@ -128,10 +127,9 @@ ct_tensor *(ct_reshape)(ct_tensor *self, ct_ints shape)
     const char *was = ct__op_name;
     ct__op_name = "reshape";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_reshape(self, shape));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_reshape(self, shape));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_reshape(const ct_value *a, ct_value *results);
@@ -158,10 +156,9 @@ ct_tensor *(ct_reshape_as)(ct_tensor *self, ct_tensor *other)
     const char *was = ct__op_name;
     ct__op_name = "reshape_as";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_reshape_as(self, other));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_reshape_as(self, other));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_reshape_as(const ct_value *a, ct_value *results);
@@ -189,10 +186,9 @@ ct_tensor *(ct_flatten)(ct_tensor *self, const ct_flatten_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "flatten";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_flatten(self, options->start_dim, options->end_dim));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_flatten(self, options->start_dim, options->end_dim));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_flatten(const ct_value *a, ct_value *results);
@@ -220,10 +216,9 @@ ct_tensor *(ct_ravel)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "ravel";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_ravel(self));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_ravel(self));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_ravel(const ct_value *a, ct_value *results);
@@ -248,10 +243,9 @@ ct_tensor *(ct_unflatten)(ct_tensor *self, int64_t dim, ct_ints sizes)
     const char *was = ct__op_name;
     ct__op_name = "unflatten";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_unflatten(self, dim, sizes));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_unflatten(self, dim, sizes));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_unflatten(const ct_value *a, ct_value *results);
@@ -508,10 +502,9 @@ ct_tensor *(ct_permute_backward)(ct_tensor *self, ct_ints dims)
     const char *was = ct__op_name;
     ct__op_name = "permute_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_permute_backward(self, dims));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_permute_backward(self, dims));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_permute_backward(const ct_value *a, ct_value *results);
@@ -536,10 +529,9 @@ ct_tensor *(ct_movedim_int)(ct_tensor *self, int64_t source, int64_t destination
     const char *was = ct__op_name;
     ct__op_name = "movedim";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_movedim_int(self, source, destination));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_movedim_int(self, source, destination));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_movedim_int(const ct_value *a, ct_value *results);
@@ -564,10 +556,9 @@ ct_tensor *(ct_movedim)(ct_tensor *self, ct_ints source, ct_ints destination)
     const char *was = ct__op_name;
     ct__op_name = "movedim";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_movedim(self, source, destination));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_movedim(self, source, destination));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_movedim(const ct_value *a, ct_value *results);
@@ -592,10 +583,9 @@ ct_tensor *(ct_T)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "T";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_T(self));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_T(self));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_T(const ct_value *a, ct_value *results);
@@ -620,10 +610,9 @@ ct_tensor *(ct_mT)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "mT";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_mT(self));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_mT(self));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_mT(const ct_value *a, ct_value *results);
@@ -648,10 +637,9 @@ ct_tensor *(ct_H)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "H";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_H(self));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_H(self));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_H(const ct_value *a, ct_value *results);
@@ -1040,10 +1028,9 @@ ct_tensor *(ct_unsqueeze_reduced)(ct_tensor *self, ct_ints dim, int64_t ndim, bo
     const char *was = ct__op_name;
     ct__op_name = "unsqueeze_reduced";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_unsqueeze_reduced(self, dim, ndim, keepdim));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_unsqueeze_reduced(self, dim, ndim, keepdim));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_unsqueeze_reduced(const ct_value *a, ct_value *results);
@@ -1123,10 +1110,9 @@ ct_tensor *(ct_expand_as)(ct_tensor *self, ct_tensor *other)
     const char *was = ct__op_name;
     ct__op_name = "expand_as";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_expand_as(self, other));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_expand_as(self, other));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_expand_as(const ct_value *a, ct_value *results);
@@ -1151,10 +1137,9 @@ ct_tensor *(ct_broadcast_to)(ct_tensor *self, ct_ints size)
     const char *was = ct__op_name;
     ct__op_name = "broadcast_to";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_broadcast_to(self, size));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_broadcast_to(self, size));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_broadcast_to(const ct_value *a, ct_value *results);
@@ -1257,10 +1242,9 @@ ct_tensor *(ct_repeat_backward)(ct_tensor *grad, ct_ints repeats, ct_ints size)
     const char *was = ct__op_name;
     ct__op_name = "repeat_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_repeat_backward(grad, repeats, size));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_repeat_backward(grad, repeats, size));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_repeat_backward(const ct_value *a, ct_value *results);
@@ -1285,10 +1269,9 @@ ct_tensor *(ct_tile)(ct_tensor *self, ct_ints dims)
     const char *was = ct__op_name;
     ct__op_name = "tile";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_tile(self, dims));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_tile(self, dims));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_tile(const ct_value *a, ct_value *results);
@@ -1513,10 +1496,9 @@ ct_tensor *(ct_hstack)(ct_tensors tensors)
     const char *was = ct__op_name;
     ct__op_name = "hstack";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_hstack(tensors));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_hstack(tensors));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_hstack(const ct_value *a, ct_value *results);
@@ -1541,10 +1523,9 @@ ct_tensor *(ct_vstack)(ct_tensors tensors)
     const char *was = ct__op_name;
     ct__op_name = "vstack";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_vstack(tensors));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_vstack(tensors));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_vstack(const ct_value *a, ct_value *results);
@@ -1755,10 +1736,9 @@ ct_tensor *(ct_narrow)(ct_tensor *self, int64_t dim, int64_t start, int64_t leng
     const char *was = ct__op_name;
     ct__op_name = "narrow";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_narrow(self, dim, start, length));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_narrow(self, dim, start, length));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_narrow(const ct_value *a, ct_value *results);
@@ -1849,10 +1829,9 @@ ct_tensor *(ct_slice_backward)(ct_tensor *grad, ct_ints size, int64_t dim, int64
     const char *was = ct__op_name;
     ct__op_name = "slice_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_slice_backward(grad, size, dim, start, end, step));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_slice_backward(grad, size, dim, start, end, step));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_slice_backward(const ct_value *a, ct_value *results);
@@ -1931,10 +1910,9 @@ ct_tensor *(ct_select_backward)(ct_tensor *grad, ct_ints size, int64_t dim, int6
     const char *was = ct__op_name;
     ct__op_name = "select_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_select_backward(grad, size, dim, index));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_select_backward(grad, size, dim, index));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_select_backward(const ct_value *a, ct_value *results);
@@ -2022,10 +2000,9 @@ ct_tensor *(ct_diagonal_backward)(ct_tensor *grad, ct_ints size, int64_t offset,
     const char *was = ct__op_name;
     ct__op_name = "diagonal_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_diagonal_backward(grad, size, offset, dim1, dim2));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_diagonal_backward(grad, size, offset, dim1, dim2));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_diagonal_backward(const ct_value *a, ct_value *results);
@@ -2053,10 +2030,9 @@ ct_tensor *(ct_diag)(ct_tensor *self, const ct_diag_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "diag";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_diag(self, options->diagonal));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_diag(self, options->diagonal));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_diag(const ct_value *a, ct_value *results);
@@ -2086,10 +2062,9 @@ ct_tensor *(ct_diag_embed)(ct_tensor *self, const ct_diag_embed_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "diag_embed";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_diag_embed(self, options->offset, options->dim1, options->dim2));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_diag_embed(self, options->offset, options->dim1, options->dim2));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_diag_embed(const ct_value *a, ct_value *results);
@@ -2183,10 +2158,9 @@ ct_tensor *(ct_as_strided_backward)(ct_tensor *grad, ct_ints input_size, ct_ints
     const char *was = ct__op_name;
     ct__op_name = "as_strided_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_as_strided_backward(grad, input_size, input_stride, input_offset, size, stride, storage_offset));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_as_strided_backward(grad, input_size, input_stride, input_offset, size, stride, storage_offset));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_as_strided_backward(const ct_value *a, ct_value *results);
@@ -2267,10 +2241,9 @@ ct_tensor *(ct_unfold_backward)(ct_tensor *grad, ct_ints input_size, int64_t dim
     const char *was = ct__op_name;
     ct__op_name = "unfold_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_unfold_backward(grad, input_size, dim, size, step));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_unfold_backward(grad, input_size, dim, size, step));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_unfold_backward(const ct_value *a, ct_value *results);
@@ -2345,10 +2318,9 @@ ct_tensor *(ct_fliplr)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "fliplr";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_fliplr(self));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_fliplr(self));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_fliplr(const ct_value *a, ct_value *results);
@@ -2373,10 +2345,9 @@ ct_tensor *(ct_flipud)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "flipud";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_flipud(self));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_flipud(self));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_flipud(const ct_value *a, ct_value *results);
@@ -2458,10 +2429,9 @@ ct_tensor *(ct_roll_backward)(ct_tensor *grad, ct_ints shifts, ct_ints dims)
     const char *was = ct__op_name;
     ct__op_name = "roll_backward";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_roll_backward(grad, shifts, dims));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_roll_backward(grad, shifts, dims));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_roll_backward(const ct_value *a, ct_value *results);
@@ -2812,10 +2782,9 @@ ct_tensor *(ct_contiguous)(ct_tensor *self, const ct_contiguous_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "contiguous";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_contiguous(self, options->memory_format));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_contiguous(self, options->memory_format));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_contiguous(const ct_value *a, ct_value *results);
@@ -2953,10 +2922,9 @@ ct_tensor *(ct_to_dtype)(ct_tensor *self, ct_dtype dtype, const ct_to_dtype_opts
     const char *was = ct__op_name;
     ct__op_name = "to";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_to_dtype(self, dtype, options->non_blocking, options->copy, options->memory_format));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_to_dtype(self, dtype, options->non_blocking, options->copy, options->memory_format));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_to_dtype(const ct_value *a, ct_value *results);
@@ -2987,10 +2955,9 @@ ct_tensor *(ct_type_as)(ct_tensor *self, ct_tensor *other)
     const char *was = ct__op_name;
     ct__op_name = "type_as";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_type_as(self, other));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_type_as(self, other));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_type_as(const ct_value *a, ct_value *results);
@@ -3018,10 +2985,9 @@ ct_tensor *(ct_repeat_interleave)(ct_tensor *self, int64_t repeats, const ct_rep
     const char *was = ct__op_name;
     ct__op_name = "repeat_interleave";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_repeat_interleave(self, repeats, options->dim));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_repeat_interleave(self, repeats, options->dim));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_repeat_interleave(const ct_value *a, ct_value *results);
@@ -3051,10 +3017,9 @@ ct_tensor *(ct_rot90)(ct_tensor *self, const ct_rot90_opts *options)
     const char *was = ct__op_name;
     ct__op_name = "rot90";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_rot90(self, options->k, options->dims));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_rot90(self, options->k, options->dims));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_rot90(const ct_value *a, ct_value *results);
@@ -3082,10 +3047,9 @@ ct_tensor *(ct_atleast_1d)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "atleast_1d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_atleast_1d(self));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_atleast_1d(self));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_atleast_1d(const ct_value *a, ct_value *results);
@@ -3110,10 +3074,9 @@ ct_tensor *(ct_atleast_2d)(ct_tensor *self)
     const char *was = ct__op_name;
     ct__op_name = "atleast_2d";
     ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_atleast_2d(self));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_atleast_2d(self));
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return ct_adopt(outcome);
 }
 
 CT_HIDDEN bool ct__call_atleast_2d(const ct_value *a, ct_value *results);

@@ -9,6 +9,8 @@ ct_tensor *ct__view(ct_tensor *self, ct_ints size)
         return ct__fail(CT_ERR_RUNTIME, "view: a tensor has at most %d dimensions, got %lld", CT_MAX_DIMS, (long long)size.n);
     if (!ct__infer_size(size, self->numel, sizes))
         return NULL;
+    if (self->contiguous)
+        return ct__new_dense_view(self, size.n, sizes);
     if (!ct__view_strides(self, size.n, sizes, strides))
         return ct__fail(CT_ERR_RUNTIME, "view size is not compatible with input tensor's size and stride (at least one dimension "
                                         "spans across two contiguous subspaces). Use .reshape(...) instead.");
@@ -64,7 +66,7 @@ ct_tensor *ct__reshape(ct_tensor *self, ct_ints shape)
     if (!ct__infer_size(shape, self->numel, sizes))
         return NULL;
     ct_ints to = {shape.n, sizes};
-    if (ct__view_strides(self, shape.n, sizes, strides))
+    if (self->contiguous || ct__view_strides(self, shape.n, sizes, strides))
         return ct_view(self, to);
     return ct_view(ct_clone(self, .memory_format = CT_CONTIGUOUS_FORMAT), to);
 }

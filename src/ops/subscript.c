@@ -315,10 +315,10 @@ ct_tensor *ct_getitem(ct_tensor *x, int64_t n, const ct_index *index)
         return NULL;
     if (!x)
         return ct__fail(CT_ERR_TYPE, "indexing: the tensor is NULL");
+    if (n == 1 && index->kind == CT_INDEX_INT && x->ndim && index->start >= -x->sizes[0] && index->start < x->sizes[0])
+        return ct_select(x, 0, index->start); /* x[3], the most common: nothing to take apart */
     ct_scope scope = ct_scope_begin();
-    ct_tensor *r = ct_retain(subscript_get(x, n, index));
-    ct_scope_end(&scope);
-    return ct_adopt(r);
+    return ct_adopt(ct_scope_end_but(&scope, subscript_get(x, n, index)));
 }
 
 bool ct_setitem(ct_tensor *x, int64_t n, const ct_index *index, ct_tensor *value)

@@ -17,7 +17,7 @@ static const struct { const char *name, *type_name;
                                 {"complex64", "ComplexFloat"},
                                 {"complex128", "ComplexDouble"}};
 
-static _Thread_local ct_dtype dtype_default = CT_FLOAT32;
+static CT_THREAD_WORD ct_dtype dtype_default = CT_FLOAT32;
 
 const char *ct_dtype_name(ct_dtype dtype) { return dtype_names[dtype].name; }
 const char *ct_dtype_type_name(ct_dtype dtype) { return dtype_names[dtype].type_name; }

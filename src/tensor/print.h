@@ -9,7 +9,7 @@ CT_HIDDEN void ct__print_tensor(const ct_tensor *t, ct__text *text);
 /* 0.1.12's format. */
 CT_HIDDEN void ct__print_legacy(const ct_tensor *t, ct__text *text);
 
-/* In base.reserved of a tensor: 0.1.12 would have held it in a Variable (a gradient, say), though it has no
+/* In base.flags of a tensor: 0.1.12 would have held it in a Variable (a gradient, say), though it has no
  * history. */
 #define CT_PRINT_VARIABLE 1u
 

@@ -238,7 +238,7 @@ void ct__print_legacy(const ct_tensor *t, ct__text *text)
     const char *type = ct_dtype_type_name(t->dtype == CT_BOOL ? CT_UINT8 : (ct_dtype)t->dtype);
     char history[160];
     const char *suffix = ct__autograd_suffix ? ct__autograd_suffix(t, history, sizeof history) : "";
-    if ((suffix && *suffix) || (t->base.reserved & CT_PRINT_VARIABLE))
+    if ((suffix && *suffix) || (t->base.flags & CT_PRINT_VARIABLE))
         ct__text_add(text, "Variable containing:");
     if (t->numel == 0) {
         ct__text_addf(text, "[torch.%sTensor with no dimension]\n", type);
@@ -263,5 +263,5 @@ void ct__print_legacy(const ct_tensor *t, ct__text *text)
 void ct_print_as_variable(ct_tensor *t)
 {
     if (t)
-        t->base.reserved |= CT_PRINT_VARIABLE;
+        t->base.flags |= CT_PRINT_VARIABLE;
 }

@@ -166,13 +166,11 @@ bool ct__infer_size(ct_ints shape, int64_t numel, int64_t *sizes)
 
 const char *ct__ints_text(int64_t n, const int64_t *v)
 {
-    static _Thread_local char ring[8][256];
-    static _Thread_local int turn = 0;
-    char *s = ring[turn = (turn + 1) % 8];
+    char *s = ct__short_text();
     int64_t at = 0;
     s[at++] = '[';
-    for (int64_t i = 0; i < n && at < 220; i++)
-        at += snprintf(s + at, 256 - (size_t)at, "%s%lld", i ? ", " : "", (long long)v[i]);
+    for (int64_t i = 0; i < n && at < CT__SHORT_TEXT - 36; i++)
+        at += snprintf(s + at, CT__SHORT_TEXT - (size_t)at, "%s%lld", i ? ", " : "", (long long)v[i]);
     s[at++] = ']';
     s[at] = 0;
     return s;
@@ -182,11 +180,9 @@ const char *ct__shape_text(const ct_tensor *t) { return ct__ints_text(t->ndim, t
 
 const char *ct__type_text(const ct_tensor *t)
 {
-    static _Thread_local char text[4][40];
-    static _Thread_local int turn = 0;
-    turn = (turn + 1) % 4;
-    snprintf(text[turn], sizeof text[turn], "torch.%sTensor", ct_dtype_type_name((ct_dtype)t->dtype));
-    return text[turn];
+    char *s = ct__short_text();
+    snprintf(s, CT__SHORT_TEXT, "torch.%sTensor", ct_dtype_type_name((ct_dtype)t->dtype));
+    return s;
 }
 
 /* ---- Warnings ---- */

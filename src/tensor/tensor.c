@@ -1,5 +1,6 @@
 /* Storage and tensors: making, freeing, properties. No op is here; views come from ct__new_view. */
 #include "tensor/tensor.h"
+#include "base/small.h"
 #include "tensor/print.h"
 
 void (*ct__autograd_destroy)(ct_tensor *t) = NULL;
@@ -12,7 +13,7 @@ _Static_assert(sizeof(ct__storage) <= STORAGE_HEAD, "a storage and its data shar
 
 static void storage_release(ct__storage *s)
 {
-    if (__atomic_sub_fetch(&s->refcount, 1, __ATOMIC_ACQ_REL))
+    if (!ct__count_down(&s->refcount))
         return;
     if (s->data == (char *)s + STORAGE_HEAD && !s->release) {
         ct__free(s, (size_t)(STORAGE_HEAD + s->bytes));
@@ -54,10 +55,12 @@ static void tensor_destroy(void *object)
         tensor_user_release(t->user);
     if (t->autograd)
         ct__autograd_destroy(t);
-    if (t->counter && __atomic_sub_fetch(&t->counter->refcount, 1, __ATOMIC_ACQ_REL) == 0)
+    if (t->view_base)
+        ct_release(t->view_base);
+    if (t->counter && ct__count_down(&t->counter->refcount))
         ct__free(t->counter, sizeof *t->counter);
     storage_release(t->storage);
-    ct__free(t, sizeof *t);
+    ct__free_small(t, sizeof *t);
 }
 
 static void tensor_print(const void *object, void *text) { ct__print_tensor(object, text); }
@@ -67,7 +70,7 @@ static const ct_type tensor_type = {"Tensor", tensor_destroy, tensor_print};
 /* A tensor without geometry over a storage whose reference it takes. */
 static ct_tensor *tensor_over(ct__storage *s, ct_dtype dtype)
 {
-    ct_tensor *t = s ? ct__alloc(sizeof *t) : NULL;
+    ct_tensor *t = s ? ct__alloc_small(sizeof *t) : NULL;
     if (!t) {
         if (s)
             storage_release(s);
@@ -77,8 +80,11 @@ static ct_tensor *tensor_over(ct__storage *s, ct_dtype dtype)
     t->storage = s;
     t->dtype = (uint8_t)dtype;
     t->device = (uint8_t)s->device.type;
-    t->is_number = t->requires_grad = t->is_view_checked = t->inference = false;
+    t->is_number = t->requires_grad = false;
+    t->view_kind = 0;
+    t->view_version = 0;
     t->autograd = NULL;
+    t->view_base = NULL;
     t->counter = NULL;
     t->user = NULL;
     return t;
@@ -207,7 +213,7 @@ ct_tensor *ct__new_like(const ct_tensor *t, ct_dtype dtype)
 ct_tensor *ct__new_view(const ct_tensor *t, int64_t offset, int64_t ndim, const int64_t *sizes,
                         const int64_t *strides)
 {
-    __atomic_fetch_add(&t->storage->refcount, 1, __ATOMIC_RELAXED);
+    ct__count_up(&t->storage->refcount);
     ct_tensor *v = tensor_over(t->storage, (ct_dtype)t->dtype);
     if (!v)
         return NULL;
@@ -220,7 +226,30 @@ ct_tensor *ct__new_view(const ct_tensor *t, int64_t offset, int64_t ndim, const 
     ct__update_contiguous(v);
     v->counter = t->counter;
     if (v->counter)
-        __atomic_fetch_add(&v->counter->refcount, 1, __ATOMIC_RELAXED);
+        ct__count_up(&v->counter->refcount);
+    return v;
+}
+
+ct_tensor *ct__new_dense_view(const ct_tensor *t, int64_t ndim, const int64_t *sizes)
+{
+    ct__count_up(&t->storage->refcount);
+    ct_tensor *v = tensor_over(t->storage, (ct_dtype)t->dtype);
+    if (!v)
+        return NULL;
+    v->offset = t->offset;
+    v->ndim = (uint8_t)ndim;
+    v->numel = t->numel;
+    v->contiguous = true;
+    v->data = t->data;
+    int64_t stride = 1;
+    for (int64_t i = ndim - 1; i >= 0; i--) {
+        v->sizes[i] = sizes[i];
+        v->strides[i] = stride;
+        stride *= sizes[i] > 1 ? sizes[i] : 1;
+    }
+    v->counter = t->counter;
+    if (v->counter)
+        ct__count_up(&v->counter->refcount);
     return v;
 }
 
@@ -234,7 +263,7 @@ ct_tensor *ct__new_scalar(ct_scalar value, ct_dtype dtype)
 
 void ct__set_from(ct_tensor *t, const ct_tensor *source)
 {
-    __atomic_fetch_add(&source->storage->refcount, 1, __ATOMIC_RELAXED);
+    ct__count_up(&source->storage->refcount);
     if (t->storage != source->storage && !t->counter) { /* t keeps its own count of writes */
         ct__counter *c = ct__alloc(sizeof *c);
         if (c) {

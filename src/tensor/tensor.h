@@ -34,9 +34,10 @@ struct ct_tensor {
     bool is_number;      /* wrapped number: lowest class in promotion */
     bool contiguous;     /* row-major dense (strides of size-1 dims do not matter) */
     bool requires_grad;  /* leaf that asks for a gradient, or has a grad_fn */
-    bool is_view_checked; /* reserved for autograd: view of a tensor under its eyes */
-    bool inference;
+    uint8_t view_kind;     /* autograd's, of a view: how it came into being */
+    uint32_t view_version; /* autograd's, of a view: its history holds while the version is this one */
     struct ct__autograd *autograd; /* NULL for a tensor that was never part of a graph */
+    ct_tensor *view_base; /* autograd's, of a view: the tensor at the bottom, never a view itself; owned */
     ct__counter *counter; /* NULL: the storage's version */
     void *user;
     int64_t sizes[CT_MAX_DIMS], strides[CT_MAX_DIMS];
@@ -61,6 +62,8 @@ CT_HIDDEN ct_tensor *ct__new_like(const ct_tensor *t, ct_dtype dtype);
  * start. */
 CT_HIDDEN ct_tensor *ct__new_view(const ct_tensor *t, int64_t offset, int64_t ndim, const int64_t *sizes,
                                   const int64_t *strides);
+/* The same of a contiguous t, row-major, with as many elements. */
+CT_HIDDEN ct_tensor *ct__new_dense_view(const ct_tensor *t, int64_t ndim, const int64_t *sizes);
 /* 0-dim. */
 CT_HIDDEN ct_tensor *ct__new_scalar(ct_scalar value, ct_dtype dtype);
 /* t takes over another tensor's storage and geometry (set_, .data =, resize of out=). */

@@ -123,3 +123,18 @@ def test_typed_constructors():
     assert ctorch.zeros(1).dtype == ctorch.float32
     with pytest.raises(TypeError):
         ctorch.set_default_tensor_type(ctorch.LongTensor)
+
+
+def test_thread_words_stay_few():
+    """The extension's thread-local block lies in the little room that glibc keeps for libraries loaded later: a large one would
+    make the import fail beside other libraries (src/base/base.h, CT_THREAD_WORD)."""
+    import struct
+    with open(ctorch._C.__file__, "rb") as f:
+        data = f.read()
+    if data[:4] != b"\x7fELF" or data[4] != 2:
+        pytest.skip("not a 64-bit ELF file")
+    start, = struct.unpack_from("<Q", data, 32)
+    size, count = struct.unpack_from("<HH", data, 54)
+    blocks = [struct.unpack_from("<Q", data, start + i * size + 40)[0] for i in range(count)
+              if struct.unpack_from("<I", data, start + i * size)[0] == 7]
+    assert sum(blocks) <= 512

@@ -447,9 +447,9 @@ def wrapper(op, g, suffix, inplace, is_out):
     lines.append("    const char *was = ct__op_name;\n    ct__op_name = %s;" % c_string(op.name + ("_" if inplace and op.kind != "fill" else "")))
     call = "run_%s(%s)" % (suffix, ", ".join(passed))
     if keep_scope:
-        lines.append("    ct_scope scope = ct_scope_begin();\n    %s = ct_retain(%s);\n    ct_scope_end(&scope);" % (
+        lines.append("    ct_scope scope = ct_scope_begin();\n    %s = ct_scope_end_but(&scope, %s);" % (
             decl(rtype, "outcome"), call))
-        lines.append("    ct__op_name = was;\n    return outcome ? ct_adopt(outcome) : NULL;\n}\n")
+        lines.append("    ct__op_name = was;\n    return ct_adopt(outcome);\n}\n")
     else:
         lines.append("    %s = %s;" % (decl(rtype, "outcome"), call))
         lines.append("    ct__op_name = was;\n    return outcome;\n}\n")

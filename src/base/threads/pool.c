@@ -31,7 +31,7 @@ static uint64_t pool_generation = 0;  /* atomic, grows with each job, under the 
 static int pool_active = 0;           /* atomic: workers inside the current job, grows under the lock */
 static int pool_workers = 0;          /* under the lock */
 static int pool_wanted = 0;           /* atomic; 0: not asked yet */
-static _Thread_local bool pool_inside = false;
+static CT_THREAD_WORD bool pool_inside = false;
 
 static int pool_default_threads(void)
 {
