@@ -1,29 +1,26 @@
 /* Matrix products: checks, layouts and the cut into pieces; the arithmetic is kernels/cpu/gemm.c's. */
+#include "kernels/blas.h"
 #include "kernels/kernels.h"
 #include "ops/matrix.h"
 
-typedef struct linalg_job {
-    ct_dtype dtype;
-    bool ta, tb;
-    int64_t m, n, k, lda, ldb, grain_m, grain_n, tiles_n;
-    double alpha, beta;
-    const void *a, *b;
-    void *c;
-} linalg_job;
+typedef struct linalg_job { ct__gemm_job gemm; int64_t round; void *shared; } linalg_job;
 
-static void linalg_range(void *context, int64_t begin, int64_t end)
+static void linalg_pack(void *context, int64_t begin, int64_t end)
 {
     const linalg_job *j = context;
-    for (int64_t tile = begin; tile < end; tile++) {
-        int64_t m0 = tile / j->tiles_n * j->grain_m, n0 = tile % j->tiles_n * j->grain_n;
-        int64_t m1 = m0 + j->grain_m < j->m ? m0 + j->grain_m : j->m, n1 = n0 + j->grain_n < j->n ? n0 + j->grain_n : j->n;
-        if (j->dtype == CT_FLOAT32)
-            ct__k_gemm.f32_part(j->ta, j->tb, j->m, j->n, j->k, (float)j->alpha, j->a, j->lda, j->b, j->ldb, (float)j->beta, j->c,
-                                j->n, m0, m1, n0, n1);
-        else
-            ct__k_gemm.f64_part(j->ta, j->tb, j->m, j->n, j->k, j->alpha, j->a, j->lda, j->b, j->ldb, j->beta, j->c, j->n, m0, m1,
-                                n0, n1);
-    }
+    ct__k_gemm.pack(&j->gemm, j->round, j->shared, begin, end);
+}
+
+static void linalg_run(void *context, int64_t begin, int64_t end)
+{
+    const linalg_job *j = context;
+    ct__k_gemm.run(&j->gemm, j->round, j->shared, begin, end);
+}
+
+static void linalg_blas(void *context, int64_t begin, int64_t end)
+{
+    const linalg_job *j = context;
+    ct__blas_run(&j->gemm, begin, end);
 }
 
 /* Which of a matrix's strides is the unit one, and the other as leading dimension. */
@@ -37,24 +34,46 @@ static bool linalg_transposed(int64_t rows, int64_t cols, int64_t row, int64_t c
     return true;
 }
 
-void ct__gemm(ct_dtype dtype, int64_t m, int64_t n, int64_t k, double alpha, const void *a, int64_t a_row, int64_t a_col,
-              const void *b, int64_t b_row, int64_t b_col, double beta, void *c)
+bool ct__gemm(ct_dtype dtype, int64_t m, int64_t n, int64_t k, double alpha, const void *a, int64_t a_row, int64_t a_col, const void *b,
+              int64_t b_row, int64_t b_col, double beta, const void *d, int64_t ldd, void *c)
 {
-    linalg_job j = {.dtype = dtype, .m = m, .n = n, .k = k, .alpha = alpha, .beta = beta, .a = a, .b = b, .c = c};
     if (m == 0 || n == 0)
-        return;
-    j.ta = linalg_transposed(m, k, a_row, a_col, &j.lda);
-    j.tb = linalg_transposed(k, n, b_row, b_col, &j.ldb);
-    if ((double)m * (double)n * (double)k < 1 << 18) {
-        j.grain_m = m;
-        j.grain_n = n;
-        j.tiles_n = 1;
-        linalg_range(&j, 0, 1);
-        return;
+        return true;
+    if (n == 1 && m > 1 && b_row == 1 && (beta == 0 || ldd == 1)) { /* a column is made as the row c^T = B^T A^T */
+        const void *t = a;
+        int64_t row = a_row, col = a_col;
+        a = b, a_row = k, a_col = 1;
+        b = t, b_row = col, b_col = row;
+        n = m, m = 1;
+        ldd = n;
     }
-    ct__k_gemm.grain(dtype == CT_FLOAT64, m, n, k, &j.grain_m, &j.grain_n);
-    j.tiles_n = (n + j.grain_n - 1) / j.grain_n;
-    ct__parallel((m + j.grain_m - 1) / j.grain_m * j.tiles_n, 1, linalg_range, &j);
+    linalg_job j = {.gemm = {.f64 = dtype == CT_FLOAT64, .m = m, .n = n, .k = k, .alpha = alpha, .beta = beta, .a = a, .b = b,
+                             .d = beta == 0 ? c : d, .ldd = beta == 0 ? n : ldd, .c = c, .ldc = n}};
+    j.gemm.ta = linalg_transposed(m, k, a_row, a_col, &j.gemm.lda);
+    j.gemm.tb = linalg_transposed(k, n, b_row, b_col, &j.gemm.ldb);
+    if (n == 1 && b_row == 1) { /* a dense column is a row of the transpose: sums run along it */
+        j.gemm.tb = true;
+        j.gemm.ldb = k;
+    }
+    if ((double)m * (double)n * (double)k < 1 << 18) {
+        ct__k_gemm.whole(&j.gemm);
+        return true;
+    }
+    if (ct__blas_plan(&j.gemm)) {
+        ct__parallel(j.gemm.pieces, 1, linalg_blas, &j);
+        return true;
+    }
+    ct__k_gemm.plan(&j.gemm);
+    if (j.gemm.packs && !(j.shared = ct__alloc(j.gemm.shared_bytes)))
+        return false;
+    int64_t grain = j.gemm.packs ? ct__grain((int64_t)j.gemm.shared_bytes / (j.gemm.f64 ? 8 : 4) / j.gemm.packs, 1 << 16) : 1;
+    for (; j.round < j.gemm.rounds; j.round++) {
+        ct__parallel(j.gemm.packs, grain, linalg_pack, &j);
+        ct__parallel(j.gemm.pieces, 1, linalg_run, &j);
+    }
+    if (j.shared)
+        ct__free(j.shared, j.gemm.shared_bytes);
+    return true;
 }
 
 static bool linalg_fits(int64_t rows, int64_t cols, int64_t row, int64_t col)
@@ -110,8 +129,8 @@ static bool linalg_integer(const ct_tensor *a, const ct_tensor *b, ct_tensor *ou
     return true;
 }
 
-/* out (m, n), contiguous, = alpha * a @ b + beta * out. */
-static bool linalg_product(ct_tensor *out, ct_tensor *a, ct_tensor *b, double alpha, double beta)
+/* out (m, n), contiguous, = alpha * a @ b + beta * d; d broadcasts to (m, n) and may be NULL where beta is 0. */
+static bool linalg_product(ct_tensor *out, ct_tensor *a, ct_tensor *b, double alpha, double beta, ct_tensor *d)
 {
     if (!out->data)
         return true;
@@ -119,12 +138,22 @@ static bool linalg_product(ct_tensor *out, ct_tensor *a, ct_tensor *b, double al
         return linalg_integer(a, b, out);
     CT_AUTO ct_tensor *x = ct__gemm_operand(a);
     CT_AUTO ct_tensor *y = ct__gemm_operand(b);
+    int64_t n = out->ndim ? out->sizes[out->ndim - 1] : 1, ldd = n;
     CT_AUTO ct_tensor *z = x && y ? ct__cast(out, (ct_dtype)x->dtype) : NULL; /* out itself but for half-width floats */
     if (!z)
         return false;
-    ct__gemm((ct_dtype)x->dtype, x->sizes[0], y->sizes[1], x->sizes[1], alpha, x->data, x->strides[0], x->strides[1], y->data,
-             y->strides[0], y->strides[1], beta, z->data);
-    return z == out || ct__copy(out, z);
+    const void *from = z->data;
+    if (beta != 0) {
+        int64_t rows = d->ndim > 1 ? d->sizes[d->ndim - 2] : 1, columns = d->ndim ? d->sizes[d->ndim - 1] : 1;
+        if (d->dtype == z->dtype && columns == n && (n == 1 || d->strides[d->ndim - 1] == 1)) { /* read where it lies */
+            from = d->data;
+            ldd = rows == 1 ? 0 : d->strides[d->ndim - 2];
+        } else if (!ct__copy(z, d))
+            return false;
+    }
+    return ct__gemm((ct_dtype)x->dtype, x->sizes[0], y->sizes[1], x->sizes[1], alpha, x->data, x->strides[0], x->strides[1], y->data,
+                    y->strides[0], y->strides[1], beta, from, ldd, z->data)
+           && (z == out || ct__copy(out, z));
 }
 
 static ct_tensor *linalg_new2(const ct_tensor *like, int64_t m, int64_t n)
@@ -146,7 +175,7 @@ ct_tensor *ct__mm(ct_tensor *self, ct_tensor *mat2)
     if (!ct__mm_check(self, mat2))
         return NULL;
     ct_tensor *out = linalg_new2(self, self->sizes[0], mat2->sizes[1]);
-    return out ? linalg_checked(out, linalg_product(out, self, mat2, 1, 0)) : NULL;
+    return out ? linalg_checked(out, linalg_product(out, self, mat2, 1, 0, NULL)) : NULL;
 }
 
 ct_tensor *ct__addmm(ct_tensor *self, ct_tensor *mat1, ct_tensor *mat2, ct_scalar beta, ct_scalar alpha)
@@ -172,20 +201,16 @@ ct_tensor *ct__addmm(ct_tensor *self, ct_tensor *mat1, ct_tensor *mat2, ct_scala
     }
     bool ok = true;
     if (b != 0) {
-        int64_t strides[2];
-        for (int i = 0; i < 2; i++) { /* self broadcast to (m, n) by hand: copy wants the message of expand */
+        for (int i = 0; i < 2; i++) {
             int64_t k = self->ndim - 2 + i;
             int64_t have = k < 0 ? 1 : self->sizes[k];
             if (have != 1 && have != sizes[i])
                 ok = ct__fail(CT_ERR_RUNTIME, "The expanded size of the tensor (%lld) must match the existing size (%lld) at non-singleton "
                               "dimension %d.  Target sizes: %s.  Tensor sizes: %s", (long long)sizes[i], (long long)have, i,
                               ct__ints_text(2, sizes), ct__shape_text(self)) != NULL;
-            strides[i] = k < 0 || have == 1 ? 0 : self->strides[k];
         }
-        (void)strides;
-        ok = ok && ct__copy(out, self);
     }
-    return linalg_checked(out, ok && linalg_product(out, mat1, mat2, a, b));
+    return linalg_checked(out, ok && linalg_product(out, mat1, mat2, a, b, self));
 }
 
 ct_tensor *ct__mv(ct_tensor *self, ct_tensor *vec)
@@ -205,7 +230,7 @@ ct_tensor *ct__mv(ct_tensor *self, ct_tensor *vec)
         return NULL;
     int64_t osizes[2] = {self->sizes[0], 1}, ostrides[2] = {1, 1};
     CT_AUTO ct_tensor *target = ct__new_view(out, out->offset, 2, osizes, ostrides);
-    return linalg_checked(out, target && linalg_product(target, self, column, 1, 0));
+    return linalg_checked(out, target && linalg_product(target, self, column, 1, 0, NULL));
 }
 
 ct_tensor *ct__dot(ct_tensor *self, ct_tensor *tensor)
@@ -228,7 +253,7 @@ ct_tensor *ct__dot(ct_tensor *self, ct_tensor *tensor)
         return NULL;
     int64_t ones[2] = {1, 1};
     CT_AUTO ct_tensor *target = ct__new_view(out, out->offset, 2, ones, ones);
-    return linalg_checked(out, target && linalg_product(target, row, column, 1, 0));
+    return linalg_checked(out, target && linalg_product(target, row, column, 1, 0, NULL));
 }
 
 ct_tensor *ct__outer(ct_tensor *self, ct_tensor *vec2)
@@ -249,9 +274,10 @@ typedef struct linalg_batch {
 static void linalg_batch_range(void *context, int64_t begin, int64_t end)
 {
     const linalg_batch *j = context;
-    for (int64_t i = begin; i < end; i++)
-        ct__gemm(j->dtype, j->m, j->n, j->k, 1, j->a + i * j->as * j->size, j->ar, j->ac, j->b + i * j->bs * j->size, j->br, j->bc, 0,
-                 j->c + i * j->m * j->n * j->size);
+    bool ok = true;
+    for (int64_t i = begin; i < end && ok; i++)
+        ok = ct__gemm(j->dtype, j->m, j->n, j->k, 1, j->a + i * j->as * j->size, j->ar, j->ac, j->b + i * j->bs * j->size, j->br, j->bc,
+                      0, NULL, 0, j->c + i * j->m * j->n * j->size);
 }
 
 ct_tensor *ct__bmm(ct_tensor *self, ct_tensor *mat2)
@@ -276,7 +302,7 @@ ct_tensor *ct__bmm(ct_tensor *self, ct_tensor *mat2)
             CT_AUTO ct_tensor *a = ct__new_view(self, self->offset + i * self->strides[0], 2, self->sizes + 1, self->strides + 1);
             CT_AUTO ct_tensor *b = ct__new_view(mat2, mat2->offset + i * mat2->strides[0], 2, mat2->sizes + 1, mat2->strides + 1);
             CT_AUTO ct_tensor *c = ct__new_view(out, out->offset + i * out->strides[0], 2, out->sizes + 1, out->strides + 1);
-            if (!a || !b || !c || !linalg_product(c, a, b, 1, 0)) {
+            if (!a || !b || !c || !linalg_product(c, a, b, 1, 0, NULL)) {
                 ct_release(out);
                 return NULL;
             }
@@ -296,7 +322,7 @@ ct_tensor *ct__bmm(ct_tensor *self, ct_tensor *mat2)
         linalg_batch_range(&j, 0, sizes[0]); /* each product is split itself */
     else
         ct__parallel(sizes[0], ct__grain(cost, 1 << 19), linalg_batch_range, &j);
-    return out;
+    return linalg_checked(out, !ct__pending());
 }
 
 ct_tensor *ct__baddbmm(ct_tensor *self, ct_tensor *batch1, ct_tensor *batch2, ct_scalar beta, ct_scalar alpha)
@@ -383,7 +409,6 @@ ct_tensor *ct__linear(ct_tensor *input, ct_tensor *weight, ct_tensor *bias)
     ct_tensor *out = ct__new((ct_dtype)input->dtype, ct__device_of(input), input->ndim, sizes);
     if (!out || !out->data || out->numel == 0)
         return out;
-    bool ok = !bias || ct__copy(out, bias);
     int64_t flat_in[2] = {rows, in}, flat_out[2] = {rows, out_features}, strides_out[2] = {out_features, 1}, strides[2];
     CT_AUTO ct_tensor *x = ct__view_strides(input, 2, flat_in, strides) ? ct__new_view(input, input->offset, 2, flat_in, strides) : NULL;
     if (!x && !ct__pending()) {
@@ -394,7 +419,7 @@ ct_tensor *ct__linear(ct_tensor *input, ct_tensor *weight, ct_tensor *bias)
     int64_t wsizes[2] = {in, out_features}, wstrides[2] = {weight->strides[1], weight->strides[0]};
     CT_AUTO ct_tensor *w = ct__new_view(weight, weight->offset, 2, wsizes, wstrides);
     CT_AUTO ct_tensor *y = ct__new_view(out, out->offset, 2, flat_out, strides_out);
-    return linalg_checked(out, ok && x && w && y && linalg_product(y, x, w, 1, bias ? 1 : 0));
+    return linalg_checked(out, x && w && y && linalg_product(y, x, w, 1, bias ? 1 : 0, bias));
 }
 
 ct_tensor *ct__linear_weight_grad(ct_tensor *grad, ct_tensor *input)

@@ -1,84 +1,104 @@
-/* One element type's matrix product. The includer defines T, V(op) (vf_/vd_), VN (lanes), G(name) and the
- * tile sizes. */
+/* One element type's matrix product: register tiles, dots, packing and the pieces of a job. The includer defines T,
+ * V(op) (vf_/vd_), VN (lanes), G(name) and the tile sizes. */
 
-typedef void (*G(tile_fn))(int64_t k, const T *a, int64_t lda, const T *b, int64_t ldb, T alpha, T beta, T *c,
-                           int64_t ldc, int64_t tail);
+/* `blocks` tiles below one another: c (mr, nv * VN) = alpha * a @ b + beta * d each, then a, c and d go on by a_next
+ * and mr rows. a[i * lda + p], or a[p * lda + i] where `cols`; b's rows ldb apart. */
+typedef struct G(strip) {
+    int64_t blocks, k;
+    const T *a;
+    int64_t lda, a_next;
+    const T *b;
+    int64_t ldb;
+    T alpha, beta;
+    const T *d;
+    int64_t ldd;
+    T *c;
+    int64_t ldc, tail;
+    const T *next; /* the panel of B that comes after b: fetched while the last block is made */
+} G(strip);
 
-/* c (mr, nv * VN) = alpha * a @ b + beta * c. a[i * lda + p], or a[p * lda + i] where `cols`; b's rows ldb
- * apart. Each element is one chain of fma over p. The last vector has `tail` columns where `masked`. */
-CT_KINLINE void G(tile)(const int mr, const int nv, const bool cols, const bool masked, int64_t k, const T *a,
-                        int64_t lda, const T *b, int64_t ldb, T alpha, T beta, T *c, int64_t ldc,
-                        int64_t tail)
+typedef void (*G(tile_fn))(const G(strip) *s);
+
+/* Each element is one chain of fma over p. The last vector has `tail` columns where `masked`. */
+CT_KINLINE void G(tile)(const int mr, const int nv, const bool cols, const bool masked, const bool panels, const G(strip) *s)
 {
-    V() acc[8][8];
-    V(mask) mask = V(tail)(masked ? tail : VN);
-#pragma GCC unroll 8
-    for (int i = 0; i < mr; i++)
-#pragma GCC unroll 8
-        for (int j = 0; j < nv; j++) acc[i][j] = V(zero)();
-    if (k >= 64)
+    const bool pair = mr * nv + nv + 2 <= VEC_REGISTERS; /* rows two at a time: see the top of gemm.c */
+    V(mask) mask = V(tail)(masked ? s->tail : VN);
+    int64_t k = s->k, lda = panels ? mr : s->lda, ldb = panels ? nv * VN : s->ldb, ldc = s->ldc;
+    const T *a0 = s->a, *d = s->d;
+    T *c = s->c;
+    for (int64_t block = s->blocks; block > 0; block--, a0 += s->a_next, c += mr * ldc, d += mr * s->ldd) {
+        V() acc[8][8];
+        const T *a = a0, *b = s->b;
 #pragma GCC unroll 8
         for (int i = 0; i < mr; i++)
 #pragma GCC unroll 8
-            for (int j = 0; j < nv; j++) __builtin_prefetch(c + i * ldc + j * VN, 1);
-    if (cols) {
-        for (int64_t p = 0; p < k; p++, a += lda, b += ldb) {
+            for (int j = 0; j < nv; j++) acc[i][j] = V(zero)();
+        if (k >= 32)
+#pragma GCC unroll 8
+            for (int i = 0; i < mr; i++)
+#pragma GCC unroll 8
+                for (int j = 0; j < nv; j += 64 / VEC_BYTES) __builtin_prefetch(c + i * ldc + j * VN, 1);
+        const T *ahead = block == 1 ? s->next : b;
+        for (int64_t p = 0; p < k; p++, a += cols ? lda : 1, b += ldb) {
             V() w[8];
+            if (panels) {
+#pragma GCC unroll 8
+                for (int j = 0; j < nv; j += 64 / VEC_BYTES) __builtin_prefetch(ahead + p * ldb + j * VN);
+                __builtin_prefetch(a + 16 * mr);
+            }
 #pragma GCC unroll 8
             for (int j = 0; j < nv; j++) {
                 w[j] = masked && j == nv - 1 ? V(loadm)(b + j * VN, mask) : V(load)(b + j * VN);
                 if (mr > 1) VEC_PIN(w[j]);
             }
 #pragma GCC unroll 8
-            for (int i = 0; i < mr; i++) {
-                V() x = V(set1)(a[i]);
+            for (int i = 0; i < mr; i += pair ? 2 : 1) {
+                V() x = V(set1)(cols ? a[i] : a[i * lda]), y = x;
+                if (pair && i + 1 < mr) y = V(set1)(cols ? a[i + 1] : a[(i + 1) * lda]);
                 if (nv > 1) VEC_PIN(x);
+                if (nv > 1 && pair && i + 1 < mr) VEC_PIN(y);
 #pragma GCC unroll 8
                 for (int j = 0; j < nv; j++) acc[i][j] = V(fma)(x, w[j], acc[i][j]);
+                if (pair && i + 1 < mr)
+#pragma GCC unroll 8
+                    for (int j = 0; j < nv; j++) acc[i + 1][j] = V(fma)(y, w[j], acc[i + 1][j]);
             }
         }
-    } else {
-#pragma GCC unroll 2
-        for (int64_t p = 0; p < k; p++, b += ldb) {
-            V() w[8];
+        if (s->alpha != 1) {
+            V() al = V(set1)(s->alpha);
+#pragma GCC unroll 8
+            for (int i = 0; i < mr; i++)
+#pragma GCC unroll 8
+                for (int j = 0; j < nv; j++) acc[i][j] = al * acc[i][j];
+        }
+        if (s->beta != 0) {
+            V() be = V(set1)(s->beta);
+#pragma GCC unroll 8
+            for (int i = 0; i < mr; i++)
+#pragma GCC unroll 8
+                for (int j = 0; j < nv; j++) {
+                    const T *q = d + i * s->ldd + j * VN;
+                    acc[i][j] = V(fma)(be, masked && j == nv - 1 ? V(loadm)(q, mask) : V(load)(q), acc[i][j]);
+                }
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < mr; i++)
 #pragma GCC unroll 8
             for (int j = 0; j < nv; j++) {
-                w[j] = masked && j == nv - 1 ? V(loadm)(b + j * VN, mask) : V(load)(b + j * VN);
-                if (mr > 1) VEC_PIN(w[j]);
+                T *q = c + i * ldc + j * VN;
+                if (masked && j == nv - 1)
+                    V(storem)(q, acc[i][j], mask);
+                else
+                    V(store)(q, acc[i][j]);
             }
-#pragma GCC unroll 8
-            for (int i = 0; i < mr; i++) {
-                V() x = V(set1)(a[i * lda + p]);
-                if (nv > 1) VEC_PIN(x);
-#pragma GCC unroll 8
-                for (int j = 0; j < nv; j++) acc[i][j] = V(fma)(x, w[j], acc[i][j]);
-            }
-        }
     }
-    V() al = V(set1)(alpha), be = V(set1)(beta);
-#pragma GCC unroll 8
-    for (int i = 0; i < mr; i++)
-#pragma GCC unroll 8
-        for (int j = 0; j < nv; j++) {
-            T *q = c + i * ldc + j * VN;
-            V() r = al * acc[i][j];
-            if (masked && j == nv - 1) {
-                if (beta != 0) r = V(fma)(be, V(loadm)(q, mask), r);
-                V(storem)(q, r, mask);
-            } else {
-                if (beta != 0) r = V(fma)(be, V(load)(q), r);
-                V(store)(q, r);
-            }
-        }
 }
 
 #define GEMM_DEF(MR, NV, COLS, MASKED) \
-    static void G(tile_##MR##_##NV##_##COLS##_##MASKED)(int64_t k, const T *a, int64_t lda, const T *b, \
-                                                        int64_t ldb, T alpha, T beta, T *c, int64_t ldc, \
-                                                        int64_t tail) \
-    { \
-        G(tile)(MR, NV, COLS, MASKED, k, a, lda, b, ldb, alpha, beta, c, ldc, tail); \
-    }
+    static void G(tile_##MR##_##NV##_##COLS##_##MASKED)(const G(strip) *s) { G(tile)(MR, NV, COLS, MASKED, false, s); }
+#define GEMM_DEF_PANEL(MR) \
+    static void G(panel_##MR)(const G(strip) *s) { G(tile)(MR, GEMM_NV, true, false, true, s); }
 #define GEMM_DEF_ROW(MR, NVF) \
     GEMM_DEF(MR, NVF, 0, 0) \
     GEMM_DEF(MR, NVF, 1, 0) GEMM_DEF(MR, 1, 0, 1) GEMM_DEF(MR, 1, 1, 1) GEMM_DEF(MR, 2, 0, 1) \
@@ -107,6 +127,13 @@ GEMM_DEF_ROW(5, 2) GEMM_DEF_ROW(6, 2)
 #else
 GEMM_DEF_ROW3(1, 4) GEMM_DEF_ROW3(2, 3) GEMM_DEF_ROW(3, 2) GEMM_DEF_ROW(4, 2)
 #endif
+GEMM_DEF_PANEL(1) GEMM_DEF_PANEL(2) GEMM_DEF_PANEL(3) GEMM_DEF_PANEL(4)
+#if GEMM_MR > 4
+GEMM_DEF_PANEL(5) GEMM_DEF_PANEL(6)
+#endif
+#if GEMM_MR > 6
+GEMM_DEF_PANEL(7) GEMM_DEF_PANEL(8)
+#endif
 
 static const struct {
     int full_nv;
@@ -124,47 +151,84 @@ static const struct {
 #endif
 };
 
-/* Rows of one height mr against all of B as it is stored (or packed with ldb = its panel's width and n <=
- * it). */
-static void G(strip)(bool cols, int64_t blocks, int mr, int64_t n, int64_t k, const T *a, int64_t lda,
-                     int64_t block_step, const T *b, int64_t ldb, T alpha, T beta, T *c, int64_t ldc)
+/* Whole panels, GEMM_NV vectors wide, against panels of mr rows. */
+static const G(tile_fn) G(panels)[GEMM_MR] = {
+    G(panel_1), G(panel_2), G(panel_3), G(panel_4),
+#if GEMM_MR > 4
+    G(panel_5), G(panel_6),
+#endif
+#if GEMM_MR > 6
+    G(panel_7), G(panel_8),
+#endif
+};
+
+/* Blocks of mr rows against n columns of a B stored (k, n). */
+static void G(columns)(bool cols, int mr, int64_t n, G(strip) s)
 {
     int64_t wide = (int64_t)G(rows)[mr - 1].full_nv * VN;
-    int64_t j = 0;
-    for (; j + wide <= n; j += wide)
-        for (int64_t i = 0; i < blocks; i++)
-            G(rows)
-            [mr - 1].full[cols](k, a + i * block_step, lda, b + j, ldb, alpha, beta, c + i * mr * ldc + j,
-                                ldc, 0);
-    while (j < n) {
-        int64_t nv = (n - j + VN - 1) / VN;
+    for (; n >= wide; n -= wide, s.b += wide, s.c += wide, s.d += wide) G(rows)[mr - 1].full[cols](&s);
+    while (n > 0) {
+        int64_t nv = (n + VN - 1) / VN;
         if (nv > G(rows)[mr - 1].part_nv) nv = G(rows)[mr - 1].part_nv;
-        int64_t width = nv * VN < n - j ? nv * VN : n - j;
-        for (int64_t i = 0; i < blocks; i++)
-            G(rows)
-            [mr - 1].part[cols][nv - 1](k, a + i * block_step, lda, b + j, ldb, alpha, beta,
-                                        c + i * mr * ldc + j, ldc, width - (nv - 1) * VN);
-        j += width;
+        int64_t width = nv * VN < n ? nv * VN : n;
+        s.tail = width - (nv - 1) * VN;
+        G(rows)[mr - 1].part[cols][nv - 1](&s);
+        n -= width, s.b += width, s.c += width, s.d += width;
     }
 }
 
-/* No packing: B stored (k, n). */
-static void G(direct)(bool ta, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda, const T *b,
-                      int64_t ldb, T beta, T *c, int64_t ldc)
+/* m rows as `tall` blocks of *mr + 1 rows and then blocks of *mr, so that no block is low. */
+CT_KINLINE int64_t G(split)(int64_t m, int64_t *mr, int64_t *tall)
 {
     int64_t blocks = (m + GEMM_MR - 1) / GEMM_MR;
-    int64_t mr = m / blocks, big = m - mr * blocks; /* `big` blocks of mr + 1 rows, then blocks of mr */
-    int64_t row = big * (mr + 1), step = ta ? 1 : lda;
-    if (big) G(strip)(ta, big, (int)mr + 1, n, k, a, lda, (mr + 1) * step, b, ldb, alpha, beta, c, ldc);
-    G(strip)(ta, blocks - big, (int)mr, n, k, a + row * step, lda, mr * step, b, ldb, alpha, beta,
-             c + row * ldc, ldc);
+    *mr = m / blocks;
+    *tall = m - *mr * blocks;
+    return blocks;
 }
 
-/* c[i][j] = alpha * <a row i, b row j> + beta * c[i][j]: lanes along k, then one tree. */
-CT_KINLINE void G(dot)(const int mr, const int nr, int64_t k, const T *a, int64_t lda, const T *b,
-                       int64_t ldb, T alpha, T beta, T *c, int64_t ldc)
+/* No packing: B stored (k, n). */
+static void G(direct)(bool ta, int64_t m, int64_t n, G(strip) s)
+{
+    int64_t mr, tall, blocks = G(split)(m, &mr, &tall), row = ta ? 1 : s.lda;
+    if (tall) {
+        s.blocks = tall;
+        s.a_next = (mr + 1) * row;
+        G(columns)(ta, (int)mr + 1, n, s);
+        s.a += tall * s.a_next;
+        s.c += tall * (mr + 1) * s.ldc;
+        s.d += tall * (mr + 1) * s.ldd;
+    }
+    s.blocks = blocks - tall;
+    s.a_next = mr * row;
+    G(columns)(ta, (int)mr, n, s);
+}
+
+/* s.b is a packed panel of B with `width` columns, s.a m rows in panels. */
+static void G(packed_strip)(int64_t m, int64_t width, G(strip) s)
+{
+    int64_t mr, tall, blocks = G(split)(m, &mr, &tall);
+    for (int pass = tall ? 0 : 1; pass < 2; pass++) {
+        int64_t h = pass ? mr : mr + 1;
+        s.blocks = pass ? blocks - tall : tall;
+        s.lda = h;
+        s.a_next = h * s.k;
+        s.ldb = GEMM_NR;
+        if (width == GEMM_NR)
+            G(panels)[h - 1](&s);
+        else
+            G(columns)(true, (int)h, width, s);
+        s.a += s.blocks * s.a_next;
+        s.c += s.blocks * h * s.ldc;
+        s.d += s.blocks * h * s.ldd;
+    }
+}
+
+/* c[i][j] = alpha * <a row i, b row j> + beta * d[i][j]: lanes along k, then one tree. */
+CT_KINLINE void G(dot)(const int mr, const int nr, const G(strip) *s)
 {
     V() acc[4][4];
+    int64_t k = s->k, lda = s->lda, ldb = s->ldb;
+    const T *a = s->a, *b = s->b;
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++)
 #pragma GCC unroll 4
@@ -199,162 +263,240 @@ CT_KINLINE void G(dot)(const int mr, const int nr, int64_t k, const T *a, int64_
     }
 #pragma GCC unroll 4
     for (int i = 0; i < mr; i++) {
-        T s[4];
-        V(sum4)(s, acc[i][0], acc[i][1], acc[i][2], acc[i][3]);
+        T sum[4];
+        V(sum4)(sum, acc[i][0], acc[i][1], acc[i][2], acc[i][3]);
 #pragma GCC unroll 4
         for (int j = 0; j < nr; j++)
-            c[i * ldc + j] = beta == 0 ? alpha * s[j] : alpha * s[j] + beta * c[i * ldc + j];
+            s->c[i * s->ldc + j] = s->beta == 0 ? s->alpha * sum[j] : s->alpha * sum[j] + s->beta * s->d[i * s->ldd + j];
     }
 }
 
-typedef void (*G(dot_fn))(int64_t k, const T *a, int64_t lda, const T *b, int64_t ldb, T alpha, T beta, T *c,
-                          int64_t ldc);
 #define GEMM_DOT(MR, NR) \
-    static void G(dot_##MR##_##NR)(int64_t k, const T *a, int64_t lda, const T *b, int64_t ldb, T alpha, \
-                                   T beta, T *c, int64_t ldc) \
-    { \
-        G(dot)(MR, NR, k, a, lda, b, ldb, alpha, beta, c, ldc); \
-    }
+    static void G(dot_##MR##_##NR)(const G(strip) *s) { G(dot)(MR, NR, s); }
 #define GEMM_DOT_ROW(MR) GEMM_DOT(MR, 1) GEMM_DOT(MR, 2) GEMM_DOT(MR, 3) GEMM_DOT(MR, 4)
 #define GEMM_DOT_USE(MR) {G(dot_##MR##_1), G(dot_##MR##_2), G(dot_##MR##_3), G(dot_##MR##_4)}
 GEMM_DOT_ROW(1) GEMM_DOT_ROW(2) GEMM_DOT_ROW(3) GEMM_DOT_ROW(4)
-static const G(dot_fn) G(dots)[4][4] = {GEMM_DOT_USE(1), GEMM_DOT_USE(2), GEMM_DOT_USE(3), GEMM_DOT_USE(4)};
+static const G(tile_fn) G(dots)[4][4] = {GEMM_DOT_USE(1), GEMM_DOT_USE(2), GEMM_DOT_USE(3), GEMM_DOT_USE(4)};
 
-/* No packing: A stored (m, k), B stored (n, k). */
-static void G(dot_all)(int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda, const T *b,
-                       int64_t ldb, T beta, T *c, int64_t ldc)
+/* No packing: A stored (m, k), B stored (n, k). Groups of B's rows that the first-level cache holds. */
+static void G(dot_all)(int64_t m, int64_t n, G(strip) s)
 {
     int64_t mb = (m + 3) / 4, most = GEMM_DOT_ACC / ((m + mb - 1) / mb);
     if (most > 4) most = 4;
-    int64_t nb = (n + most - 1) / most;
-    for (int64_t j = 0; j < nb; j++) {
-        int64_t j0 = j * n / nb, nr = (j + 1) * n / nb - j0;
+    int64_t nb = (n + most - 1) / most, group = mb == 1 ? nb : GEMM_L1 / 2 / (most * s.k * (int64_t)sizeof(T) + 1) + 1;
+    const G(strip) whole = s;
+    for (int64_t g = 0; g < nb; g += group)
         for (int64_t i = 0; i < mb; i++) {
             int64_t i0 = i * m / mb, mr = (i + 1) * m / mb - i0;
-            G(dots)
-            [mr - 1][nr - 1](k, a + i0 * lda, lda, b + j0 * ldb, ldb, alpha, beta, c + i0 * ldc + j0, ldc);
+            s.a = whole.a + i0 * s.lda;
+            for (int64_t j = g; j < nb && j < g + group; j++) {
+                int64_t j0 = j * n / nb, nr = (j + 1) * n / nb - j0;
+                s.b = whole.b + j0 * s.ldb;
+                s.c = whole.c + i0 * s.ldc + j0;
+                s.d = whole.d + i0 * s.ldd + j0;
+                G(dots)[mr - 1][nr - 1](&s);
+            }
         }
+}
+
+/* One dot product in eight vectors of lanes. */
+static void G(inner)(const G(strip) *s)
+{
+    V() acc[8];
+    const T *a = s->a, *b = s->b;
+    int64_t k = s->k, p = 0;
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++) acc[i] = V(zero)();
+    for (; p + 8 * VN <= k; p += 8 * VN)
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; i++) acc[i] = V(fma)(V(load)(a + p + i * VN), V(load)(b + p + i * VN), acc[i]);
+    for (; p < k; p += VN) {
+        V(mask) mask = V(tail)(k - p);
+        acc[0] = V(fma)(V(loadm)(a + p, mask), V(loadm)(b + p, mask), acc[0]);
+    }
+    T sum = V(sum)(((acc[0] + acc[1]) + (acc[2] + acc[3])) + ((acc[4] + acc[5]) + (acc[6] + acc[7])));
+    *s->c = s->beta == 0 ? s->alpha * sum : s->alpha * sum + s->beta * *s->d;
+}
+
+/* m rows and k columns of A into panels [m / mr][k][mr] of the heights of `split`. */
+static void G(pack_a)(bool ta, int64_t m, int64_t k, const T *a, int64_t lda, T *out)
+{
+    enum { L = V(COLS) };
+    int64_t mr, tall, blocks = G(split)(m, &mr, &tall);
+    for (int64_t block = 0; block < blocks; block++) {
+        int64_t h = block < tall ? mr + 1 : mr, p = 0;
+        if (ta && h >= L)
+            for (const T *s = a; p < k; p++, s += lda)
+                for (int64_t i = 0; i < h; i += L) { /* the last L rows overlap those before */
+                    int64_t q = i + L <= h ? i : h - L;
+                    memcpy(out + p * h + q, s + q, L * sizeof(T));
+                }
+        else if (!ta && h >= L)
+            for (; p + L <= k; p += L)
+                for (int64_t i = 0; i < h; i += L) {
+                    int64_t q = i + L <= h ? i : h - L;
+                    V(flip)(a + q * lda + p, lda, out + p * h + q, h);
+                }
+        for (int64_t i = 0; i < h; i++)
+            for (int64_t r = p; r < k; r++) out[r * h + i] = ta ? a[r * lda + i] : a[i * lda + r];
+        out += h * k;
+        a += ta ? h : h * lda;
     }
 }
 
-/* B's columns [0, n) and rows [0, k) into panels [n / GEMM_NR][k][GEMM_NR], zeros beyond n. */
+/* n columns and k rows of B into panels [n / GEMM_NR][k][GEMM_NR]; what is beyond n in the last is never read. */
 static void G(pack_b)(bool tb, int64_t n, int64_t k, const T *b, int64_t ldb, T *out)
 {
-    for (int64_t j = 0; j < n; j += GEMM_NR, out += k * GEMM_NR) {
+    enum { L = V(COLS) };
+    int64_t j = 0;
+    if (!tb) /* four panels at once: longer pieces of each row */
+        for (; j + 4 * GEMM_NR <= n; j += 4 * GEMM_NR, out += 4 * k * GEMM_NR)
+            for (int64_t p = 0; p < k; p++)
+#pragma GCC unroll 4
+                for (int q = 0; q < 4; q++)
+#pragma GCC unroll 8
+                    for (int v = 0; v < GEMM_NR; v += VN)
+                        V(store)(out + q * k * GEMM_NR + p * GEMM_NR + v, V(load)(b + j + p * ldb + q * GEMM_NR + v));
+    for (; j < n; j += GEMM_NR, out += k * GEMM_NR) {
         int64_t width = n - j < GEMM_NR ? n - j : GEMM_NR;
         if (!tb) {
             const T *s = b + j;
-            if (width == GEMM_NR)
-                for (int64_t p = 0; p < k; p++, s += ldb)
-                    for (int v = 0; v < GEMM_NR; v += VN) V(store)(out + p * GEMM_NR + v, V(load)(s + v));
-            else
-                for (int64_t p = 0; p < k; p++, s += ldb) {
-                    for (int64_t q = 0; q < width; q++) out[p * GEMM_NR + q] = s[q];
-                    for (int64_t q = width; q < GEMM_NR; q++) out[p * GEMM_NR + q] = 0;
-                }
+            for (int64_t v = 0; v < width; v += VN) {
+                V(mask) mask = V(tail)(width - v);
+                if (width - v >= VN)
+                    for (int64_t p = 0; p < k; p++) V(store)(out + p * GEMM_NR + v, V(load)(s + v + p * ldb));
+                else
+                    for (int64_t p = 0; p < k; p++) V(store)(out + p * GEMM_NR + v, V(loadm)(s + v + p * ldb, mask));
+            }
             continue;
         }
-        for (int v = 0; v < GEMM_NR; v += VN) {
+        for (int64_t v = 0; v < width;) {
             const T *s = b + (j + v) * ldb;
-            int64_t rows = width - v < VN ? width - v : VN, p = 0;
+            int64_t rows = width - v >= VN ? VN : width - v >= L ? L : 1, p = 0;
             if (rows == VN)
-                for (; p + V(COLS) <= k; p += V(COLS)) {
-                    V() col[4];
+                for (; p + L <= k; p += L) {
+                    V() col[L];
                     V(columns)(col, s + p, ldb);
-                    for (int q = 0; q < V(COLS); q++) V(store)(out + (p + q) * GEMM_NR + v, col[q]);
+#pragma GCC unroll 4
+                    for (int q = 0; q < L; q++) V(store)(out + (p + q) * GEMM_NR + v, col[q]);
                 }
-            for (; p < k; p++)
-                for (int64_t q = 0; q < VN; q++) out[p * GEMM_NR + v + q] = q < rows ? s[q * ldb + p] : 0;
+            else if (rows == L)
+                for (; p + L <= k; p += L) V(flip)(s + p, ldb, out + p * GEMM_NR + v, GEMM_NR);
+            for (int64_t q = 0; q < rows; q++)
+                for (int64_t r = p; r < k; r++) out[r * GEMM_NR + v + q] = s[q * ldb + r];
+            v += rows;
         }
     }
 }
 
-/* Cache-blocked: B in panels, A in rows (or, with ta, in panels of GEMM_MR columns). False without memory. */
-static bool G(packed)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda,
-                      const T *b, int64_t ldb, T beta, T *c, int64_t ldc)
+static void G(plain)(const ct__gemm_job *job, int64_t m0, int64_t m1, int64_t n0, int64_t n1)
 {
-    T *bp = ct__kernel_scratch((GEMM_KC * (GEMM_NC + GEMM_MC + GEMM_MR)) * sizeof(T) + 64);
-    if (!bp) return false;
-    bp = (T *)(((uintptr_t)bp + 63) & ~(uintptr_t)63);
-    T *ap = bp + GEMM_KC * GEMM_NC;
-    int64_t step = (k + GEMM_KC - 1) / GEMM_KC;
-    step = ((k + step - 1) / step + 7) / 8 * 8;
-    for (int64_t jc = 0; jc < n; jc += GEMM_NC) {
-        int64_t nc = n - jc < GEMM_NC ? n - jc : GEMM_NC;
-        for (int64_t pc = 0; pc < k; pc += step) {
-            int64_t kc = k - pc < step ? k - pc : step;
-            T be = pc ? (T)1 : beta;
-            G(pack_b)(tb, nc, kc, tb ? b + jc * ldb + pc : b + pc * ldb + jc, ldb, bp);
-            for (int64_t ic = 0; ic < m; ic += GEMM_MC) {
-                int64_t mc = m - ic < GEMM_MC ? m - ic : GEMM_MC;
-                int64_t blocks = mc / GEMM_MR, rest = mc - blocks * GEMM_MR;
-                if (ta)
-                    for (int64_t i = 0; i < mc; i += GEMM_MR) {
-                        const T *s = a + pc * lda + ic + i;
-                        T *d = ap + i * kc;
-                        int64_t h = mc - i < GEMM_MR ? mc - i : GEMM_MR;
-                        if (h == GEMM_MR)
-                            for (int64_t p = 0; p < kc; p++)
-                                for (int q = 0; q < GEMM_MR; q++) d[p * GEMM_MR + q] = s[p * lda + q];
-                        else
-                            for (int64_t p = 0; p < kc; p++)
-                                for (int64_t q = 0; q < h; q++) d[p * GEMM_MR + q] = s[p * lda + q];
-                    }
-                else
-                    for (int64_t i = 0; i < mc; i++)
-                        memcpy(ap + i * kc, a + (ic + i) * lda + pc, (size_t)kc * sizeof(T));
-                int64_t al = ta ? GEMM_MR : kc;
-                for (int64_t j = 0; j < nc; j += GEMM_NR) {
-                    int64_t width = nc - j < GEMM_NR ? nc - j : GEMM_NR;
-                    T *cj = c + ic * ldc + jc + j;
-                    G(strip)(ta, blocks, GEMM_MR, width, kc, ap, al, GEMM_MR * kc, bp + j * kc, GEMM_NR,
-                             alpha, be, cj, ldc);
-                    if (rest)
-                        G(strip)(ta, 1, (int)rest, width, kc, ap + blocks * GEMM_MR * kc, al, 0, bp + j * kc,
-                                 GEMM_NR, alpha, be, cj + blocks * GEMM_MR * ldc, ldc);
-                }
-            }
-        }
-    }
-    return true;
-}
-
-static void G(plain)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda,
-                     const T *b, int64_t ldb, T beta, T *c, int64_t ldc)
-{
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < n; j++) {
+    const T *a = job->a, *b = job->b, *d = job->d;
+    T *c = job->c, alpha = (T)job->alpha, beta = (T)job->beta;
+    for (int64_t i = m0; i < m1; i++)
+        for (int64_t j = n0; j < n1; j++) {
             T sum = 0;
-            for (int64_t p = 0; p < k; p++)
-                sum += (ta ? a[p * lda + i] : a[i * lda + p]) * (tb ? b[j * ldb + p] : b[p * ldb + j]);
-            c[i * ldc + j] = beta == 0 ? alpha * sum : alpha * sum + beta * c[i * ldc + j];
+            for (int64_t p = 0; p < job->k; p++)
+                sum += (job->ta ? a[p * job->lda + i] : a[i * job->lda + p]) * (job->tb ? b[j * job->ldb + p] : b[p * job->ldb + j]);
+            c[i * job->ldc + j] = beta == 0 ? alpha * sum : alpha * sum + beta * d[i * job->ldd + j];
         }
 }
 
-static void G(part)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda,
-                    const T *b, int64_t ldb, T beta, T *c, int64_t ldc, int64_t m0, int64_t m1, int64_t n0,
-                    int64_t n1)
+/* A round's part of the columns and of k. */
+CT_KINLINE void G(round)(const ct__gemm_job *job, int64_t round, int64_t *n0, int64_t *n1, int64_t *k0, int64_t *k1)
 {
-    if (m0 >= m1 || n0 >= n1) return;
-    int method = k > 0 ? gemm_method(sizeof(T), ta, tb, m, n, k) : GEMM_DIRECT;
-    a += ta ? m0 : m0 * lda;
-    b += tb ? n0 * ldb : n0;
-    c += m0 * ldc + n0;
-    m = m1 - m0;
-    n = n1 - n0;
-    if (method == GEMM_PACKED) {
-        if (G(packed)(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) return;
-        method = !tb ? GEMM_DIRECT : !ta ? GEMM_DOTS : GEMM_PLAIN;
+    *n0 = round / job->rounds_k * job->round_n;
+    *n1 = *n0 + job->round_n < job->n ? *n0 + job->round_n : job->n;
+    *k0 = round % job->rounds_k * job->round_k;
+    *k1 = *k0 + job->round_k < job->k ? *k0 + job->round_k : job->k;
+}
+
+/* `shared` holds, for each `step` of the round's k, all of A in panels (wide) or the round's columns of B (blocked). */
+static void G(pack)(const ct__gemm_job *job, int64_t round, T *shared, int64_t begin, int64_t end)
+{
+    int64_t n0, n1, k0, k1;
+    G(round)(job, round, &n0, &n1, &k0, &k1);
+    if (job->method == GEMM_WIDE) {
+        for (int64_t q = begin; q < end; q++) {
+            int64_t p = k0 + q * job->step, kc = k1 - p < job->step ? k1 - p : job->step;
+            const T *a = (const T *)job->a + (job->ta ? p * job->lda : p);
+            if (kc > 0) G(pack_a)(job->ta, job->m, kc, a, job->lda, shared + (p - k0) * job->m);
+        }
+        return;
     }
-    if (method == GEMM_DIRECT)
-        G(direct)(ta, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-    else if (method == GEMM_DOTS)
-        G(dot_all)(m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-    else
-        G(plain)(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    int64_t padded = (job->round_n + GEMM_NR - 1) / GEMM_NR * GEMM_NR;
+    int64_t j0 = begin * GEMM_PACK * GEMM_NR, j1 = end * GEMM_PACK * GEMM_NR;
+    if (j1 > n1 - n0) j1 = n1 - n0;
+    if (j0 >= j1) return;
+    for (int64_t p = k0; p < k1; p += job->step) {
+        int64_t kc = k1 - p < job->step ? k1 - p : job->step;
+        const T *b = (const T *)job->b + (job->tb ? (n0 + j0) * job->ldb + p : p * job->ldb + n0 + j0);
+        G(pack_b)(job->tb, j1 - j0, kc, b, job->ldb, shared + (p - k0) * padded + j0 * kc);
+    }
+}
+
+/* One piece of a product with packed operands; `work` holds what this piece alone packs. */
+static void G(packed)(const ct__gemm_job *job, int64_t round, const T *shared, T *work, int64_t i0, int64_t i1, int64_t j0,
+                      int64_t j1)
+{
+    int64_t n0, n1, k0, k1, padded = (job->round_n + GEMM_NR - 1) / GEMM_NR * GEMM_NR;
+    bool wide = job->method == GEMM_WIDE;
+    G(round)(job, round, &n0, &n1, &k0, &k1);
+    if (j1 > n1 - n0) j1 = n1 - n0;
+    for (int64_t p = k0; p < k1; p += job->step) {
+        int64_t kc = k1 - p < job->step ? k1 - p : job->step;
+        const T *a = wide ? shared + (p - k0) * job->m : work;
+        if (!wide)
+            G(pack_a)(job->ta, i1 - i0, kc, (const T *)job->a + (job->ta ? p * job->lda + i0 : i0 * job->lda + p), job->lda, work);
+        for (int64_t j = j0; j < j1; j += GEMM_NR) {
+            int64_t width = j1 - j < GEMM_NR ? j1 - j : GEMM_NR, column = n0 + j;
+            const T *b = wide ? work : shared + (p - k0) * padded + j * kc;
+            if (wide)
+                G(pack_b)(job->tb, width, kc, (const T *)job->b + (job->tb ? column * job->ldb + p : p * job->ldb + column),
+                          job->ldb, work);
+            T *c = (T *)job->c + i0 * job->ldc + column;
+            G(strip) s = {.k = kc, .a = a, .b = b, .alpha = (T)job->alpha, .c = c, .ldc = job->ldc, .next = b + (wide ? 0 : kc * GEMM_NR)};
+            s.beta = p ? 1 : (T)job->beta;
+            s.d = p ? c : (const T *)job->d + i0 * job->ldd + column;
+            s.ldd = p ? job->ldc : job->ldd;
+            G(packed_strip)(i1 - i0, width, s);
+        }
+    }
+}
+
+static void G(run)(const ct__gemm_job *job, int64_t round, const T *shared, T *work, int64_t rows, int64_t begin, int64_t end)
+{
+    for (int64_t piece = begin; piece < end; piece++) {
+        int64_t i0 = piece / job->pieces_n * job->piece_m, j0 = piece % job->pieces_n * job->piece_n;
+        int64_t i1 = i0 + job->piece_m < job->m ? i0 + job->piece_m : job->m;
+        int64_t j1 = j0 + job->piece_n < job->n ? j0 + job->piece_n : job->n;
+        if (job->method == GEMM_WIDE || job->method == GEMM_BLOCKED) {
+            if (job->method == GEMM_WIDE) rows = i1 - i0;
+            for (int64_t i = i0; i < i1; i += rows)
+                G(packed)(job, round, shared, work, i, i + rows < i1 ? i + rows : i1, j0, j1);
+            continue;
+        }
+        if (job->method == GEMM_PLAIN) {
+            G(plain)(job, i0, i1, j0, j1);
+            continue;
+        }
+        G(strip) s = {.k = job->k, .lda = job->lda, .ldb = job->ldb, .alpha = (T)job->alpha, .beta = (T)job->beta,
+                      .ldd = job->ldd, .ldc = job->ldc};
+        s.a = (const T *)job->a + (job->ta ? i0 : i0 * job->lda);
+        s.b = (const T *)job->b + (job->tb ? j0 * job->ldb : j0);
+        s.c = (T *)job->c + i0 * job->ldc + j0;
+        s.d = (const T *)job->d + i0 * job->ldd + j0;
+        if (job->method == GEMM_DIRECT)
+            G(direct)(job->ta, i1 - i0, j1 - j0, s);
+        else if (job->method == GEMM_INNER)
+            G(inner)(&s);
+        else
+            G(dot_all)(i1 - i0, j1 - j0, s);
+    }
 }
 
 #undef GEMM_DEF
+#undef GEMM_DEF_PANEL
 #undef GEMM_DEF_ROW
 #undef GEMM_DEF_ROW3
 #undef GEMM_USE

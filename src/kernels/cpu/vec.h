@@ -1,7 +1,8 @@
 /* Vectors for the heavy kernels: `vf` (floats) and `vd` (doubles), as wide as the level (16, 32 or 64 bytes),
  * with the same operations under both prefixes: load, store, set1, zero, fma (fused where the level has it),
  * tail masks, sum (a fixed tree), span (lanes [lo, hi), 0 <= lo, hi; not at 16 bytes), sum4 (four sums at
- * once, the same tree) and columns (VN rows of a matrix read as lanes). Arithmetic is + - * on the types. */
+ * once, the same tree), columns (VN rows of a matrix read as lanes) and flip (a 16-byte wide block transposed in
+ * memory). Arithmetic is + - * on the types. */
 #ifndef CT_KERNELS_VEC_H
 #define CT_KERNELS_VEC_H
 #include "kernels/kernels.h"
@@ -19,6 +20,7 @@
 #else
 #define VEC_BYTES 16
 #endif
+#define VEC_REGISTERS (VEC_BYTES == 64 ? 32 : 16)
 #define VF_N (VEC_BYTES / 4)
 #define VD_N (VEC_BYTES / 8)
 
@@ -243,6 +245,25 @@ CT_KINLINE void vd_columns(vd out[2], const double *p, int64_t ld)
 }
 #define VF_COLUMNS 4
 #define VD_COLUMNS 2
+
+/* The transpose of the 4 x 4 (floats) or 2 x 2 (doubles) block at p, rows ld apart, to `out`, rows step apart. */
+CT_KINLINE void vf_flip(const float *p, int64_t ld, float *out, int64_t step)
+{
+    typedef vf_quad q;
+    q a = *(const q *)p, b = *(const q *)(p + ld), c = *(const q *)(p + 2 * ld), d = *(const q *)(p + 3 * ld);
+    q t0 = __builtin_shufflevector(a, b, 0, 4, 1, 5), t1 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    q t2 = __builtin_shufflevector(c, d, 0, 4, 1, 5), t3 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *(q *)out = __builtin_shufflevector(t0, t2, 0, 1, 4, 5);
+    *(q *)(out + step) = __builtin_shufflevector(t0, t2, 2, 3, 6, 7);
+    *(q *)(out + 2 * step) = __builtin_shufflevector(t1, t3, 0, 1, 4, 5);
+    *(q *)(out + 3 * step) = __builtin_shufflevector(t1, t3, 2, 3, 6, 7);
+}
+CT_KINLINE void vd_flip(const double *p, int64_t ld, double *out, int64_t step)
+{
+    vd_pair a = *(const vd_pair *)p, b = *(const vd_pair *)(p + ld);
+    *(vd_pair *)out = __builtin_shufflevector(a, b, 0, 2);
+    *(vd_pair *)(out + step) = __builtin_shufflevector(a, b, 1, 3);
+}
 
 /* Horizontal sums; one tree, whichever of the two is called. */
 CT_KINLINE void vf_sum4(float out[4], vf a, vf b, vf c, vf d)
