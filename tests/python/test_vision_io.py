@@ -1,5 +1,6 @@
 """ctorch.vision.io: images equal Pillow's for every kind of PNG and JPEG, damaged files are errors, files are written."""
 import io
+import os
 import random
 import struct
 import subprocess
@@ -12,6 +13,7 @@ import ctorch as torch
 from ctorch.vision import io as vio
 from ctorch.vision.io import ImageReadMode, decode_image, decode_jpeg, decode_png, encode_jpeg, encode_png, read_image
 from ctorch.vision.transforms.functional import pil_to_tensor
+from image_files import CHANNELS, KINDS, chunk, jpeg, photo, png, random_png
 
 try:
     from PIL import Image, ImageOps, features
@@ -23,49 +25,6 @@ reads_jpeg, reads_png = torch._C._image_reads()
 needs_png = pytest.mark.skipif(not reads_png and Image is None, reason="neither libpng nor Pillow")
 needs_turbo = pytest.mark.skipif(Image is None or not features.check_feature("libjpeg_turbo"), reason="needs Pillow with libjpeg-turbo")
 
-PASSES = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
-CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-
-
-def chunk(name, body):
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-
-def png(width, height, depth, color, samples, interlaced=False, extra=b""):
-    """A PNG file of samples[y][x][channel]."""
-    def rows(x0, y0, dx, dy):
-        out = b""
-        for y in range(y0, height, dy):
-            values = [v for x in range(x0, width, dx) for v in samples[y][x]]
-            if not values:
-                continue
-            if depth == 16:
-                line = struct.pack(f">{len(values)}H", *values)
-            else:
-                bits = "".join(f"{v:0{depth}b}" for v in values)
-                bits += "0" * (-len(bits) % 8)
-                line = int(bits, 2).to_bytes(len(bits) // 8, "big")
-            out += b"\0" + line
-        return out
-
-    data = b"".join(rows(*p) for p in PASSES) if interlaced else rows(0, 0, 1, 1)
-    head = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlaced)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + extra + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b""))
-
-
-def random_png(depth, color, interlaced=False, width=13, height=11, transparency=False, seed=0):
-    r = random.Random(seed)
-    top = (1 << depth) - 1
-    samples = [[[r.randint(0, top) for _ in range(CHANNELS[color])] for _ in range(width)] for _ in range(height)]
-    extra = b""
-    if color == 3:
-        extra += chunk(b"PLTE", bytes(r.randrange(256) for _ in range(3 * min(top + 1, 200))))
-        if transparency:
-            extra += chunk(b"tRNS", bytes(r.randrange(256) for _ in range(min(top + 1, 90))))
-    elif transparency:
-        extra += chunk(b"tRNS", struct.pack(f">{CHANNELS[color]}H", *samples[2][3]))
-    return png(width, height, depth, color, samples, interlaced, extra)
-
 
 def tensor(data):
     return torch.frombuffer(bytearray(data), dtype=torch.uint8)
@@ -73,10 +32,6 @@ def tensor(data):
 
 def pillow(data, mode):
     return pil_to_tensor(Image.open(io.BytesIO(data)).convert(mode))
-
-
-KINDS = [(depth, color) for color, depths in {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}.items()
-         for depth in depths]
 
 
 @needs_pillow
@@ -116,22 +71,6 @@ def test_unchanged_keeps_channels():
     assert decode_png(data).view(-1).tolist() == [1, 9, 14]
     assert decode_png(data, "RGB").permute(1, 2, 0).tolist() == [[[3, 4, 5], [27, 28, 29], [0, 0, 0]]]
     assert decode_png(tensor(png(3, 1, 1, 0, [[[1], [0], [1]]]))).view(-1).tolist() == [255, 0, 255]
-
-
-def photo(mode="RGB", size=(67, 41)):
-    """Something smooth with noise."""
-    r = random.Random(5)
-    width, height = size
-    channels = len(Image.new(mode, (1, 1)).getbands())
-    data = bytes(min(255, max(0, int(127 + 90 * ((x * (c + 2)) % 37 / 37 - y % 29 / 29) + r.gauss(0, 12))))
-                 for y in range(height) for x in range(width) for c in range(channels))
-    return Image.frombytes(mode, size, data)
-
-
-def jpeg(image, **options):
-    out = io.BytesIO()
-    image.save(out, "JPEG", **options)
-    return out.getvalue()
 
 
 @needs_turbo
@@ -263,7 +202,7 @@ def test_under_torchvisions_name(tmp_path):
             "torchvision.io.write_png(torch.zeros(3, 2, 2, dtype=torch.uint8), 'a.png')\n"
             "print(torchvision.io.read_file('a.png')[1:4].tolist(), ImageReadMode.RGBA)")
     done = subprocess.run([sys.executable, "-m", "ctorch", "-c", code], cwd=tmp_path, capture_output=True, text=True,
-                          env={**__import__("os").environ, "PYTHONPATH": torch.__path__[0] + "/.."})
+                          env={**os.environ, "PYTHONPATH": torch.__path__[0] + "/.."})
     assert done.stdout == "[80, 78, 71] ImageReadMode.RGB_ALPHA\n", done.stderr
 
 
