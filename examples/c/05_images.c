@@ -10,7 +10,8 @@ static void draw_one(const char *path, bool disc)
     CT_SCOPE();
     int64_t side = 20 + ct_item_int(ct_randint(20, CT_SHAPE(1)));
     int64_t radius = side / 5 + ct_item_int(ct_randint(side / 5, CT_SHAPE(1)));
-    double x = (double)side / 2 + 4 * ct_item(ct_rand(CT_SHAPE(1))) - 2, y = (double)side / 2 + 4 * ct_item(ct_rand(CT_SHAPE(1))) - 2;
+    double x = (double)side / 2 + 4 * ct_item(ct_rand(CT_SHAPE(1))) - 2;
+    double y = (double)side / 2 + 4 * ct_item(ct_rand(CT_SHAPE(1))) - 2;
     ct_tensor *image = ct_mul(ct_rand(CT_SHAPE(3, side, side)), 0.2);
     float *pixels = ct_data(image);
     for (int64_t i = 0; i < side * side; i++) {
@@ -57,7 +58,8 @@ int main(int argc, char **argv)
     printf("; the first is %d x %d\n", (int)ct_size(first, 1), (int)ct_size(first, 2));
 
     ct_loader *loader = ct_loader_new(images, .batch_size = 16, .shuffle = true, .workers = 2);
-    ct_module *net = ct_nn_sequential(ct_nn_conv2d(3, 8, 5, .stride = 2), ct_nn_relu(), ct_nn_flatten(), ct_nn_linear(800, classes));
+    ct_module *net = ct_nn_sequential(ct_nn_conv2d(3, 8, 5, .stride = 2), ct_nn_relu(), ct_nn_flatten(),
+                                      ct_nn_linear(800, classes));
     ct_optim *opt = ct_adam(ct_parameters(net), .lr = 0.003);
     for (int epoch = 0; epoch < 8; epoch++) {
         double loss_sum = 0;

@@ -13,7 +13,8 @@ static PyObject *image_decode(PyObject *m, PyObject *args)
     if (!PyArg_ParseTuple(args, "O!si", ctpy_TensorType, &bytes, &format, &mode))
         return NULL;
     ct_tensor *t = CTPY_TENSOR(bytes);
-    if (ct_dtype_of(t) != CT_UINT8 || ct_ndim(t) != 1 || ct_device_of(t).type != CT_CPU || !ct_is_contiguous(t, CT_CONTIGUOUS_FORMAT))
+    if (ct_dtype_of(t) != CT_UINT8 || ct_ndim(t) != 1 || ct_device_of(t).type != CT_CPU ||
+        !ct_is_contiguous(t, CT_CONTIGUOUS_FORMAT))
         return PyErr_Format(PyExc_RuntimeError, "a contiguous tensor of bytes on the CPU is needed");
     ct_scope scope = ct_scope_begin();
     ct_image_opts options = {.mode = (ct_image_mode)mode};
@@ -29,7 +30,8 @@ static PyObject *image_decode(PyObject *m, PyObject *args)
 }
 
 /* _image_reads() -> (jpeg, png) */
-static PyObject *image_reads(PyObject *m, PyObject *unused) { return Py_BuildValue("NN", PyBool_FromLong(ct_reads_jpeg()), PyBool_FromLong(ct_reads_png())); }
+static PyObject *image_reads(PyObject *m, PyObject *unused)
+{ return Py_BuildValue("NN", PyBool_FromLong(ct_reads_jpeg()), PyBool_FromLong(ct_reads_png())); }
 
 static PyMethodDef image_functions[] = {
     {"_image_decode", image_decode, METH_VARARGS, NULL},

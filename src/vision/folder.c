@@ -247,7 +247,8 @@ static void folder_fill(folder_job *job, int64_t i)
     const ct__image *image = &item->image;
     const ct__plan *plan = &item->plan;
     size_t pixel_bytes = (size_t)(image->c * image->h * image->w), scratch_bytes = (size_t)plan->scratch_bytes;
-    int64_t strides[3] = {image->h * image->w, image->w, 1}, bytes = plan->c * plan->out_h * plan->out_w * ct_dtype_size(plan->dtype);
+    int64_t strides[3] = {image->h * image->w, image->w, 1};
+    int64_t bytes = plan->c * plan->out_h * plan->out_w * ct_dtype_size(plan->dtype);
     uint8_t *pixels = ct__alloc(pixel_bytes);
     void *scratch = pixels ? ct__alloc(scratch_bytes) : NULL;
     if (scratch && ct__image_pixels(image, pixels))

@@ -16,7 +16,13 @@ typedef struct ct__image {
 } ct__image;
 
 /* What a decoder's rows hold. */
-typedef enum ct__pixel_kind { CT_PIXEL_GRAY = 1, CT_PIXEL_GRAY_ALPHA, CT_PIXEL_RGB, CT_PIXEL_RGB_ALPHA, CT_PIXEL_CMYK } ct__pixel_kind;
+typedef enum ct__pixel_kind {
+    CT_PIXEL_GRAY = 1,
+    CT_PIXEL_GRAY_ALPHA,
+    CT_PIXEL_RGB,
+    CT_PIXEL_RGB_ALPHA,
+    CT_PIXEL_CMYK
+} ct__pixel_kind;
 
 /* read.c: any format. head fills c, h and w; pixels then writes (c, h, w) bytes. false with an error that has the
  * image's name. */

@@ -23,7 +23,8 @@ except ImportError:
 needs_pillow = pytest.mark.skipif(Image is None, reason="needs Pillow")
 reads_jpeg, reads_png = torch._C._image_reads()
 needs_png = pytest.mark.skipif(not reads_png and Image is None, reason="neither libpng nor Pillow")
-needs_turbo = pytest.mark.skipif(Image is None or not features.check_feature("libjpeg_turbo"), reason="needs Pillow with libjpeg-turbo")
+needs_turbo = pytest.mark.skipif(Image is None or not features.check_feature("libjpeg_turbo"),
+                                 reason="needs Pillow with libjpeg-turbo")
 
 
 def tensor(data):
@@ -233,7 +234,8 @@ def test_resize_is_pillows(name):
         mode = r.choice(["L", "LA", "RGB", "RGBA"])
         image = Image.frombytes(mode, (width, height), r.randbytes(width * height * len(mode)))
         expected = pil_to_tensor(image.resize((new_width, new_height), FILTERS[name]))
-        assert torch.equal(resized(pil_to_tensor(image), new_height, new_width, name), expected), (mode, height, width, new_height, new_width)
+        sizes = (mode, height, width, new_height, new_width)
+        assert torch.equal(resized(pil_to_tensor(image), new_height, new_width, name), expected), sizes
 
 
 @needs_pillow

@@ -106,7 +106,8 @@ def _through_pillow(data, format, mode):
         if mode is ImageReadMode.UNCHANGED and image.mode == "I;16":
             return (_pil_tensor(image).to(torch.int32).bitwise_and(0xffff) // 256).to(torch.uint8)
         name = {ImageReadMode.GRAY: "L", ImageReadMode.GRAY_ALPHA: "LA", ImageReadMode.RGB: "RGB",
-                ImageReadMode.RGB_ALPHA: "RGBA", ImageReadMode.UNCHANGED: "L" if image.mode == "1" else image.mode}[mode]
+                ImageReadMode.RGB_ALPHA: "RGBA",
+                ImageReadMode.UNCHANGED: {"1": "L", "RGBA": "LA" if data[25] == 4 else "RGBA"}.get(image.mode, image.mode)}[mode]
         return _pil_tensor(image if image.mode == name else image.convert(name))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as e:
         raise RuntimeError(f"the image is not a {format.upper()} image that can be read: {e}") from e
