@@ -92,7 +92,7 @@ build-tsan/.configured: $(VENV)/.stamp CMakeLists.txt
 
 tsan: build-tsan/.configured
 	$(BUILD) build-tsan -j $(JOBS)
-	$(BIN)/ctest --test-dir build-tsan --output-on-failure -j $(JOBS) -R 'pool|data|base|autograd'
+	$(BIN)/ctest --test-dir build-tsan --output-on-failure -j $(JOBS) -R 'pool|data|images|base|autograd'
 
 check:
 	$(PYTHON) tools/opgen --check

@@ -35,8 +35,7 @@ static bool loader_numbers(PyObject *o, int n, double *out)
 }
 
 /* One step: ("to_tensor",) ("normalize", means, stds) ("center_crop", h, w) ("random_crop", h, w, sides,
- * fill, if_needed)
- * ("pad", sides, fill) ("hflip", p) ("vflip", p). */
+ * fill, if_needed) ("pad", sides, fill) ("hflip", p) ("vflip", p) ("resize", h, w or 0, longest or 0, filter's name). */
 static ct_transform *loader_step(PyObject *step)
 {
     const char *kind =
@@ -84,6 +83,17 @@ static ct_transform *loader_step(PyObject *step)
         return ct_random_crop(
             h, .width = w, .fill = fill, .pad_if_needed = if_needed,
             .sides = {(int64_t)sides[0], (int64_t)sides[1], (int64_t)sides[2], (int64_t)sides[3]});
+    }
+    if (strcmp(kind, "resize") == 0) {
+        static const char *const filters[] = {"bilinear", "nearest", "bicubic", "box", "hamming", "lanczos"};
+        const char *filter;
+        long long longest;
+        int how = 0;
+        if (!PyArg_ParseTuple(step, "sLLLs", &kind, &h, &w, &longest, &filter))
+            return NULL;
+        while (how < 6 && strcmp(filter, filters[how]) != 0)
+            how++;
+        return ct_resize(h, .width = w, .max_size = longest, .interpolation = (ct_interpolation)how);
     }
     PyErr_Format(PyExc_ValueError, "no transform %s", kind);
     return NULL;

@@ -7,6 +7,7 @@
 
 extern bool ctpy_checkpoint_ready(PyObject *module);
 extern bool ctpy_loader_ready(PyObject *module);
+extern bool ctpy_image_ready(PyObject *module); /* image.c */
 extern bool ctpy_optim_ready(PyObject *module); /* optim.c */
 extern bool ctpy_nn_module_ready(PyObject *module); /* nn_module.c */
 
@@ -242,7 +243,7 @@ PyMODINIT_FUNC PyInit__C(void)
                 PyModule_AddFunctions(m, module_functions) == 0 && PyModule_AddFunctions(m, ctpy_autograd_functions) == 0 &&
                 PyModule_AddFunctions(m, ctpy_data_functions) == 0 && PyModule_AddFunctions(m, ctpy_numpy_functions) == 0 &&
                 PyModule_AddFunctions(m, ctpy_dlpack_functions) == 0 && ctpy_checkpoint_ready(m) && ctpy_loader_ready(m) &&
-                ctpy_optim_ready(m) && ctpy_nn_module_ready(m) && ctpy_ops_ready(m) && ctpy_operators_ready();
+                ctpy_image_ready(m) && ctpy_optim_ready(m) && ctpy_nn_module_ready(m) && ctpy_ops_ready(m) && ctpy_operators_ready();
     if (good)
         return m;
     if (!PyErr_Occurred())

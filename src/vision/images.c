@@ -77,7 +77,7 @@ ct_tensor *ct_dataset_images(const ct_dataset *d)
 { return d && d->ops == &image_dataset_ops ? ((const image_dataset *)d)->images : NULL; }
 
 ct_tensor *ct_dataset_targets(const ct_dataset *d)
-{ return d && d->ops == &image_dataset_ops ? ((const image_dataset *)d)->targets : NULL; }
+{ return d && d->ops == &image_dataset_ops ? ((const image_dataset *)d)->targets : ct__folder_targets(d); }
 
 /* ---- Files ---- */
 
@@ -95,14 +95,17 @@ void ct__file_free(uint8_t *data, int64_t size) { ct__free(data, images_file_roo
 
 uint8_t *ct__file_read(const char *path, int64_t limit, const char *missing, int64_t *size)
 {
-    FILE *file = fopen(path, "rb");
+    struct stat state;
+    bool special = stat(path, &state) == 0 && !S_ISREG(state.st_mode); /* opening a pipe would wait for its writer */
+    FILE *file = special ? NULL : fopen(path, "rb");
     if (!file) {
-        if (errno == ENOENT || errno == ENOTDIR)
+        if (special)
+            return ct__fail(CT_ERR_IO, "%s is not a file", path);
+        if (missing && (errno == ENOENT || errno == ENOTDIR))
             return ct__fail(CT_ERR_RUNTIME, "%s (no file %s)", missing, path);
-        return ct__fail(CT_ERR_IO, "%s: %s", path, strerror(errno));
+        return ct__fail(CT_ERR_IO, "[Errno %d] %s: '%s'", errno, strerror(errno), path);
     }
     uint8_t *data = NULL;
-    struct stat state;
     if (fstat(fileno(file), &state) != 0 || !S_ISREG(state.st_mode)) {
         ct__fail(CT_ERR_IO, "%s is not a file", path);
     } else if (state.st_size > limit) {

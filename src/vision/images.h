@@ -4,10 +4,13 @@
 
 #include "vision/transform.h"
 
-/* A file's bytes; freed with ct__file_free. NULL with an error: CT_ERR_RUNTIME with `missing` where there is
- * no such file, else CT_ERR_IO. Refuses files over `limit`. */
+/* A file's bytes; freed with ct__file_free. NULL with an error: CT_ERR_RUNTIME with `missing` (if that is not NULL)
+ * where there is no such file, else CT_ERR_IO. Refuses files over `limit`. */
 CT_HIDDEN uint8_t *ct__file_read(const char *path, int64_t limit, const char *missing, int64_t *size);
 CT_HIDDEN void ct__file_free(uint8_t *data, int64_t size);
+
+/* folder.c: an image folder's targets (N), NULL for other datasets. */
+CT_HIDDEN ct_tensor *ct__folder_targets(const ct_dataset *d);
 
 /* The labels and the image bytes of a pickled CIFAR batch; the pointers point into data. false with an error
  * that names path. labels[] has room for `most`. */

@@ -1,5 +1,5 @@
-/* Grids of images, and PNG files without zlib: stored blocks, CRC and Adler sums. Writes no other format,
- * reads none. */
+/* Grids of images, and PNG files written without zlib: stored blocks, CRC and Adler sums. Writes no other format;
+ * read.c reads. */
 #include "vision/images.h"
 #include <ctorch/ops.h>
 #include <errno.h>

@@ -1,11 +1,12 @@
-/* Transforms on image bytes: crops, padding, flips, ToTensor, Normalize, with torchvision's values and draws.
- * Refuses what needs resampling or colour spaces: that is Pillow's work, in Python. */
+/* Transforms on image bytes: crops, padding, flips, Resize, ToTensor, Normalize, with torchvision's values and draws.
+ * Refuses what needs colour spaces or rotation: that is Pillow's work, in Python. */
 #include "vision/transform.h"
 #include <math.h>
 
 #undef ct_normalize
 #undef ct_center_crop
 #undef ct_random_crop
+#undef ct_resize
 #undef ct_pad_image
 #undef ct_random_horizontal_flip
 #undef ct_random_vertical_flip
@@ -18,6 +19,7 @@ typedef enum transform_kind {
     TF_PAD,
     TF_FLIP_X,
     TF_FLIP_Y,
+    TF_RESIZE,
     TF_COMPOSE
 } transform_kind;
 
@@ -28,6 +30,7 @@ struct ct_transform {
     ct_transform **parts;
     ct_normalize_opts normalize;
     ct_crop_opts crop;
+    ct_resize_opts resize;
     double p;
 };
 
@@ -75,6 +78,19 @@ static void transform_print_at(const ct_transform *t, ct__text *text, int depth)
         break;
     case TF_FLIP_X: ct__text_addf(text, "RandomHorizontalFlip(p=%g)", t->p); break;
     case TF_FLIP_Y: ct__text_addf(text, "RandomVerticalFlip(p=%g)", t->p); break;
+    case TF_RESIZE: {
+        static const char *const names[] = {"bilinear", "nearest", "bicubic", "box", "hamming", "lanczos"};
+        if (t->resize.width)
+            ct__text_addf(text, "Resize(size=(%lld, %lld)", (long long)t->n, (long long)t->resize.width);
+        else
+            ct__text_addf(text, "Resize(size=%lld", (long long)t->n);
+        ct__text_addf(text, ", interpolation=%s, max_size=", names[t->resize.interpolation]);
+        if (t->resize.max_size)
+            ct__text_addf(text, "%lld, antialias=True)", (long long)t->resize.max_size);
+        else
+            ct__text_add(text, "None, antialias=True)");
+        break;
+    }
     case TF_COMPOSE:
         ct__text_add(text, "Compose(");
         for (int64_t i = 0; i < t->n; i++) {
@@ -154,6 +170,28 @@ ct_transform *ct_random_crop(int64_t size, const ct_crop_opts *o)
 ct_transform *ct_pad_image(int64_t padding, const ct_crop_opts *o)
 { return transform_crop(TF_PAD, padding, o); }
 
+ct_transform *ct_resize(int64_t size, const ct_resize_opts *o)
+{
+    if (size <= 0 || o->width < 0 || o->max_size < 0 || size > 1 << 24 || o->width > 1 << 24)
+        return ct__fail(CT_ERR_VALUE, "the size of a resize must be positive, and is %lld", (long long)size);
+    if ((int)o->interpolation < 0 || o->interpolation > CT_LANCZOS)
+        return ct__fail(CT_ERR_VALUE, "there is no interpolation %d", (int)o->interpolation);
+    if (o->max_size && o->width)
+        return ct__fail(CT_ERR_VALUE,
+                        "max_size should only be passed if size specifies the length of the smaller edge, i.e. without a "
+                        "width");
+    if (o->max_size && o->max_size <= size)
+        return ct__fail(CT_ERR_VALUE,
+                        "max_size = %lld must be strictly greater than the requested size for the smaller edge size = %lld",
+                        (long long)o->max_size, (long long)size);
+    ct_transform *t = transform_new(TF_RESIZE);
+    if (t) {
+        t->n = size;
+        t->resize = *o;
+    }
+    return t;
+}
+
 static ct_transform *transform_flip(transform_kind kind, double p)
 {
     ct_transform *t = transform_new(kind);
@@ -219,6 +257,45 @@ static bool plan_box(plan_state *s, ct__step_kind kind, int64_t top, int64_t lef
     return true;
 }
 
+/* torchvision's sizes: exact ones, or the shorter side's, with the longer one's limit. */
+static bool plan_resize(plan_state *s, const ct_transform *t)
+{
+    int64_t h = t->n, w = t->resize.width, limit = t->resize.max_size;
+    if (s->floats) {
+        ct__fail(CT_ERR_TYPE, "ct_resize takes the bytes of an image, and here comes float32: put it before ct_to_tensor");
+        return false;
+    }
+    if (!w) {
+        bool upright = s->w <= s->h;
+        int64_t shorter = t->n, was_longer = upright ? s->h : s->w, was_shorter = upright ? s->w : s->h;
+        double wanted = (double)(shorter * was_longer) / (double)was_shorter;
+        int64_t longer = (int64_t)wanted;
+        if (limit && longer > limit) {
+            shorter = (int64_t)((double)(limit * shorter) / (double)longer);
+            longer = limit;
+        }
+        w = upright ? shorter : longer;
+        h = upright ? longer : shorter;
+    }
+    if (h < 1 || w < 1 || h > 1 << 24 || w > 1 << 24) {
+        ct__fail(CT_ERR_VALUE, "an image of %lld x %lld cannot be resized to %lld x %lld", (long long)s->h, (long long)s->w,
+                 (long long)h, (long long)w);
+        return false;
+    }
+    if (h == s->h && w == s->w)
+        return true;
+    ct__step *step = plan_step(s, CT_STEP_RESIZE);
+    if (!step)
+        return false;
+    step->how = t->resize.interpolation;
+    s->h = step->out_h = h;
+    s->w = step->out_w = w;
+    return true;
+}
+
+static ct__resample plan_resample(const ct__step *step, int64_t c)
+{ return (ct__resample){step->how, c, step->h, step->w, step->out_h, step->out_w}; }
+
 static bool plan_add(plan_state *s, const ct_transform *t)
 {
     ct__plan *plan = s->plan;
@@ -273,6 +350,7 @@ static bool plan_add(plan_state *s, const ct_transform *t)
         }
         return true;
     }
+    case TF_RESIZE: return plan_resize(s, t);
     case TF_PAD:
         return plan_box(s, CT_STEP_BOX, -top, -left, s->h + top + bottom, s->w + left + right, o->fill);
     case TF_CENTER_CROP: {
@@ -335,12 +413,19 @@ bool ct__plan_make(ct__plan *plan, const ct_transform *transform, int64_t c, int
     plan->out_h = s.h;
     plan->out_w = s.w;
     plan->dtype = s.floats ? CT_FLOAT32 : CT_UINT8;
-    int64_t most = h * w;
-    for (int i = 0; i < plan->n; i++)
-        if (plan->steps[i].out_h * plan->steps[i].out_w > most)
-            most = plan->steps[i].out_h * plan->steps[i].out_w;
-    int64_t buffer = (c * most * (s.floats ? 4 : 1) + 63) / 64 * 64;
-    plan->scratch_bytes = 3 * buffer;
+    int64_t most = h * w, resizes = 0;
+    for (int i = 0; i < plan->n; i++) {
+        const ct__step *step = &plan->steps[i];
+        if (step->out_h * step->out_w > most)
+            most = step->out_h * step->out_w;
+        if (step->kind == CT_STEP_RESIZE) {
+            ct__resample r = plan_resample(step, c);
+            int64_t bytes = ct__resample_bytes(&r);
+            resizes = bytes > resizes ? bytes : resizes;
+        }
+    }
+    plan->buffer_bytes = (c * most * (s.floats ? 4 : 1) + 63) / 64 * 64;
+    plan->scratch_bytes = 3 * plan->buffer_bytes + resizes;
     return true;
 }
 
@@ -430,7 +515,7 @@ static void plan_flip(const ct__step *s, int64_t c, bool vertical, int64_t item,
 void ct__plan_run(const ct__plan *plan, const uint8_t *source, const int64_t strides[3],
                   const int32_t *choices, void *scratch, void *out)
 {
-    int64_t c = plan->c, item = 1, buffer = plan->scratch_bytes / 3;
+    int64_t c = plan->c, item = 1, buffer = plan->buffer_bytes;
     const char *in = (const char *)source;
     bool planar = strides[2] == 1 && strides[1] == plan->w && (c == 1 || strides[0] == plan->w * plan->h);
     if (!planar || plan->n == 0) {
@@ -463,6 +548,11 @@ void ct__plan_run(const ct__plan *plan, const uint8_t *source, const int64_t str
             else
                 memcpy(to, in, (size_t)(c * s->h * s->w * item));
             break;
+        case CT_STEP_RESIZE: {
+            ct__resample r = plan_resample(s, c);
+            ct__resample_run(&r, (const uint8_t *)in, (uint8_t *)to, (char *)scratch + 3 * buffer);
+            break;
+        }
         case CT_STEP_NORMALIZE:
             for (int64_t k = 0; k < c; k++)
                 for (int64_t x = 0; x < s->h * s->w; x++)

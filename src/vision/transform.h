@@ -4,6 +4,7 @@
 #define CT_TRANSFORM_H
 
 #include "data/data.h"
+#include "vision/resample.h"
 #include <ctorch/vision.h>
 
 #define CT_PLAN_STEPS 24
@@ -15,7 +16,8 @@ typedef enum ct__step_kind {
     CT_STEP_FLIP_X,
     CT_STEP_FLIP_Y,
     CT_STEP_TABLE,
-    CT_STEP_NORMALIZE
+    CT_STEP_NORMALIZE,
+    CT_STEP_RESIZE
 } ct__step_kind;
 
 typedef struct ct__step {
@@ -24,12 +26,13 @@ typedef struct ct__step {
     int64_t top, left;          /* of the box, in the input's rows and columns; negative: in the padding */
     int64_t free_rows, free_columns; /* a random box: how many places there are (0: no draw) */
     float p, fill;
+    ct_interpolation how; /* of a resize */
     float mean[CT_PLAN_CHANNELS], std[CT_PLAN_CHANNELS];
 } ct__step;
 
 typedef struct ct__plan {
     int64_t c, h, w, out_h, out_w;
-    int64_t nchoices, scratch_bytes;
+    int64_t nchoices, scratch_bytes, buffer_bytes; /* scratch: three buffers, then what a resize works in */
     ct_dtype dtype; /* of the result: uint8 or float32 */
     int n;
     ct__step steps[CT_PLAN_STEPS];

@@ -86,7 +86,7 @@ if(static_flags)
   must("run static" ${WORK}/static)
 endif()
 if(VALGRIND)
-  foreach(name 00_tensors 01_autograd 02_network 03_checkpoints)
+  foreach(name 00_tensors 01_autograd 02_network 03_checkpoints 05_images)
     must("valgrind ${name}" ${VALGRIND} -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect
          --errors-for-leak-kinds=definite,indirect ${WORK}/${name}-${short})
   endforeach()

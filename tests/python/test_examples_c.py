@@ -76,3 +76,31 @@ def test_no_data_is_a_sentence(tmp_path):
     done = subprocess.run([str(build('introduction', tmp_path)), '--data', 'nowhere'], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.startswith('ctorch: ')
     assert 'nowhere' in done.stderr
+
+
+@pytest.mark.skipif(not torch._C._image_reads()[1], reason='needs libpng')
+def test_images_are_pythons(tmp_path):
+    pytest.importorskip('PIL')
+    from ctorch.vision import datasets, transforms as T
+    program = build('05_images', tmp_path)
+    assert run(program).startswith('64 images of 2 classes: disc square; the first is ')
+    out = run(program, 'shapes')
+    torch.manual_seed(0)
+    images = datasets.ImageFolder(tmp_path / 'shapes', T.Compose([
+        T.Resize((24, 24)), T.RandomHorizontalFlip(), T.ToTensor(), T.Normalize((0.5,), (0.5,))]))
+    loader = torch.utils.data.DataLoader(images, batch_size=16, shuffle=True, num_workers=2)
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 5, stride=2), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(800, 2))
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.003)
+    lines = []
+    for epoch in range(8):
+        total, correct = 0.0, 0
+        for x, y in loader:
+            optimizer.zero_grad()
+            predicted = net(x)
+            loss = torch.nn.functional.cross_entropy(predicted, y)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(y)
+            correct += (predicted.argmax(1) == y).sum().item()
+        lines.append(f'epoch {epoch + 1}: loss {total / len(images):.3f}, {correct} right')
+    assert out.splitlines()[1:] == lines

@@ -52,6 +52,14 @@ def _steps_of(transform):
             steps.append(("normalize", mean, std))
         elif kind is T.CenterCrop:
             steps.append(("center_crop", int(t.size[0]), int(t.size[1])))
+        elif kind is T.Resize and not floats:
+            size = [t.size] if isinstance(t.size, int) else list(t.size)
+            if not all(type(side) is int and side > 0 for side in size) or (t.max_size and len(size) == 2):
+                return None
+            if type(t.interpolation) is not T.InterpolationMode or not isinstance(t.max_size, (int, type(None))):
+                return None
+            steps.append(("resize", size[0], size[1] if len(size) == 2 else 0, t.max_size or 0,
+                          t.interpolation.value.removesuffix("-exact")))
         elif kind is T.RandomHorizontalFlip and _number(t.p):
             steps.append(("hflip", float(t.p)))
         elif kind is T.RandomVerticalFlip and _number(t.p):
