@@ -784,6 +784,77 @@ bool ct__call_batch_norm_weight_grad(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+/* channel_affine(Tensor self, Tensor scale, Tensor? shift=None) -> Tensor */
+static const ct_channel_affine_opts defaults_channel_affine = {.shift = NULL};
+static void backward_channel_affine(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_scale = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        results[0] = (ct_channel_affine)(grads[0], saved_scale, NULL);
+    }
+    if (ct__node_needs(n, 1)) {
+        ct_tensor *saved_self = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[1] = (ct_channel_sum)((ct_mul)(grads[0], saved_self));
+    }
+    if (ct__node_needs(n, 2)) {
+        results[2] = (ct_channel_sum)(grads[0]);
+    }
+}
+
+static const ct__node_class class_channel_affine = {"NativeBatchNormBackward0", "torch.nn._functions.thnn.batchnorm_double_backwards.BatchNorm", backward_channel_affine};
+
+static ct_tensor *run_channel_affine(ct_tensor *self, ct_tensor *scale, ct_tensor *shift)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(scale, "scale"))
+        return NULL;
+    ct_tensor *const inputs[] = {self, scale, shift};
+    ct_node *n = NULL;
+    if (ct__needs_graph(3, inputs)) {
+        n = ct__node_new(&class_channel_affine, 3, inputs, 1, 2, 0);
+        if (!n)
+            return NULL;
+        if (ct__node_needs(n, 0))
+            ct__node_save(n, 0, scale);
+        if (ct__node_needs(n, 1))
+            ct__node_save(n, 1, self);
+    }
+    ct_tensor *r = ct__channel_affine(self, scale, shift);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_channel_affine)(ct_tensor *self, ct_tensor *scale, const ct_channel_affine_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_channel_affine;
+    const char *was = ct__op_name;
+    ct__op_name = "channel_affine";
+    ct_tensor *outcome = run_channel_affine(self, scale, options->shift);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_channel_affine(const ct_value *a, ct_value *results);
+bool ct__call_channel_affine(const ct_value *a, ct_value *results)
+{
+    ct_channel_affine_opts o = {
+        .shift = a[2].type == CT_V_NONE ? NULL : a[2].t};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_channel_affine)(a[0].t, a[1].t, &o)}};
+    return ct_ok();
+}
+
 /* channel_sum(Tensor self) -> Tensor */
 static ct_tensor *run_channel_sum(ct_tensor *self)
 {

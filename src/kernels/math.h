@@ -60,15 +60,34 @@ CT_KINLINE float math_scale(float p, float n)
     return p * math_power2(half) * math_power2(i - half);
 }
 
+/* e^y for -104 <= y <= 89, or NaN, which passes through. 1.5 * 2^23 added to a number leaves it, rounded, in the low bits:
+ * with the exponent's bias added too, a shift makes a power of two of them. The power is put on in two steps, 2^h and 2^(n - h)
+ * with h near n / 2, since 2^n alone may be too large or small: overflow and subnormal results come out by themselves. */
+CT_KINLINE float math_exp_inside(float y)
+{
+    const float low = 12582912.0f + 127.0f, high = 12582912.0f + 254.0f;
+    float h = MATH_FMA(y, 0.72134752044448170f, low), k = MATH_FMA(y, 1.44269504088896341f, high), n = k - high;
+    float r = MATH_FMA(n, 2.12194440e-4f, MATH_FMA(n, -0.693359375f, y)), s = r * r;
+    float p = 1.9913633179e-04f;
+    p = MATH_FMA(p, r, 1.3941063893e-03f);
+    p = MATH_FMA(p, r, 8.3332740362e-03f);
+    p = MATH_FMA(p, r, 4.1666353923e-02f);
+    p = MATH_FMA(p, r, 1.6666666813e-01f);
+    p = MATH_FMA(p, r, 5.0000000466e-01f);
+    p = MATH_FMA(p, s, r) + 1.0f;
+    return p * math_bits(math_word(h) << 23) * math_bits((math_word(k) - math_word(h)) << 23);
+}
+
+/* The comparisons let NaN through, and e^89 is too large for a float. */
 CT_KINLINE float math_exp_f32(float x)
 {
-    float y = x < -104.0f ? -104.0f : x, n;
-    y = y > 89.0f ? 89.0f : y;
-    float r = math_reduce(y, &n);
-    float e = math_scale(math_expm1_near(r) + 1.0f, n);
-    e = x > 88.7228394f ? MATH_INF : e;
-    return x != x ? x : e;
+    float y = x < -104.0f ? -104.0f : x;
+    return math_exp_inside(y > 89.0f ? 89.0f : y);
 }
+
+/* exp(x) for x <= 0 or NaN, the same bits. */
+CT_KINLINE float math_exp_negative_f32(float x) { return math_exp_inside(x < -104.0f ? -104.0f : x); }
+CT_KINLINE double math_exp_negative_f64(double x) { return exp(x); }
 
 CT_KINLINE float math_exp2_f32(float x)
 {
@@ -122,25 +141,6 @@ CT_KINLINE float math_log_ends(float x, float r)
     return x < 0 || x != x ? MATH_NAN : r;
 }
 
-/* exp(x) for x <= 0 or NaN, the same bits: what the upper end needs is left out. */
-CT_KINLINE float math_exp_negative_f32(float x)
-{
-    float y = x < -104.0f ? -104.0f : x;
-    float n = MATH_FMA(y, 1.44269504088896341f, 12582912.0f) - 12582912.0f;
-    float r = MATH_FMA(n, -0.693359375f, y);
-    r = MATH_FMA(n, 2.12194440e-4f, r);
-    float p = 1.9875691500e-4f;
-    p = MATH_FMA(p, r, 1.3981999507e-3f);
-    p = MATH_FMA(p, r, 8.3334519073e-3f);
-    p = MATH_FMA(p, r, 4.1665795894e-2f);
-    p = MATH_FMA(p, r, 1.6666665459e-1f);
-    p = MATH_FMA(p, r, 5.0000001201e-1f);
-    p = MATH_FMA(p, r * r, r) + 1.0f;
-    int32_t i = (int32_t)n, half = i >> 1;
-    return p * math_bits((uint32_t)(half + 127) << 23) * math_bits((uint32_t)(i - half + 127) << 23);
-}
-CT_KINLINE double math_exp_negative_f64(double x) { return exp(x); }
-
 CT_KINLINE float math_log_f32(float x)
 {
     float e, l = math_log_parts(x, &e);
@@ -185,9 +185,8 @@ CT_KINLINE float math_tanh_f32(float x)
 
 CT_KINLINE float math_sigmoid_f32(float x)
 {
-    float e = math_exp_f32(-__builtin_fabsf(x)), d = 1.0f / (1.0f + e);
-    float r = x < 0 ? e * d : d;
-    return x != x ? x : r;
+    float e = math_exp_negative_f32(-__builtin_fabsf(x)), d = 1.0f / (1.0f + e);
+    return x < 0 ? e * d : d;
 }
 
 /* x + x P(x^2) near 0; 1 - e^(-|x| Q(|x|)) beyond. */
