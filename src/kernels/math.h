@@ -1,7 +1,7 @@
 /* Single-precision exp, log, tanh, erf, sin and their kin, written without branches so that a compiler turns
  * a loop over them into vector code at every ISA level; double precision and the rarer ones are the C
  * library's. The polynomials are minimax fits made for this file. Largest errors, in units of the last place:
- * exp, exp2, erf 1; log 1.1; expm1, log1p, sin, cos 1.5; log2 2.3; tanh, sigmoid, log10 2.5. sin and cos may
+ * exp, exp2 1; log, erf 1.1; expm1, log1p, sin, cos 1.5; log2 2.3; tanh, sigmoid, log10 2.5. sin and cos may
  * be used up to MATH_TURN_LIMIT only. */
 #ifndef CT_KERNELS_MATH_H
 #define CT_KERNELS_MATH_H
@@ -60,33 +60,45 @@ CT_KINLINE float math_scale(float p, float n)
     return p * math_power2(half) * math_power2(i - half);
 }
 
-/* e^y for -104 <= y <= 89, or NaN, which passes through. 1.5 * 2^23 added to a number leaves it, rounded, in the low bits:
- * with the exponent's bias added too, a shift makes a power of two of them. The power is put on in two steps, 2^h and 2^(n - h)
- * with h near n / 2, since 2^n alone may be too large or small: overflow and subnormal results come out by themselves. */
+/* (e^r - 1 - r) / r^2 for |r| <= ln(2) / 2. In pairs: a vector waits for 3 steps, not for 5. s = r * r. */
+CT_KINLINE float math_exp_series(float r, float s)
+{
+    float a = MATH_FMA(r, 1.6666666813e-01f, 5.0000000466e-01f);
+    float b = MATH_FMA(r, 8.3332740362e-03f, 4.1666353923e-02f);
+    float c = MATH_FMA(r, 1.9913633179e-04f, 1.3941063893e-03f);
+    return MATH_FMA(MATH_FMA(c, s, b), s, a);
+}
+
+/* e^y for |y| <= 176, or NaN, which passes through. 1.5 * 2^23 added to a number leaves it, rounded, in the low bits: with the
+ * exponent's bias added too, a shift makes a power of two of them. The power is put on in two steps, 2^h and 2^(n - h) with h
+ * near n / 2, since 2^n alone may be too large or small: overflow and subnormal results come out by themselves. */
 CT_KINLINE float math_exp_inside(float y)
 {
     const float low = 12582912.0f + 127.0f, high = 12582912.0f + 254.0f;
     float h = MATH_FMA(y, 0.72134752044448170f, low), k = MATH_FMA(y, 1.44269504088896341f, high), n = k - high;
     float r = MATH_FMA(n, 2.12194440e-4f, MATH_FMA(n, -0.693359375f, y)), s = r * r;
-    float p = 1.9913633179e-04f;
-    p = MATH_FMA(p, r, 1.3941063893e-03f);
-    p = MATH_FMA(p, r, 8.3332740362e-03f);
-    p = MATH_FMA(p, r, 4.1666353923e-02f);
-    p = MATH_FMA(p, r, 1.6666666813e-01f);
-    p = MATH_FMA(p, r, 5.0000000466e-01f);
-    p = MATH_FMA(p, s, r) + 1.0f;
-    return p * math_bits(math_word(h) << 23) * math_bits((math_word(k) - math_word(h)) << 23);
+    float first = math_bits(math_word(h) << 23), second = math_bits((math_word(k) - math_word(h)) << 23);
+    return MATH_FMA(MATH_FMA(math_exp_series(r, s), s, r), first, first) * second;
 }
 
-/* The comparisons let NaN through, and e^89 is too large for a float. */
+/* e^y for -87 <= y <= 88, or NaN: one power of two is enough. */
+CT_KINLINE float math_exp_middle(float y)
+{
+    const float bias = 12582912.0f + 127.0f;
+    float k = MATH_FMA(y, 1.44269504088896341f, bias), n = k - bias;
+    float r = MATH_FMA(n, 2.12194440e-4f, MATH_FMA(n, -0.693359375f, y)), s = r * r, first = math_bits(math_word(k) << 23);
+    return MATH_FMA(MATH_FMA(math_exp_series(r, s), s, r), first, first);
+}
+
+/* The comparison lets NaN through, and beyond 170 all is infinite or 0. One comparison: of two a compiler makes nine steps. */
 CT_KINLINE float math_exp_f32(float x)
 {
-    float y = x < -104.0f ? -104.0f : x;
-    return math_exp_inside(y > 89.0f ? 89.0f : y);
+    float a = __builtin_fabsf(x);
+    return math_exp_inside(__builtin_copysignf(170.0f < a ? 170.0f : a, x));
 }
 
 /* exp(x) for x <= 0 or NaN, the same bits. */
-CT_KINLINE float math_exp_negative_f32(float x) { return math_exp_inside(x < -104.0f ? -104.0f : x); }
+CT_KINLINE float math_exp_negative_f32(float x) { return math_exp_inside(x < -170.0f ? -170.0f : x); }
 CT_KINLINE double math_exp_negative_f64(double x) { return exp(x); }
 
 CT_KINLINE float math_exp2_f32(float x)
@@ -192,28 +204,18 @@ CT_KINLINE float math_sigmoid_f32(float x)
 /* x + x P(x^2) near 0; 1 - e^(-|x| Q(|x|)) beyond. */
 CT_KINLINE float math_erf_f32(float x)
 {
-    float t = __builtin_fabsf(x), s = x * x, n;
-    float p = -5.9768938025e-04f;
-    p = MATH_FMA(p, s, 4.9909802540e-03f);
-    p = MATH_FMA(p, s, -2.6765567001e-02f);
-    p = MATH_FMA(p, s, 1.1281802772e-01f);
-    p = MATH_FMA(p, s, -3.7612494317e-01f);
-    p = MATH_FMA(p, s, 1.2837915004e-01f);
+    float t = __builtin_fabsf(x), s = x * x, s2 = s * s;
+    float p = MATH_FMA(MATH_FMA(MATH_FMA(s, -5.9768938025e-04f, 4.9909802540e-03f), s2,
+                                MATH_FMA(s, -2.6765567001e-02f, 1.1281802772e-01f)), s2,
+                       MATH_FMA(s, -3.7612494317e-01f, 1.2837915004e-01f));
     float near = MATH_FMA(p, x, x);
-    float y = t > 4.05f ? 4.05f : t;
-    float q = 5.1508836137e-06f;
-    q = MATH_FMA(q, y, -4.8202265499e-05f);
-    q = MATH_FMA(q, y, -3.6064596048e-05f);
-    q = MATH_FMA(q, y, 2.8923004190e-03f);
-    q = MATH_FMA(q, y, -2.2612009286e-02f);
-    q = MATH_FMA(q, y, 1.0520291174e-01f);
-    q = MATH_FMA(q, y, 6.3565652338e-01f);
-    q = MATH_FMA(q, y, 1.2854489982e-01f);
-    float r = math_reduce(-MATH_FMA(q, y, y), &n);
-    float far = 1.0f - (math_expm1_near(r) + 1.0f) * math_power2((int32_t)n);
-    far = __builtin_copysignf(far, x);
-    float e = t < 0.93f ? near : far;
-    return x != x ? x : e;
+    float y = t > 4.05f ? 4.05f : t, y2 = y * y, y4 = y2 * y2;
+    float q = MATH_FMA(MATH_FMA(MATH_FMA(y, 5.1508836137e-06f, -4.8202265499e-05f), y2,
+                                MATH_FMA(y, -3.6064596048e-05f, 2.8923004190e-03f)), y4,
+                       MATH_FMA(MATH_FMA(y, -2.2612009286e-02f, 1.0520291174e-01f), y2,
+                                MATH_FMA(y, 6.3565652338e-01f, 1.2854489982e-01f)));
+    float far = __builtin_copysignf(1.0f - math_exp_middle(-MATH_FMA(q, y, y)), x);
+    return t < 0.93f ? near : far;
 }
 
 /* sin and cos: x less a multiple of pi / 2 in double, polynomials in float. */
@@ -274,6 +276,7 @@ CT_KINLINE float math_cos_any_f32(float x)
 #define MATH_SIN(x) _Generic((x), float: math_sin_any_f32, default: sin)(x)
 #define MATH_COS(x) _Generic((x), float: math_cos_any_f32, default: cos)(x)
 #define MATH_EXP(x) _Generic((x), float: math_exp_f32, default: exp)(x)
+#define MATH_EXP_NEGATIVE(x) _Generic((x), float: math_exp_negative_f32, default: exp)(x)
 #define MATH_EXP2(x) _Generic((x), float: math_exp2_f32, default: exp2)(x)
 #define MATH_EXPM1(x) _Generic((x), float: math_expm1_f32, default: expm1)(x)
 #define MATH_LOG(x) _Generic((x), float: math_log_f32, default: log)(x)

@@ -1,45 +1,76 @@
-/* Sums of a row in registers, for the normalisations: 64 lanes, in as many vectors as the level needs, added up pairwise to 16
- * and these in double. `term` says what is added, from va and vb (vectors or numbers of a and b) and the number m. */
+/* Sums along a row, in registers: 64 lanes, in as many vectors as the level needs, over blocks of 8192 elements; a block's lanes
+ * are added up pairwise, the blocks in double. A row's end is filled up to a vector with what adds nothing.
+ *
+ *     | 0 .. 63 | 64 .. 127 | ...      lane k adds elements k, k + 64, ...; then 64 -> 32 -> 16 -> 8 -> 4 -> 2 -> 1
+ *
+ * SUMS_DEFINE makes such a function; `term` says what is added, from x and y (vectors or numbers of a and b) and the number m;
+ * elements of a that are `pad` and of b that are 0 must add 0. */
 #ifndef CT_KERNELS_SUMS_H
 #define CT_KERNELS_SUMS_H
 
 #include "kernels/vec.h"
 
 #define SUMS_LANES 64
-#define SUMS_DEFINE(name, T, suffix, term) \
+#define SUMS_BLOCK 8192
+
+#define SUMS_DEFINE(name, T, suffix, pad, term) \
+    CT_KINLINE T name##_block(const T *restrict a, const T *restrict b, T m, int64_t n) \
+    { \
+        enum { W = VEC_WIDTH(T), V = SUMS_LANES / W }; \
+        vec_##suffix s[V], mm = (vec_##suffix){0} + m; \
+        int64_t i = 0; \
+        T lane[16]; \
+        (void)b, (void)mm; \
+        VEC_UNROLL for (int k = 0; k < V; k++) \
+            s[k] = (vec_##suffix){0}; \
+        for (; i + SUMS_LANES <= n; i += SUMS_LANES) \
+            VEC_UNROLL for (int k = 0; k < V; k++) { \
+                vec_##suffix va = vec_load_##suffix(a + i + k * W), vb = vec_load_##suffix(b + i + k * W); \
+                (void)vb; \
+                s[k] += term(va, vb, mm); \
+            } \
+        int64_t left = n - i; \
+        VEC_UNROLL for (int k = 0; k < V; k++) \
+            if (left >= (k + 1) * W) { \
+                vec_##suffix va = vec_load_##suffix(a + i + k * W), vb = vec_load_##suffix(b + i + k * W); \
+                (void)vb; \
+                s[k] += term(va, vb, mm); \
+            } \
+        if (left % W) { \
+            T end[W], end_b[W]; \
+            int64_t at = i + left / W * W; \
+            for (int h = 0; h < W; h++) { \
+                end[h] = pad; \
+                end_b[h] = 0; \
+            } \
+            for (int h = 0; h < left % W; h++) { \
+                end[h] = a[at + h]; \
+                end_b[h] = b[at + h]; \
+            } \
+            vec_##suffix va = vec_load_##suffix(end), vb = vec_load_##suffix(end_b), e = term(va, vb, mm); \
+            (void)vb; \
+            VEC_UNROLL for (int k = 0; k < V; k++) \
+                if (k == left / W) \
+                    s[k] += e; \
+        } \
+        VEC_UNROLL for (int k = 0; k < V / 2; k++) \
+            s[k] += s[k + V / 2]; \
+        VEC_UNROLL for (int k = 0; k < V / 4; k++) \
+            vec_store_##suffix(lane + k * W, s[k] + s[k + V / 4]); \
+        for (int h = 8; h; h /= 2) \
+            for (int k = 0; k < h; k++) \
+                lane[k] += lane[k + h]; \
+        return lane[0]; \
+    } \
     CT_KINLINE double name(const T *restrict a, const T *restrict b, T m, int64_t n) \
     { \
-        enum { SW = VEC_WIDTH(T), SV = SUMS_LANES / SW, SH = 16 / SW }; \
-        T lane[16] = {0}; \
         double total = 0; \
-        int64_t i = 0; \
-        (void)b, (void)m; \
-        if (n >= SUMS_LANES) { \
-            vec_##suffix s[SV], mm = (vec_##suffix){0} + m; \
-            (void)mm; \
-            VEC_UNROLL for (int k = 0; k < SV; k++) \
-                s[k] = (vec_##suffix){0}; \
-            for (; i + SUMS_LANES <= n; i += SUMS_LANES) \
-                VEC_UNROLL for (int k = 0; k < SV; k++) { \
-                    vec_##suffix va = vec_load_##suffix(a + i + k * SW), vb = vec_load_##suffix(b + i + k * SW); \
-                    (void)vb; \
-                    s[k] += term(va, vb, mm); \
-                } \
-            VEC_UNROLL for (int k = 0; k < SV / 2; k++) \
-                s[k] += s[k + SV / 2]; \
-            VEC_UNROLL for (int k = 0; k < SH; k++) \
-                vec_store_##suffix(lane + k * SW, s[k] + s[k + SH]); \
-        } \
-        for (; i + 16 <= n; i += 16) \
-            for (int k = 0; k < 16; k++) \
-                lane[k] += term(a[i + k], b[i + k], m); \
-        for (int k = 0; i < n; i++, k++) \
-            lane[k] += term(a[i], b[i], m); \
-        for (int k = 0; k < 16; k++) \
-            total += (double)lane[k]; \
+        for (int64_t i = 0; i < n; i += SUMS_BLOCK) \
+            total += (double)name##_block(a + i, b + i, m, n - i < SUMS_BLOCK ? n - i : SUMS_BLOCK); \
         return total; \
     }
 #define SUMS_VALUE(x, y, m) (x)
+#define SUMS_SQUARED(x, y, m) ((x) * (x))
 #define SUMS_PRODUCT(x, y, m) ((x) * (y))
 #define SUMS_SQUARE(x, y, m) (((x) - (m)) * ((x) - (m)))
 #define SUMS_CENTRED(x, y, m) (((x) - (m)) * (y))

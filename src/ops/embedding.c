@@ -3,7 +3,8 @@
  * that sums do not depend on who does it. */
 #include "ops/index.h"
 
-#define EMBEDDING_AHEAD 8 /* rows whose place in the table is fetched early */
+#define EMBEDDING_AHEAD 8 /* rows that are fetched early */
+#define EMBEDDING_LIST 512
 
 typedef struct embedding_job {
     const int64_t *index;
@@ -52,15 +53,22 @@ ct_tensor *ct__take_rows(ct_tensor *self, ct_tensor *index, ct_ints shape)
     return out;
 }
 
+/* Fetches a row that is wanted soon. */
+CT_INLINE void embedding_fetch(const char *row, int64_t bytes)
+{
+    for (int64_t b = 0; b < bytes && b < 512; b += 64)
+        __builtin_prefetch(row + b);
+}
+
 #define EMBEDDING_ADD(T) \
-    for (int64_t i = 0; i < j->n; i++) { \
-        int64_t r = j->index[i], next = i + EMBEDDING_AHEAD < j->n ? j->index[i + EMBEDDING_AHEAD] : r; \
-        if (next >= begin && next < end) \
-            __builtin_prefetch(j->to + next * j->width * (int64_t)sizeof(T), 1); \
-        if (r < begin || r >= end || r == j->padding) \
-            continue; \
+    for (int64_t l = 0; l < count; l++) { \
+        if (l + EMBEDDING_AHEAD < count) { \
+            embedding_fetch(j->from + list[l + EMBEDDING_AHEAD] * bytes, bytes); \
+            embedding_fetch(j->to + j->index[list[l + EMBEDDING_AHEAD]] * bytes, bytes); \
+        } \
+        int64_t r = j->index[list[l]]; \
         T *restrict to = (T *)j->to + r * j->width; \
-        const T *restrict from = (const T *)j->from + i * j->width; \
+        const T *restrict from = (const T *)j->from + list[l] * j->width; \
         if (j->scale) { \
             T scale = (T)j->scale[r]; \
             for (int64_t k = 0; k < j->width; k++) \
@@ -71,22 +79,29 @@ ct_tensor *ct__take_rows(ct_tensor *self, ct_tensor *index, ct_ints shape)
         } \
     }
 
-/* Table rows [begin, end). */
+/* Table rows [begin, end): the indices that name them are listed, a few hundred at a time, and then worked off. */
 static void embedding_add(void *context, int64_t begin, int64_t end)
 {
     const embedding_job *j = context;
-    if (j->dtype == CT_FLOAT32) {
-        EMBEDDING_ADD(float)
-    } else if (j->dtype == CT_FLOAT64) {
-        EMBEDDING_ADD(double)
-    } else {
-        for (int64_t i = 0; i < j->n; i++) {
+    int64_t list[EMBEDDING_LIST], bytes = j->width * j->item;
+    for (int64_t i = 0; i < j->n;) {
+        int64_t count = 0;
+        for (; i < j->n && count < EMBEDDING_LIST; i++) {
             int64_t r = j->index[i];
-            if (r < begin || r >= end || r == j->padding)
-                continue;
-            for (int64_t k = 0; k < j->width; k++)
-                ct__add_element(j->dtype, j->to + (r * j->width + k) * j->item, j->from + (i * j->width + k) * j->item,
-                                j->scale ? j->scale[r] : 1);
+            list[count] = i;
+            count += (r >= begin) & (r < end) & (r != j->padding);
+        }
+        if (j->dtype == CT_FLOAT32) {
+            EMBEDDING_ADD(float)
+        } else if (j->dtype == CT_FLOAT64) {
+            EMBEDDING_ADD(double)
+        } else {
+            for (int64_t l = 0; l < count; l++) {
+                int64_t r = j->index[list[l]];
+                for (int64_t k = 0; k < j->width; k++)
+                    ct__add_element(j->dtype, j->to + (r * j->width + k) * j->item, j->from + (list[l] * j->width + k) * j->item,
+                                    j->scale ? j->scale[r] : 1);
+            }
         }
     }
 }

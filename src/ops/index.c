@@ -1,5 +1,5 @@
 /* Reading and writing along one dimension by index tensors: gather, scatter, index_select and their kin. Elements are moved by
- * their size; only additions look at the dtype. Indices are int64 (int32 is widened) and are checked before anything is written. */
+ * their size; only additions look at the dtype. Indices are int64 (int32 is widened) and are checked; results are new memory, so an index that is out of range spoils nothing. */
 #include "ops/index.h"
 
 ct_tensor *ct__index_operand(ct_tensor *index)
@@ -77,21 +77,31 @@ typedef struct index_job {
         char *to = f + v[i] * full_d; \
         statement; \
     }
+/* Elements of type T; the second form is for rows that are dense on both sides. */
 #define INDEX_MOVE(T) \
-    if (gather) \
+    if (gather && dense) \
+        for (int64_t i = 0; i < n; i++) \
+            ((T *)p)[i] = ((const T *)f)[v[i]]; \
+    else if (gather) \
         INDEX_ROW(*(T *)p = *(const T *)to) \
     else \
         INDEX_ROW(*(T *)to = *(const T *)p)
+#define INDEX_ADD(T) \
+    if (dense) \
+        for (int64_t i = 0; i < n; i++) \
+            ((T *)f)[v[i]] += ((const T *)p)[i]; \
+    else \
+        INDEX_ROW(*(T *)to += *(const T *)p)
 
 static void index_row(const index_job *j, const int64_t *v, int64_t n, char *f, char *p, int64_t full_d, int64_t full_step, int64_t part_step)
 {
-    bool gather = j->what == INDEX_GATHER;
+    bool gather = j->what == INDEX_GATHER, dense = full_step == 0 && full_d == j->size && part_step == j->size;
     ct_dtype dtype = (ct_dtype)j->full->dtype;
     if (j->what == INDEX_SCATTER_ADD) {
         if (dtype == CT_FLOAT32)
-            INDEX_ROW(*(float *)to += *(const float *)p)
+            INDEX_ADD(float)
         else if (dtype == CT_FLOAT64)
-            INDEX_ROW(*(double *)to += *(const double *)p)
+            INDEX_ADD(double)
         else
             INDEX_ROW(ct__add_element(dtype, to, p, 1))
         return;
@@ -112,6 +122,7 @@ static void index_rows(void *context, int64_t begin, int64_t end)
     int64_t full_step = !n || d == n - 1 ? 0 : j->full->strides[n - 1] * j->size;
     int64_t part_step = n && j->part ? j->part->strides[n - 1] * j->size : 0;
     for (int64_t r = begin; r < end; r++) {
+        const int64_t *v = (const int64_t *)j->index->data + r * length;
         char *f = j->full->data, *p = j->part ? j->part->data : (char *)j->fill;
         int64_t rest = r;
         for (int64_t k = n - 2; k >= 0; k--) {
@@ -120,16 +131,19 @@ static void index_rows(void *context, int64_t begin, int64_t end)
             f += k == d ? 0 : at * j->full->strides[k] * j->size;
             p += j->part ? at * j->part->strides[k] * j->size : 0;
         }
-        index_row(j, (const int64_t *)j->index->data + r * length, length, f, p, full_d, full_step, part_step);
+        if (CT_UNLIKELY(!index_range_check(v, length, j->full->ndim ? j->full->sizes[d] : 1, d)))
+            return;
+        index_row(j, v, length, f, p, full_d, full_step, part_step);
     }
 }
 
-static void index_walk(index_what what, ct_tensor *full, const ct_tensor *index, ct_tensor *part, ct_scalar value, int64_t d)
+/* False where an index is out of range; the result is of no use then. */
+static bool index_walk(index_what what, ct_tensor *full, const ct_tensor *index, ct_tensor *part, ct_scalar value, int64_t d)
 {
     index_job j = {what, full, index, part, d, ct__itemsize(full->dtype), {0}};
     int64_t n = index->ndim, length = n ? index->sizes[n - 1] : 1;
     if (!index->numel || !index->data || !full->data)
-        return;
+        return true;
     if (what == INDEX_SCATTER_VALUE)
         ct__store_scalar((ct_dtype)full->dtype, j.fill, value);
     int64_t rows = index->numel / length; /* rows that write into one another's places stay in order */
@@ -137,17 +151,20 @@ static void index_walk(index_what what, ct_tensor *full, const ct_tensor *index,
         ct__parallel(rows, ct__grain(length, 1 << 14), index_rows, &j);
     else
         index_rows(&j, 0, rows);
+    return !ct__pending();
 }
 
 ct_tensor *ct__gather(ct_tensor *self, int64_t dim, ct_tensor *index, bool sparse_grad)
 {
     int64_t d = ct__wrap_dim(dim, self->ndim);
     CT_AUTO ct_tensor *at = d < 0 ? NULL : ct__index_operand(index);
-    if (!at || !index_same_dims(self, at, d, NULL, "") || !index_range_check((int64_t *)at->data, at->numel, self->ndim ? self->sizes[d] : 1, d))
+    if (!at || !index_same_dims(self, at, d, NULL, ""))
         return NULL;
     ct_tensor *out = ct__new((ct_dtype)self->dtype, ct__device_of(self), index->ndim, index->sizes);
-    if (out)
-        index_walk(INDEX_GATHER, self, at, out, (ct_scalar){0}, d);
+    if (out && !index_walk(INDEX_GATHER, self, at, out, (ct_scalar){0}, d)) {
+        ct_release(out);
+        return NULL;
+    }
     return out;
 }
 
@@ -157,15 +174,17 @@ static ct_tensor *index_scatter(index_what what, ct_tensor *self, int64_t dim, c
     if (d >= 0 && src && src->dtype != self->dtype)
         return ct__fail(CT_ERR_RUNTIME, "%s(): Expected self.dtype to be equal to src.dtype", ct__op_name);
     CT_AUTO ct_tensor *at = d < 0 ? NULL : ct__index_operand(index);
-    if (!at || !index_same_dims(self, at, d, src, "src ") || !index_range_check((int64_t *)at->data, at->numel, self->ndim ? self->sizes[d] : 1, d))
+    if (!at || !index_same_dims(self, at, d, src, "src "))
         return NULL;
     ct_tensor *out = ct__new_like(self, (ct_dtype)self->dtype);
     if (out && !ct__copy(out, self)) {
         ct_release(out);
         return NULL;
     }
-    if (out)
-        index_walk(what, out, at, src, value, d);
+    if (out && !index_walk(what, out, at, src, value, d)) {
+        ct_release(out);
+        return NULL;
+    }
     return out;
 }
 

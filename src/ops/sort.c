@@ -3,8 +3,7 @@
  * sorts in the right order by itself; the others a pair. Numbers go by radix (digits of 8 or 11 bits, least significant first,
  * digits that all have in common left out), or by insertion and merging where a row is short; the first few of a row are
  * found without sorting it.
- *
- * Measured on one Zen 3 core: 10^6 floats 54 -> 25 ms, 1000 rows of 1000 48 -> 14 ms, the ten largest of each 47 -> 2 ms. */
+ * docs/performance.md has what was measured. */
 #include "ops/ops.h"
 
 typedef struct sort_pair { uint64_t key; int64_t place; } sort_pair;
@@ -131,20 +130,26 @@ SORT_RADIX(sort_radix_pairs, sort_pair, SORT_KEY, 0, 11, 6)
 SORT_MERGE(sort_merge_numbers, uint64_t, SORT_SELF, 128, SORT_RADIX_NUMBERS)
 SORT_MERGE(sort_merge, sort_pair, SORT_KEY, 512, sort_radix_pairs)
 
-/* The `keep` smallest numbers, sorted, to the front of a: a short list, and what is smaller than its last goes into its place. */
-static void sort_first(uint64_t *a, int64_t n, int64_t keep)
+/* The `keep` smallest of a row's numbers, sorted, to the front of a: a short list, and what is smaller than its last goes into
+ * its place. Of equal keys the earlier one is smaller, so that a key that is not less than the last one's is out. */
+static void sort_insert(uint64_t *a, int64_t keep, uint64_t x)
 {
-    sort_merge_numbers(a, a + n, keep);
-    uint64_t last = a[keep - 1];
+    int64_t k = keep - 1;
+    for (; k > 0 && a[k - 1] > x; k--)
+        a[k] = a[k - 1];
+    a[k] = x;
+}
+
+static void sort_first(ct_dtype dtype, const char *from, int64_t stride, int64_t n, bool descending, int64_t keep, uint64_t *a)
+{
+    uint32_t flip = descending ? UINT32_MAX : 0;
+    sort_numbers(dtype, from, stride, keep, descending, a);
+    sort_merge_numbers(a, a + keep, keep);
     for (int64_t i = keep; i < n; i++) {
-        if (CT_LIKELY(a[i] > last))
-            continue;
-        uint64_t x = a[i];
-        int64_t k = keep - 1;
-        for (; k > 0 && a[k - 1] > x; k--)
-            a[k] = a[k - 1];
-        a[k] = x;
-        last = a[keep - 1];
+        const char *p = from + i * stride;
+        uint32_t key = (dtype == CT_FLOAT32 ? sort_key_f32(*(const float *)p) : sort_key_32(dtype, p)) ^ flip;
+        if (CT_UNLIKELY(key < (uint32_t)(a[keep - 1] >> 32)))
+            sort_insert(a, keep, (uint64_t)key << 32 | (uint64_t)i);
     }
 }
 
@@ -186,11 +191,12 @@ static void sort_rows(void *context, int64_t begin, int64_t end)
         char *values = j->values->data + to * size;
         int64_t *indices = (int64_t *)j->indices->data + to;
         if (numbers) {
-            sort_numbers((ct_dtype)j->x->dtype, from, stride * size, n, j->descending, a);
-            if (j->keep > 0 && j->keep <= 64 && j->keep <= n / 8)
-                sort_first(a, n, j->keep);
-            else
+            if (j->keep > 0 && j->keep <= 64 && j->keep <= n / 8) {
+                sort_first((ct_dtype)j->x->dtype, from, stride * size, n, j->descending, j->keep, a);
+            } else {
+                sort_numbers((ct_dtype)j->x->dtype, from, stride * size, n, j->descending, a);
                 sort_merge_numbers(a, b, n);
+            }
             SORT_WRITES((int64_t)(((const uint64_t *)a)[i] & UINT32_MAX))
         } else {
             sort_pairs((ct_dtype)j->x->dtype, from, stride * size, n, j->descending, a);

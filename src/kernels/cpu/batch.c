@@ -3,30 +3,55 @@
  *
  *     x   | n=0: c=0 plane | c=1 plane | ... | n=1: c=0 plane | ...         plane = 1: (batch, channels), columns
  *
- * Planes of one element are columns: 64 channels side by side then. Sums of a plane run in fixed lanes (kernels/sums.h), those of
+ * Small planes are copied together, up to 2048 elements, before they are summed. Planes of one element are columns: 64 channels side by side then. Sums of a plane run in fixed lanes (kernels/sums.h), those of
  * columns in double; planes are added up in double. Measured on one Zen 3 core, before -> after: see docs/performance.md. */
 #include "kernels/sums.h"
 
 #define BATCH_COLUMNS 64
+#define BATCH_GATHER 2048 /* elements */
 
-SUMS_DEFINE(batch_sum_f32, float, f32, SUMS_VALUE)
-SUMS_DEFINE(batch_sum_f64, double, f64, SUMS_VALUE)
-SUMS_DEFINE(batch_squares_f32, float, f32, SUMS_SQUARE)
-SUMS_DEFINE(batch_squares_f64, double, f64, SUMS_SQUARE)
-SUMS_DEFINE(batch_centred_f32, float, f32, SUMS_CENTRED)
-SUMS_DEFINE(batch_centred_f64, double, f64, SUMS_CENTRED)
+SUMS_DEFINE(batch_sum_f32, float, f32, 0, SUMS_VALUE)
+SUMS_DEFINE(batch_sum_f64, double, f64, 0, SUMS_VALUE)
+SUMS_DEFINE(batch_squares_f32, float, f32, m, SUMS_SQUARE)
+SUMS_DEFINE(batch_squares_f64, double, f64, m, SUMS_SQUARE)
+SUMS_DEFINE(batch_centred_f32, float, f32, m, SUMS_CENTRED)
+SUMS_DEFINE(batch_centred_f64, double, f64, m, SUMS_CENTRED)
 
 /* The two kinds of channel: of planes, and of single elements (m channels side by side from c on). */
 #define BATCH_KERNELS(s, T) \
+    /* Planes [b, ..) of channel c as one row of *n elements: where they are, or copied into `room`. The next plane's number. */ \
+    CT_KINLINE int64_t batch_row_##s(const T *x, T *room, int64_t b, int64_t batch, int64_t channels, int64_t plane, int64_t c, \
+                                     const T **row, int64_t *n) \
+    { \
+        *row = x + (b * channels + c) * plane; \
+        *n = plane; \
+        if (plane > BATCH_GATHER / 4) \
+            return b + 1; \
+        *row = room; \
+        int64_t most = b + BATCH_GATHER / plane < batch ? b + BATCH_GATHER / plane : batch; \
+        for (*n = 0; b < most; b++, *n += plane) \
+            memcpy(room + *n, x + (b * channels + c) * plane, sizeof(T) * (size_t)plane); \
+        return b; \
+    } \
     static void batch_train_planes_##s(const T *x, const T *weight, const T *bias, T *y, T *mean, T *rstd, T *var, double eps, \
                                        int64_t batch, int64_t channels, int64_t plane, int64_t c) \
     { \
+        T room[BATCH_GATHER]; \
+        const T *row; \
         double sum = 0, squares = 0; \
-        for (int64_t b = 0; b < batch; b++) \
-            sum += batch_sum_##s(x + (b * channels + c) * plane, x, 0, plane); \
+        int64_t n; \
+        for (int64_t b = 0; b < batch;) { \
+            b = batch_row_##s(x, room, b, batch, channels, plane, c, &row, &n); \
+            sum += batch_sum_##s(row, row, 0, n); \
+        } \
         T m = (T)(sum / (double)(batch * plane)); \
-        for (int64_t b = 0; b < batch; b++) \
-            squares += batch_squares_##s(x + (b * channels + c) * plane, x, m, plane); \
+        for (int64_t b = 0; b < batch;) { \
+            if (batch * plane > BATCH_GATHER || plane > BATCH_GATHER / 4) \
+                b = batch_row_##s(x, room, b, batch, channels, plane, c, &row, &n); \
+            else \
+                b = batch; /* all of it is still in `room` */ \
+            squares += batch_squares_##s(row, row, m, n); \
+        } \
         double v = squares / (double)(batch * plane); \
         T k = (T)(1 / sqrt(v + eps)), w = weight ? weight[c] : 1, d = bias ? bias[c] : 0; \
         mean[c] = m; \
@@ -87,13 +112,17 @@ SUMS_DEFINE(batch_centred_f64, double, f64, SUMS_CENTRED)
     static void batch_bwd_planes_##s(const T *gy, const T *x, const T *weight, const T *mean, const T *rstd, T *gx, T *gw, int64_t batch, \
                                      int64_t channels, int64_t plane, int64_t c) \
     { \
+        T room[2][BATCH_GATHER]; \
+        const T *row, *upper; \
         double sum = 0, dot = 0, n = (double)(batch * plane); \
+        int64_t part; \
         T m = mean[c], k = rstd[c]; \
-        for (int64_t b = 0; b < batch; b++) { \
-            int64_t at = (b * channels + c) * plane; \
+        for (int64_t b = 0; b < batch;) { \
+            batch_row_##s(gy, room[1], b, batch, channels, plane, c, &upper, &part); \
+            b = batch_row_##s(x, room[0], b, batch, channels, plane, c, &row, &part); \
             if (gx) \
-                sum += batch_sum_##s(gy + at, gy, 0, plane); \
-            dot += batch_centred_##s(x + at, gy + at, m, plane); \
+                sum += batch_sum_##s(upper, upper, 0, part); \
+            dot += batch_centred_##s(row, upper, m, part); \
         } \
         if (gw) \
             gw[c] = (T)(dot * (double)k); \

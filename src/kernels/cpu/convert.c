@@ -168,6 +168,9 @@ CT_KINLINE void convert_turn_4x4(uint64_t *to, int64_t to_row, const uint64_t *f
     static void convert_##name(T *to, int64_t to_row, const T *from, int64_t from_row, int64_t ni, int64_t nk) \
     { \
         int64_t i = 0; \
+        for (int64_t k = 0; k < nk; k++) /* the rows below, which a caller is likely to want next */ \
+            for (int64_t h = 0; h < ni; h += 64 / (int64_t)sizeof(T)) \
+                __builtin_prefetch(from + (k + nk) * from_row + h); \
         for (; i + B <= ni; i += B) { \
             int64_t k = 0; \
             for (; k + B <= nk; k += B) \

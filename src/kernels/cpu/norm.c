@@ -13,14 +13,15 @@
 
 #define NORM_LANES 16
 #define NORM_COLUMNS 64
+#define NORM_ROOM 1024
 #define NORM_STRIP 256
 
-SUMS_DEFINE(norm_sum_f32, float, f32, SUMS_VALUE)
-SUMS_DEFINE(norm_sum_f64, double, f64, SUMS_VALUE)
-SUMS_DEFINE(norm_dot_f32, float, f32, SUMS_PRODUCT)
-SUMS_DEFINE(norm_dot_f64, double, f64, SUMS_PRODUCT)
-SUMS_DEFINE(norm_squares_f32, float, f32, SUMS_SQUARE)
-SUMS_DEFINE(norm_squares_f64, double, f64, SUMS_SQUARE)
+SUMS_DEFINE(norm_sum_f32, float, f32, 0, SUMS_VALUE)
+SUMS_DEFINE(norm_sum_f64, double, f64, 0, SUMS_VALUE)
+SUMS_DEFINE(norm_dot_f32, float, f32, 0, SUMS_PRODUCT)
+SUMS_DEFINE(norm_dot_f64, double, f64, 0, SUMS_PRODUCT)
+SUMS_DEFINE(norm_squares_f32, float, f32, m, SUMS_SQUARE)
+SUMS_DEFINE(norm_squares_f64, double, f64, m, SUMS_SQUARE)
 
 /* Four times 16 lanes: one comparison waits for its predecessor's result, four do not. */
 #define NORM_MAX(name, T) \
@@ -47,46 +48,24 @@ SUMS_DEFINE(norm_squares_f64, double, f64, SUMS_SQUARE)
 NORM_MAX(max_f32, float)
 NORM_MAX(max_f64, double)
 
-/* The sum of exp(a - high), each of them kept in b where `keep`. The end of a row is filled up with -inf, whose exp adds 0. */
-CT_KINLINE double norm_exps_f32(bool keep, const float *restrict a, float *restrict b, float high, int64_t n)
-{
-    float lane[2 * NORM_LANES] = {0}, e;
-    int64_t i = 0;
-    for (; i + 2 * NORM_LANES <= n; i += 2 * NORM_LANES)
-        for (int k = 0; k < 2 * NORM_LANES; k++) {
-            e = math_exp_negative_f32(a[i + k] - high);
-            if (keep)
-                b[i + k] = e;
-            lane[k] += e;
-        }
-    for (; i < n; i += NORM_LANES) {
-        float end[NORM_LANES];
-        size_t bytes = sizeof(float) * (size_t)(n - i < NORM_LANES ? n - i : NORM_LANES);
-        for (int k = 0; k < NORM_LANES; k++)
-            end[k] = -MATH_INF;
-        memcpy(end, a + i, bytes);
-        for (int k = 0; k < NORM_LANES; k++)
-            lane[k] += end[k] = math_exp_negative_f32(end[k] - high);
-        if (keep)
-            memcpy(b + i, end, bytes);
+/* The sum of exp(a - high), each of them kept in b where `keep`. Exponentials and their sum take turns: together they would
+ * crowd the registers. */
+#define NORM_EXPS(s, T) \
+    CT_KINLINE double norm_exps_##s(bool keep, const T *restrict a, T *restrict b, T high, int64_t n) \
+    { \
+        double total = 0; \
+        T room[NORM_ROOM]; \
+        for (int64_t start = 0; start < n; start += NORM_ROOM) { \
+            int64_t m = n - start < NORM_ROOM ? n - start : NORM_ROOM; \
+            T *restrict e = keep ? b + start : room; \
+            for (int64_t i = 0; i < m; i++) \
+                e[i] = math_exp_negative_##s(a[start + i] - high); \
+            total += norm_sum_##s(e, e, 0, m); \
+        } \
+        return total; \
     }
-    for (int h = NORM_LANES; h; h /= 2)
-        for (int k = 0; k < h; k++)
-            lane[k] += lane[k + h];
-    return (double)lane[0];
-}
-
-CT_KINLINE double norm_exps_f64(bool keep, const double *restrict a, double *restrict b, double high, int64_t n)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++) {
-        double e = exp(a[i] - high);
-        if (keep)
-            b[i] = e;
-        sum += e;
-    }
-    return sum;
-}
+NORM_EXPS(f32, float)
+NORM_EXPS(f64, double)
 
 /* NaN needs no care: a NaN element makes its own exp, and so the sum, NaN. A row of -inf alone gives NaN as in PyTorch. */
 #define NORM_SOFTMAX(s, T) \
@@ -229,24 +208,37 @@ NORM_SOFTMAX(f64, double)
     CT_KINLINE void norm_layer_bwd_row_##s(bool weighted, const T *restrict g, const T *restrict a, const T *restrict weight, T m, T k, \
                                            T *restrict o, int64_t n) \
     { \
-        T lane[NORM_LANES] = {0}, more[NORM_LANES] = {0}; \
+        enum { W = VEC_WIDTH(T), V = 2 * NORM_LANES / W }; \
+        vec_##s s[V], d[V]; \
+        T lane[2 * NORM_LANES], more[2 * NORM_LANES]; \
         double sum = 0, dot = 0; \
         int64_t i = 0; \
-        for (; i + NORM_LANES <= n; i += NORM_LANES) \
-            for (int j = 0; j < NORM_LANES; j++) { \
-                T u = weighted ? g[i + j] * weight[i + j] : g[i + j]; \
-                lane[j] += u; \
-                more[j] += u * (a[i + j] - m); \
+        VEC_UNROLL for (int v = 0; v < V; v++) \
+            s[v] = d[v] = (vec_##s){0}; \
+        for (; i + 2 * NORM_LANES <= n; i += 2 * NORM_LANES) \
+            VEC_UNROLL for (int v = 0; v < V; v++) { \
+                vec_##s u = vec_load_##s(g + i + v * W); \
+                if (weighted) \
+                    u *= vec_load_##s(weight + i + v * W); \
+                s[v] += u; \
+                d[v] += u * (vec_load_##s(a + i + v * W) - m); \
             } \
+        VEC_UNROLL for (int v = 0; v < V; v++) { \
+            vec_store_##s(lane + v * W, s[v]); \
+            vec_store_##s(more + v * W, d[v]); \
+        } \
         for (int j = 0; i < n; i++, j++) { \
             T u = weighted ? g[i] * weight[i] : g[i]; \
             lane[j] += u; \
             more[j] += u * (a[i] - m); \
         } \
-        for (int j = 0; j < NORM_LANES; j++) { \
-            sum += (double)lane[j]; \
-            dot += (double)more[j]; \
-        } \
+        for (int h = NORM_LANES; h; h /= 2) \
+            for (int j = 0; j < h; j++) { \
+                lane[j] += lane[j + h]; \
+                more[j] += more[j + h]; \
+            } \
+        sum = (double)lane[0]; \
+        dot = (double)more[0]; \
         T shift = (T)(sum / (double)n), slope = (T)(dot / (double)n * (double)k * (double)k); \
         for (i = 0; i < n; i++) \
             o[i] = ((weighted ? g[i] * weight[i] : g[i]) - shift - (a[i] - m) * slope) * k; \

@@ -1,72 +1,33 @@
-/* Reductions.
- *
- * Sums of rows: 64 lanes, in as many vectors as the level needs, over blocks of 8192 elements; the lanes are added up pairwise
- * and the blocks' totals in double.
- *
- *     x   | 0 .. 63 | 64 .. 127 | ...          lane k adds elements k, k + 64, ...; then 64 -> 32 -> 16 lanes,
- *           lanes     lanes                    the rest of the block, and 16 -> 8 -> 4 -> 2 -> 1
- *
- * Sums of columns: a strip of up to 512 columns at a time, eight rows a step added up pairwise before the strip's accumulators
- * (in L1) are touched; after 128 rows these go to double. Narrow blocks (a few columns) are read as fewer, wider rows first.
+/* Reductions. Sums of rows: kernels/sums.h. Sums of columns: a strip of up to 512 columns at a time, eight rows a step added up
+ * pairwise before the strip's accumulators (in L1) are touched; after 128 rows these go to double. Narrow blocks (a few columns)
+ * are read as fewer, wider rows first.
  *
  *     rows    p .. p+7  ((0+1)+(2+3))+((4+5)+(6+7))  ->  lane[512]  -> every 128 rows -> wide[512] (double)
  *
- * Measured on one Zen 3 core, 10^6 floats in L3, against the 16-lane sums and 64-column strips in double that stood here before:
- * the sum of all 70 -> 52 us, of columns 132 -> 50 us. Other reductions: columns 64 at a time, rows in explicit lanes, since a
- * compiler may not reorder them. */
-#include "kernels/vec.h"
+ * Others: columns 64 at a time, rows in explicit lanes, since a compiler may not reorder them; running sums of four rows side by
+ * side, since one row's additions wait for each other. docs/performance.md has what was measured. */
+#include "kernels/sums.h"
 
 #define REDUCE_LANES 16
-#define REDUCE_SUM_LANES 64
-#define REDUCE_BLOCK 8192 /* elements whose lanes are added up in T before they go to double */
 #define REDUCE_COLUMNS 64
 #define REDUCE_STRIP 512
 #define REDUCE_TALL 128 /* rows whose columns are added up in T before they go to double */
 
-#define REDUCE_TOTAL(name, T, suffix, term) \
+/* Rows of a few elements are not worth the vectors. */
+#define REDUCE_TOTAL(name, T, suffix, what, term) \
+    SUMS_DEFINE(reduce_##name##_row, T, suffix, 0, what) \
     static double reduce_##name(const T *x, int64_t n) \
     { \
-        enum { W = VEC_WIDTH(T), V = REDUCE_SUM_LANES / W, V16 = REDUCE_LANES / W }; \
-        double total = 0; \
-        if (n < REDUCE_LANES) { \
-            T sum = 0; \
-            for (int64_t i = 0; i < n; i++) { T v = x[i]; sum += term; } \
-            return (double)sum; \
-        } \
-        for (int64_t start = 0; start < n; start += REDUCE_BLOCK) { \
-            int64_t m = n - start < REDUCE_BLOCK ? n - start : REDUCE_BLOCK, i = 0; \
-            const T *y = x + start; \
-            T lane[REDUCE_LANES] = {0}; \
-            if (m >= REDUCE_SUM_LANES) { \
-                vec_##suffix s[V]; \
-                VEC_UNROLL for (int k = 0; k < V; k++) { \
-                    vec_##suffix v = vec_load_##suffix(y + k * W); \
-                    s[k] = term; \
-                } \
-                for (i = REDUCE_SUM_LANES; i + REDUCE_SUM_LANES <= m; i += REDUCE_SUM_LANES) \
-                    VEC_UNROLL for (int k = 0; k < V; k++) { \
-                        vec_##suffix v = vec_load_##suffix(y + i + k * W); \
-                        s[k] += term; \
-                    } \
-                VEC_UNROLL for (int k = 0; k < V / 2; k++) \
-                    s[k] += s[k + V / 2]; \
-                VEC_UNROLL for (int k = 0; k < V16; k++) \
-                    vec_store_##suffix(lane + k * W, s[k] + s[k + V16]); \
-            } \
-            for (; i + REDUCE_LANES <= m; i += REDUCE_LANES) \
-                for (int k = 0; k < REDUCE_LANES; k++) { T v = y[i + k]; lane[k] += term; } \
-            for (int k = 0; i < m; i++, k++) { T v = y[i]; lane[k] += term; } \
-            for (int h = REDUCE_LANES / 2; h; h /= 2) \
-                for (int k = 0; k < h; k++) \
-                    lane[k] += lane[k + h]; \
-            total += (double)lane[0]; \
-        } \
-        return total; \
+        T sum = 0; \
+        if (n >= REDUCE_LANES) \
+            return reduce_##name##_row(x, x, 0, n); \
+        for (int64_t i = 0; i < n; i++) { T v = x[i]; sum += term; } \
+        return (double)sum; \
     }
-REDUCE_TOTAL(total_f32, float, f32, v)
-REDUCE_TOTAL(total_f64, double, f64, v)
-REDUCE_TOTAL(totalsq_f32, float, f32, v * v)
-REDUCE_TOTAL(totalsq_f64, double, f64, v * v)
+REDUCE_TOTAL(total_f32, float, f32, SUMS_VALUE, v)
+REDUCE_TOTAL(total_f64, double, f64, SUMS_VALUE, v)
+REDUCE_TOTAL(totalsq_f32, float, f32, SUMS_SQUARED, v * v)
+REDUCE_TOTAL(totalsq_f64, double, f64, SUMS_SQUARED, v * v)
 
 /* Walks rows [r0, r1) of a block with inner > 1 by groups of neighbouring columns, `most` at a time: o, c the
  * first one's place, m how many. */
