@@ -146,8 +146,7 @@ CT_HIDDEN ct_tensor *ct__layer_norm_weight_grad(ct_tensor *gy, ct_tensor *input,
 CT_HIDDEN ct_tensor *ct__layer_norm_bias_grad(ct_tensor *gy, int64_t inner);
 CT_HIDDEN ct_tensor *ct__batch_norm(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_tensor *running_mean, ct_tensor *running_var, bool training, double momentum, double eps, bool cudnn_enabled);
 CT_HIDDEN bool ct__batch_norm_train(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, double eps, ct_tensor **results);
-CT_HIDDEN ct_tensor *ct__batch_norm_input_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd);
-CT_HIDDEN ct_tensor *ct__batch_norm_weight_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd);
+CT_HIDDEN bool ct__batch_norm_backward(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, bool want_input, bool want_weight, bool want_bias, ct_tensor **results);
 CT_HIDDEN ct_tensor *ct__channel_affine(ct_tensor *self, ct_tensor *scale, ct_tensor *shift);
 CT_HIDDEN ct_tensor *ct__channel_sum(ct_tensor *self);
 CT_HIDDEN ct_tensor *ct__dropout(ct_tensor *input, double p, bool train);

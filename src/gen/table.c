@@ -972,20 +972,17 @@ static const ct_arg_info args_batch_norm_train[] = {
     {.name = "bias", .type = CT_V_TENSOR, .optional = true},
     {.name = "eps", .type = CT_V_FLOAT}};
 static const char *const names_batch_norm_train[] = {"output", "mean", "rstd", "var"};
-CT_HIDDEN bool ct__call_batch_norm_input_grad(const ct_value *a, ct_value *results);
-static const ct_arg_info args_batch_norm_input_grad[] = {
+CT_HIDDEN bool ct__call_batch_norm_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_batch_norm_backward[] = {
     {.name = "gy", .type = CT_V_TENSOR},
     {.name = "input", .type = CT_V_TENSOR},
     {.name = "weight", .type = CT_V_TENSOR, .optional = true},
     {.name = "mean", .type = CT_V_TENSOR},
-    {.name = "rstd", .type = CT_V_TENSOR}};
-CT_HIDDEN bool ct__call_batch_norm_weight_grad(const ct_value *a, ct_value *results);
-static const ct_arg_info args_batch_norm_weight_grad[] = {
-    {.name = "gy", .type = CT_V_TENSOR},
-    {.name = "input", .type = CT_V_TENSOR},
-    {.name = "weight", .type = CT_V_TENSOR},
-    {.name = "mean", .type = CT_V_TENSOR},
-    {.name = "rstd", .type = CT_V_TENSOR}};
+    {.name = "rstd", .type = CT_V_TENSOR},
+    {.name = "want_input", .type = CT_V_BOOL},
+    {.name = "want_weight", .type = CT_V_BOOL},
+    {.name = "want_bias", .type = CT_V_BOOL}};
+static const char *const names_batch_norm_backward[] = {"input", "weight", "bias"};
 CT_HIDDEN bool ct__call_channel_affine(const ct_value *a, ct_value *results);
 static const ct_arg_info args_channel_affine[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -2896,9 +2893,8 @@ static const ct_op_info op_table_rows[] = {
     {.name = "avg_pool_forward", .overload = "", .c_name = "ct_avg_pool_forward", .schema = "avg_pool_forward(Tensor self, int[] kernel_size, int[] stride, int[] padding, bool ceil_mode, bool count_include_pad, int? divisor_override) -> Tensor", .family = "conv", .doc = "avg_pool1d or avg_pool2d, by the length of kernel_size.", .on = CT_ON_INTERNAL, .nargs = 7, .nresults = 1, .args = args_avg_pool_forward, .result_type = CT_V_TENSOR, .call = ct__call_avg_pool_forward},
     {.name = "baddbmm", .overload = "", .c_name = "ct_baddbmm", .schema = "baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", .family = "linalg", .doc = "beta * self + alpha * batch1 @ batch2.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_baddbmm, .result_type = CT_V_TENSOR, .call = ct__call_baddbmm},
     {.name = "batch_norm", .overload = "", .c_name = "ct_batch_norm", .schema = "batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled=False) -> Tensor", .family = "norm", .doc = "Normalises each channel of (N, C, ...) by the batch's mean and variance (training; running statistics are updated in place)\nor by the running ones.", .on = CT_ON_TORCH, .nargs = 9, .nresults = 1, .args = args_batch_norm, .result_type = CT_V_TENSOR, .call = ct__call_batch_norm},
-    {.name = "batch_norm_input_grad", .overload = "", .c_name = "ct_batch_norm_input_grad", .schema = "batch_norm_input_grad(Tensor gy, Tensor input, Tensor? weight, Tensor mean, Tensor rstd) -> Tensor", .family = "norm", .doc = "The gradient for the input, differentiable again.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_batch_norm_input_grad, .result_type = CT_V_TENSOR, .call = ct__call_batch_norm_input_grad},
+    {.name = "batch_norm_backward", .overload = "", .c_name = "ct_batch_norm_backward", .schema = "batch_norm_backward(Tensor gy, Tensor input, Tensor? weight, Tensor mean, Tensor rstd, bool want_input, bool want_weight, bool want_bias) -> (Tensor input, Tensor weight, Tensor bias)", .family = "norm", .doc = "The gradients that are wanted, differentiable again.", .on = CT_ON_INTERNAL, .nargs = 8, .nresults = 3, .args = args_batch_norm_backward, .result_names = names_batch_norm_backward, .tuple_name = "batch_norm_backward", .result_type = CT_V_TENSOR, .call = ct__call_batch_norm_backward},
     {.name = "batch_norm_train", .overload = "", .c_name = "ct_batch_norm_train", .schema = "batch_norm_train(Tensor input, Tensor? weight, Tensor? bias, float eps) -> (Tensor output, Tensor mean, Tensor rstd, Tensor var)", .family = "norm", .doc = "Batch normalisation by the batch's own statistics; mean, 1 / sqrt(var + eps) and the biased variance of each channel.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 4, .args = args_batch_norm_train, .result_names = names_batch_norm_train, .tuple_name = "batch_norm_train", .result_type = CT_V_TENSOR, .call = ct__call_batch_norm_train},
-    {.name = "batch_norm_weight_grad", .overload = "", .c_name = "ct_batch_norm_weight_grad", .schema = "batch_norm_weight_grad(Tensor gy, Tensor input, Tensor weight, Tensor mean, Tensor rstd) -> Tensor", .family = "norm", .doc = "The gradient for the weight.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_batch_norm_weight_grad, .result_type = CT_V_TENSOR, .call = ct__call_batch_norm_weight_grad},
     {.name = "bernoulli", .overload = "", .c_name = "ct_bernoulli", .schema = "bernoulli(Tensor self, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "1 with the probability that stands at each place, else 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_bernoulli, .result_type = CT_V_TENSOR, .call = ct__call_bernoulli},
     {.name = "bernoulli", .overload = "p", .c_name = "ct_bernoulli_p", .schema = "bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "1 with probability p, else 0, with self's shape.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_bernoulli_p, .result_type = CT_V_TENSOR, .call = ct__call_bernoulli_p},
     {.name = "bernoulli_", .overload = "", .c_name = "ct_bernoulli_", .schema = "bernoulli_(Tensor self, float p=0.5, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with 1 with probability p, else 0.", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_bernoulli_, .result_type = CT_V_TENSOR, .call = ct__call_bernoulli_},

@@ -1,5 +1,6 @@
-/* Sums along a row, in registers: 64 lanes, in as many vectors as the level needs, over blocks of 8192 elements; a block's lanes
- * are added up pairwise, the blocks in double. A row's end is filled up to a vector with what adds nothing.
+/* Sums along a row, in registers: 64 lanes, in as many vectors as the level needs. Every 2048 elements (32 a lane) the lanes go to
+ * second ones, so that rounding stays small; a block of 32768 elements ends with adding the lanes up pairwise, and blocks are
+ * added up in double. A row's end is filled up to a vector with what adds nothing.
  *
  *     | 0 .. 63 | 64 .. 127 | ...      lane k adds elements k, k + 64, ...; then 64 -> 32 -> 16 -> 8 -> 4 -> 2 -> 1
  *
@@ -11,24 +12,58 @@
 #include "kernels/vec.h"
 
 #define SUMS_LANES 64
-#define SUMS_BLOCK 8192
+#define SUMS_CHUNK 2048
+#define SUMS_BLOCK 32768
+
+/* s[k] += term for 64 elements at `at`. */
+#define SUMS_STEP(T, suffix, term, at) \
+    VEC_UNROLL for (int k = 0; k < V; k++) { \
+        vec_##suffix va = vec_load_##suffix(a + (at) + k * W), vb = vec_load_##suffix(b + (at) + k * W); \
+        (void)vb; \
+        s[k] += term(va, vb, mm); \
+    }
+/* The sum of all lanes of s. */
+#define SUMS_FOLD(T, suffix) \
+    T lane[16]; \
+    VEC_UNROLL for (int k = 0; k < V / 2; k++) \
+        s[k] += s[k + V / 2]; \
+    VEC_UNROLL for (int k = 0; k < V / 4; k++) \
+        vec_store_##suffix(lane + k * W, s[k] + s[k + V / 4]); \
+    for (int h = 8; h; h /= 2) \
+        for (int k = 0; k < h; k++) \
+            lane[k] += lane[k + h]; \
+    return lane[0];
 
 #define SUMS_DEFINE(name, T, suffix, pad, term) \
-    CT_KINLINE T name##_block(const T *restrict a, const T *restrict b, T m, int64_t n) \
+    CT_KINLINE T name##_block(const T *restrict a, const T *restrict b, T m, int64_t n) /* a multiple of SUMS_CHUNK */ \
+    { \
+        enum { W = VEC_WIDTH(T), V = SUMS_LANES / W }; \
+        vec_##suffix s[V], second[V], mm = (vec_##suffix){0} + m; \
+        (void)b, (void)mm; \
+        VEC_UNROLL for (int k = 0; k < V; k++) \
+            second[k] = (vec_##suffix){0}; \
+        for (int64_t i = 0; i < n;) { \
+            VEC_UNROLL for (int k = 0; k < V; k++) \
+                s[k] = (vec_##suffix){0}; \
+            for (int64_t end = i + SUMS_CHUNK; i < end; i += SUMS_LANES) \
+                SUMS_STEP(T, suffix, term, i) \
+            VEC_UNROLL for (int k = 0; k < V; k++) \
+                second[k] += s[k]; \
+        } \
+        VEC_UNROLL for (int k = 0; k < V; k++) \
+            s[k] = second[k]; \
+        SUMS_FOLD(T, suffix) \
+    } \
+    CT_KINLINE T name##_end(const T *restrict a, const T *restrict b, T m, int64_t n) /* less than SUMS_CHUNK */ \
     { \
         enum { W = VEC_WIDTH(T), V = SUMS_LANES / W }; \
         vec_##suffix s[V], mm = (vec_##suffix){0} + m; \
         int64_t i = 0; \
-        T lane[16]; \
         (void)b, (void)mm; \
         VEC_UNROLL for (int k = 0; k < V; k++) \
             s[k] = (vec_##suffix){0}; \
         for (; i + SUMS_LANES <= n; i += SUMS_LANES) \
-            VEC_UNROLL for (int k = 0; k < V; k++) { \
-                vec_##suffix va = vec_load_##suffix(a + i + k * W), vb = vec_load_##suffix(b + i + k * W); \
-                (void)vb; \
-                s[k] += term(va, vb, mm); \
-            } \
+            SUMS_STEP(T, suffix, term, i) \
         int64_t left = n - i; \
         VEC_UNROLL for (int k = 0; k < V; k++) \
             if (left >= (k + 1) * W) { \
@@ -53,21 +88,19 @@
                 if (k == left / W) \
                     s[k] += e; \
         } \
-        VEC_UNROLL for (int k = 0; k < V / 2; k++) \
-            s[k] += s[k + V / 2]; \
-        VEC_UNROLL for (int k = 0; k < V / 4; k++) \
-            vec_store_##suffix(lane + k * W, s[k] + s[k + V / 4]); \
-        for (int h = 8; h; h /= 2) \
-            for (int k = 0; k < h; k++) \
-                lane[k] += lane[k + h]; \
-        return lane[0]; \
+        SUMS_FOLD(T, suffix) \
     } \
     CT_KINLINE double name(const T *restrict a, const T *restrict b, T m, int64_t n) \
     { \
         double total = 0; \
-        for (int64_t i = 0; i < n; i += SUMS_BLOCK) \
-            total += (double)name##_block(a + i, b + i, m, n - i < SUMS_BLOCK ? n - i : SUMS_BLOCK); \
-        return total; \
+        while (n >= SUMS_CHUNK) { \
+            int64_t part = n < SUMS_BLOCK ? n / SUMS_CHUNK * SUMS_CHUNK : SUMS_BLOCK; \
+            total += (double)name##_block(a, b, m, part); \
+            a += part; \
+            b += part; \
+            n -= part; \
+        } \
+        return n ? total + (double)name##_end(a, b, m, n) : total; \
     }
 #define SUMS_VALUE(x, y, m) (x)
 #define SUMS_SQUARED(x, y, m) ((x) * (x))

@@ -77,25 +77,16 @@ typedef struct index_job {
         char *to = f + v[i] * full_d; \
         statement; \
     }
-/* Elements of type T; the second form is for rows that are dense on both sides. */
 #define INDEX_MOVE(T) \
-    if (gather && dense) \
-        for (int64_t i = 0; i < n; i++) \
-            ((T *)p)[i] = ((const T *)f)[v[i]]; \
-    else if (gather) \
+    if (gather) \
         INDEX_ROW(*(T *)p = *(const T *)to) \
     else \
         INDEX_ROW(*(T *)to = *(const T *)p)
-#define INDEX_ADD(T) \
-    if (dense) \
-        for (int64_t i = 0; i < n; i++) \
-            ((T *)f)[v[i]] += ((const T *)p)[i]; \
-    else \
-        INDEX_ROW(*(T *)to += *(const T *)p)
+#define INDEX_ADD(T) INDEX_ROW(*(T *)to += *(const T *)p)
 
 static void index_row(const index_job *j, const int64_t *v, int64_t n, char *f, char *p, int64_t full_d, int64_t full_step, int64_t part_step)
 {
-    bool gather = j->what == INDEX_GATHER, dense = full_step == 0 && full_d == j->size && part_step == j->size;
+    bool gather = j->what == INDEX_GATHER;
     ct_dtype dtype = (ct_dtype)j->full->dtype;
     if (j->what == INDEX_SCATTER_ADD) {
         if (dtype == CT_FLOAT32)
@@ -114,6 +105,26 @@ static void index_row(const index_job *j, const int64_t *v, int64_t n, char *f, 
     }
 }
 
+/* The usual rows, dense on both sides, of 4-byte elements: checked on the way. An index that is out of range stands for 0 here;
+ * false if there was one. */
+static bool index_row_dense(bool gather, const int64_t *v, int64_t n, char *f, char *p, uint64_t length)
+{
+    uint64_t outside = 0;
+    if (gather)
+        for (int64_t i = 0; i < n; i++) {
+            uint64_t at = (uint64_t)v[i], out = at >= length;
+            outside |= out;
+            ((uint32_t *)p)[i] = ((const uint32_t *)f)[out ? 0 : at];
+        }
+    else
+        for (int64_t i = 0; i < n; i++) {
+            uint64_t at = (uint64_t)v[i], out = at >= length;
+            outside |= out;
+            ((float *)f)[out ? 0 : at] += ((const float *)p)[i];
+        }
+    return !outside;
+}
+
 static void index_rows(void *context, int64_t begin, int64_t end)
 {
     const index_job *j = context;
@@ -121,6 +132,9 @@ static void index_rows(void *context, int64_t begin, int64_t end)
     int64_t full_d = n ? j->full->strides[d] * j->size : j->size;
     int64_t full_step = !n || d == n - 1 ? 0 : j->full->strides[n - 1] * j->size;
     int64_t part_step = n && j->part ? j->part->strides[n - 1] * j->size : 0;
+    int64_t full_length = j->full->ndim ? j->full->sizes[d] : 1;
+    bool dense = j->size == 4 && full_step == 0 && full_d == 4 && part_step == 4 && full_length > 0
+                 && (j->what == INDEX_GATHER || (j->what == INDEX_SCATTER_ADD && j->full->dtype == CT_FLOAT32));
     for (int64_t r = begin; r < end; r++) {
         const int64_t *v = (const int64_t *)j->index->data + r * length;
         char *f = j->full->data, *p = j->part ? j->part->data : (char *)j->fill;
@@ -131,7 +145,9 @@ static void index_rows(void *context, int64_t begin, int64_t end)
             f += k == d ? 0 : at * j->full->strides[k] * j->size;
             p += j->part ? at * j->part->strides[k] * j->size : 0;
         }
-        if (CT_UNLIKELY(!index_range_check(v, length, j->full->ndim ? j->full->sizes[d] : 1, d)))
+        if (dense && index_row_dense(j->what == INDEX_GATHER, v, length, f, p, (uint64_t)full_length))
+            continue;
+        if (CT_UNLIKELY(!index_range_check(v, length, full_length, d)))
             return;
         index_row(j, v, length, f, p, full_d, full_step, part_step);
     }

@@ -324,7 +324,7 @@ ct_tensor *ct__batch_norm(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, 
         ct_tensor *k = ct_rsqrt(ct_add(running_var, eps));
         k = weight ? ct_mul(k, weight) : k;
         ct_tensor *middle = ct_mul(running_mean, k);
-        return ct_channel_affine(input, k, bias ? ct_sub(bias, middle) : ct_neg(middle));
+        return ct_channel_affine(input, k, .shift = bias ? ct_sub(bias, middle) : ct_neg(middle));
     }
     ct_batch_norm_train_result r = ct_batch_norm_train(input, weight, bias, eps);
     if (r.output && running_mean) {
@@ -338,34 +338,52 @@ ct_tensor *ct__batch_norm(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, 
     return r.output;
 }
 
-typedef struct norm_batch_back { bool f64; const void *gy, *x, *weight, *mean, *rstd; void *gx, *gw; int64_t batch, channels, plane; } norm_batch_back;
+typedef struct norm_batch_back {
+    bool f64;
+    const void *gy, *x, *weight, *mean, *rstd;
+    void *out[3]; /* for the input, the weight, the bias; NULL: not wanted */
+    int64_t batch, channels, plane;
+} norm_batch_back;
 
 static void norm_batch_back_range(void *context, int64_t c0, int64_t c1)
 {
     const norm_batch_back *j = context;
     if (j->f64)
-        ct__k_batch.bwd_f64(j->gy, j->x, j->weight, j->mean, j->rstd, j->gx, j->gw, j->batch, j->channels, j->plane, c0, c1);
+        ct__k_batch.bwd_f64(j->gy, j->x, j->weight, j->mean, j->rstd, j->out[0], j->out[1], j->out[2], j->batch, j->channels, j->plane, c0, c1);
     else
-        ct__k_batch.bwd_f32(j->gy, j->x, j->weight, j->mean, j->rstd, j->gx, j->gw, j->batch, j->channels, j->plane, c0, c1);
+        ct__k_batch.bwd_f32(j->gy, j->x, j->weight, j->mean, j->rstd, j->out[0], j->out[1], j->out[2], j->batch, j->channels, j->plane, c0, c1);
 }
 
-/* The gradient for the input, or for the weight, by a kernel. */
-static ct_tensor *norm_batch_back_run(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, bool weights)
+/* The gradients that are wanted (as results, in the scope), by a kernel. */
+static bool norm_batch_back_run(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, const bool *want,
+                                ct_tensor **results)
 {
     CT_AUTO ct_tensor *x = norm_operand(input);
     CT_AUTO ct_tensor *wide = x ? ct__cast(gy, (ct_dtype)x->dtype) : NULL;
     CT_AUTO ct_tensor *g = wide ? ct__contiguous_of(wide) : NULL;
-    CT_AUTO ct_tensor *w = g && weight && !weights ? norm_operand(weight) : NULL;
-    const ct_tensor *like = weights ? weight : input;
-    ct_tensor *out = g && (w || !weight || weights) ? ct__new((ct_dtype)x->dtype, ct__device_of(input), like->ndim, like->sizes) : NULL;
-    if (out && out->data && out->numel) {
-        norm_batch_back j = {x->dtype == CT_FLOAT64, g->data, x->data, w ? w->data : NULL, mean->data, rstd->data,
-                             weights ? NULL : out->data, weights ? out->data : NULL, input->sizes[0], input->sizes[1], 1};
-        for (int64_t i = 2; i < input->ndim; i++)
-            j.plane *= input->sizes[i];
+    CT_AUTO ct_tensor *w = g && weight ? norm_operand(weight) : NULL;
+    if (!g || (weight && !w))
+        return false;
+    norm_batch_back j = {.f64 = x->dtype == CT_FLOAT64, .gy = g->data, .x = x->data, .weight = w ? w->data : NULL, .mean = mean->data,
+                         .rstd = rstd->data, .batch = input->sizes[0], .channels = input->sizes[1], .plane = 1};
+    for (int64_t i = 2; i < input->ndim; i++)
+        j.plane *= input->sizes[i];
+    ct_tensor *out[3] = {NULL, NULL, NULL};
+    for (int i = 0; i < 3; i++)
+        if (want[i]) {
+            out[i] = i ? ct__new((ct_dtype)x->dtype, ct__device_of(input), 1, &j.channels)
+                       : ct__new((ct_dtype)x->dtype, ct__device_of(input), input->ndim, input->sizes);
+            j.out[i] = out[i] ? out[i]->data : NULL;
+        }
+    if (!ct__pending() && input->numel && x->data)
         ct__parallel(j.channels, norm_batch_grain(j.batch, j.plane), norm_batch_back_range, &j);
-    }
-    return ct_adopt(norm_finish(out, like->dtype));
+    else if (!ct__pending() && x->data)
+        for (int i = 1; i < 3; i++)
+            if (out[i] && !ct__fill(out[i], ct_int_scalar(0)))
+                break;
+    for (int i = 0; i < 3; i++)
+        results[i] = ct_adopt(norm_finish(out[i], i && weight ? weight->dtype : input->dtype));
+    return ct_ok();
 }
 
 /* mean and 1 / sqrt(var + eps) of the batch, computed anew so that they can be differentiated. */
@@ -378,29 +396,24 @@ static void norm_batch_moments(ct_tensor *input, ct_tensor *rstd, ct_tensor **m,
     *k = ct_rsqrt(ct_add(var, ct_detach(ct_sub(ct_pow(norm_channel(rstd, input->ndim), -2.0), var))));
 }
 
-ct_tensor *ct__batch_norm_input_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd)
+bool ct__batch_norm_backward(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, bool want_input,
+                             bool want_weight, bool want_bias, ct_tensor **results)
 {
     if (!ct_grad_enabled())
-        return norm_batch_back_run(gy, input, weight, mean, rstd, false);
+        return norm_batch_back_run(gy, input, weight, mean, rstd, (bool[]){want_input, want_weight, want_bias}, results);
     int64_t v[CT_MAX_DIMS];
     ct_ints dims = norm_other_dims(input, v);
     ct_tensor *m, *k;
     norm_batch_moments(input, rstd, &m, &k);
     ct_tensor *h = ct_mul(ct_sub(input, m), k);
-    ct_tensor *a = ct_sub(gy, ct_mean(gy, .dim = dims, .keepdim = true));
-    ct_tensor *b = ct_mul(h, ct_mean(ct_mul(gy, h), .dim = dims, .keepdim = true));
-    if (weight)
-        k = ct_mul(k, norm_channel(weight, input->ndim));
-    return ct_mul(ct_sub(a, b), k);
-}
-
-ct_tensor *ct__batch_norm_weight_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd)
-{
-    if (!ct_grad_enabled())
-        return norm_batch_back_run(gy, input, weight, mean, rstd, true);
-    ct_tensor *m, *k;
-    norm_batch_moments(input, rstd, &m, &k);
-    return ct_channel_sum(ct_mul(gy, ct_mul(ct_sub(input, m), k)));
+    results[1] = want_weight ? ct_channel_sum(ct_mul(gy, h)) : NULL;
+    results[2] = want_bias ? ct_channel_sum(gy) : NULL;
+    if (want_input) {
+        ct_tensor *a = ct_sub(gy, ct_mean(gy, .dim = dims, .keepdim = true));
+        ct_tensor *b = ct_mul(h, ct_mean(ct_mul(gy, h), .dim = dims, .keepdim = true));
+        results[0] = ct_mul(ct_sub(a, b), weight ? ct_mul(k, norm_channel(weight, input->ndim)) : k);
+    }
+    return ct_ok();
 }
 
 ct_tensor *ct__channel_sum(ct_tensor *self)
