@@ -17,6 +17,8 @@
 
 typedef float vec_f32 __attribute__((vector_size(VEC_BYTES)));
 typedef double vec_f64 __attribute__((vector_size(VEC_BYTES)));
+typedef int32_t vec_i32 __attribute__((vector_size(VEC_BYTES))); /* what comparisons give: all bits set or none */
+typedef int64_t vec_i64 __attribute__((vector_size(VEC_BYTES)));
 
 /* Unrolls the loop that follows: its count is a constant, its arrays of vectors become registers. */
 #define VEC_UNROLL _Pragma("GCC unroll 16")
@@ -32,6 +34,17 @@ CT_KINLINE vec_f64 vec_load_f64(const double *p)
     vec_f64 v;
     memcpy(&v, p, VEC_BYTES);
     return v;
+}
+/* a > b ? a : b, element by element: b where one is NaN. */
+CT_KINLINE vec_f32 vec_larger_f32(vec_f32 a, vec_f32 b)
+{
+    vec_i32 larger = a > b;
+    return (vec_f32)((larger & (vec_i32)a) | (~larger & (vec_i32)b));
+}
+CT_KINLINE vec_f64 vec_larger_f64(vec_f64 a, vec_f64 b)
+{
+    vec_i64 larger = a > b;
+    return (vec_f64)((larger & (vec_i64)a) | (~larger & (vec_i64)b));
 }
 CT_KINLINE void vec_store_f32(float *p, vec_f32 v) { memcpy(p, &v, VEC_BYTES); }
 CT_KINLINE void vec_store_f64(double *p, vec_f64 v) { memcpy(p, &v, VEC_BYTES); }
