@@ -383,6 +383,127 @@ def rows(torch, n, width):
     return lambda: a[index]
 
 
+@work("large", (1000000,))
+def mul_number(torch, n):
+    a = torch.randn(n)
+    return lambda: a * 1.5
+
+
+@work("large", (1000000,))
+def sigmoid(torch, n):
+    a = torch.randn(n)
+    return lambda: torch.sigmoid(a)
+
+
+@work("large", (1000000,))
+def gelu(torch, n):
+    a = torch.randn(n)
+    return lambda: torch.nn.functional.gelu(a)
+
+
+@work("large", (1000000,))
+def relu(torch, n):
+    a = torch.randn(n)
+    return lambda: torch.relu(a)
+
+
+@work("large", (1000000,))
+def add_row(torch, n):
+    a, b = matrix(torch, n), torch.randn(1000)
+    return lambda: a + b
+
+
+@work("large", (1000000,))
+def where(torch, n):
+    a, b = torch.randn(n), torch.randn(n)
+    mask = a > 0
+    return lambda: torch.where(mask, a, b)
+
+
+@work("large", (1000000,))
+def greater(torch, n):
+    a, b = torch.randn(n), torch.randn(n)
+    return lambda: a > b
+
+
+@work("large", (1000000,))
+def max_columns(torch, n):
+    a = matrix(torch, n)
+    return lambda: torch.max(a, 0)
+
+
+@work("large", (1000000,))
+def var_rows(torch, n):
+    a = matrix(torch, n)
+    return lambda: a.var(1)
+
+
+@work("large", (1000000,))
+def norm(torch, n):
+    a = torch.randn(n)
+    return lambda: a.norm()
+
+
+@work("large", (1000000,))
+def log_softmax(torch, n):
+    a = matrix(torch, n)
+    return lambda: torch.log_softmax(a, 1)
+
+
+@work("large", (1000000,))
+def softmax_columns(torch, n):
+    a = matrix(torch, n)
+    return lambda: torch.softmax(a, 0)
+
+
+@work("large", (1000000,))
+def cumsum_rows(torch, n):
+    a = matrix(torch, n)
+    return lambda: torch.cumsum(a, 1)
+
+
+@work("large", (32, 64, 1024))
+def permute_copy(torch, a, b, c):
+    x = torch.randn(a, b, c)
+    return lambda: x.permute(0, 2, 1).contiguous()
+
+
+@work("large", (1000, 1000))
+def gather_rows(torch, n, width):
+    a, index = torch.randn(n, width), torch.randint(0, width, (n, width))
+    return lambda: torch.gather(a, 1, index)
+
+
+@work("large", (1000, 1000))
+def scatter_add_rows(torch, n, width):
+    a, index, zero = torch.randn(n, width), torch.randint(0, width, (n, width)), torch.zeros(n, width)
+    return lambda: zero.scatter_add(1, index, a)
+
+
+@work("large", (1000, 1000))
+def topk_rows(torch, n, width):
+    a = torch.randn(n, width)
+    return lambda: torch.topk(a, 10, 1)
+
+
+@work("large", (1000, 1000))
+def sort_rows(torch, n, width):
+    a = torch.randn(n, width)
+    return lambda: torch.sort(a, 1)
+
+
+@work("large", (10000, 64, 8192))
+def embedding(torch, n, width, count):
+    table, index = torch.randn(n, width), torch.randint(0, n, (count,))
+    return lambda: torch.nn.functional.embedding(index, table)
+
+
+@work("large", (1000000,))
+def dropout(torch, n):
+    a = torch.randn(n)
+    return lambda: torch.nn.functional.dropout(a, .5)
+
+
 @work("large", (100000,), (1000000,))
 def sort(torch, n):
     a = torch.randn(n)
@@ -399,3 +520,137 @@ def randn(torch, n):
 def mm(torch, n):
     a, b = torch.randn(n, n), torch.randn(n, n)
     return lambda: a @ b
+
+
+# ---- backward: the gradient of one op alone, its forward pass done before ----
+
+def gradient(torch, make, *inputs):
+    """The call that takes make(*inputs)'s gradient with respect to every input; the graph is kept."""
+    for x in inputs:
+        x.requires_grad_(True)
+    y = make(*inputs)
+    upper = torch.randn(y.shape) if y.ndim else None
+    return lambda: torch.autograd.grad(y, inputs, upper, retain_graph=True)
+
+
+@work("backward", ("relu",), ("tanh",), ("sigmoid",), ("gelu",), ("silu",), ("exp",))
+def backward(torch, name):
+    a = torch.randn(1000000)
+    return gradient(torch, getattr(torch, name, None) or getattr(torch.nn.functional, name), a)
+
+
+@work("backward", (1000000,))
+def softmax_backward(torch, n):
+    return gradient(torch, lambda a: torch.softmax(a, 1), matrix(torch, n))
+
+
+@work("backward", (1000000,))
+def log_softmax_backward(torch, n):
+    return gradient(torch, lambda a: torch.log_softmax(a, 1), matrix(torch, n))
+
+
+@work("backward", (1000000,))
+def layer_norm_backward(torch, n):
+    a = matrix(torch, n)
+    weight, bias = torch.ones(a.shape[1]), torch.zeros(a.shape[1])
+    return gradient(torch, lambda a, w, b: torch.nn.functional.layer_norm(a, (a.shape[1],), w, b), a, weight, bias)
+
+
+@work("backward", (1000000,))
+def bias_backward(torch, n):
+    a = matrix(torch, n)
+    return gradient(torch, lambda a, b: a + b, a, torch.zeros(a.shape[1]))
+
+
+@work("backward", (1000000,))
+def scale_backward(torch, n):
+    a = matrix(torch, n)
+    return gradient(torch, lambda a, b: a * b, a, torch.ones(a.shape[1]))
+
+
+@work("backward", (32, 64, 32))
+def channel_bias_backward(torch, n, c, side):
+    return gradient(torch, lambda a, b: a + b, torch.randn(n, c, side, side), torch.zeros(c, 1, 1))
+
+
+@work("backward", (1000000,))
+def sum_backward(torch, n):
+    return gradient(torch, lambda a: a.sum(), torch.randn(n))
+
+
+@work("backward", (1000000,))
+def mean_rows_backward(torch, n):
+    return gradient(torch, lambda a: a.mean(1), matrix(torch, n))
+
+
+@work("backward", (10000, 64, 8192))
+def embedding_backward(torch, n, width, count):
+    index = torch.randint(0, n, (count,))
+    return gradient(torch, lambda t: torch.nn.functional.embedding(index, t), torch.randn(n, width))
+
+
+@work("backward", (50000, 64))
+def rows_backward(torch, n, width):
+    index = torch.randint(0, n, (n,))
+    return gradient(torch, lambda a: a[index], torch.randn(n, width))
+
+
+@work("backward", (1000000,))
+def cat_backward(torch, n):
+    return gradient(torch, lambda a, b: torch.cat([a, b]), torch.randn(n // 2), torch.randn(n // 2))
+
+
+@work("backward", (1000000,))
+def dropout_backward(torch, n):
+    return gradient(torch, lambda a: torch.nn.functional.dropout(a, .5), torch.randn(n))
+
+
+def batch_norm_of(torch, n, c, side):
+    layer = torch.nn.BatchNorm2d(c)
+    return layer, torch.randn(n, c, side, side)
+
+
+@work("backward", (32, 64, 32), (32, 512, 4))
+def batch_norm(torch, n, c, side):
+    layer, x = batch_norm_of(torch, n, c, side)
+    return lambda: layer(x)
+
+
+@work("backward", (32, 64, 32))
+def batch_norm_eval(torch, n, c, side):
+    layer, x = batch_norm_of(torch, n, c, side)
+    layer.eval()
+    for p in layer.parameters():
+        p.requires_grad_(False)
+    return lambda: layer(x)
+
+
+@work("backward", (32, 64, 32), (32, 512, 4))
+def batch_norm_backward(torch, n, c, side):
+    layer, x = batch_norm_of(torch, n, c, side)
+    return gradient(torch, lambda x, w, b: torch.nn.functional.batch_norm(x, None, None, w, b, True), x,
+                    torch.ones(c), torch.zeros(c))
+
+
+@work("backward", (1000, 1000))
+def cross_entropy(torch, n, classes):
+    a, y = torch.randn(n, classes), torch.randint(0, classes, (n,))
+    return lambda: torch.nn.functional.cross_entropy(a, y)
+
+
+@work("backward", (1000, 1000))
+def cross_entropy_backward(torch, n, classes):
+    y = torch.randint(0, classes, (n,))
+    return gradient(torch, lambda a: torch.nn.functional.cross_entropy(a, y), torch.randn(n, classes))
+
+
+@work("backward", ("binary_cross_entropy",), ("binary_cross_entropy_with_logits",), ("mse_loss",), ("smooth_l1_loss",))
+def loss(torch, name):
+    a, y = torch.rand(1000000), torch.rand(1000000)
+    return lambda: getattr(torch.nn.functional, name)(a, y)
+
+
+@work("backward", ("binary_cross_entropy",), ("binary_cross_entropy_with_logits",), ("mse_loss",), ("smooth_l1_loss",))
+def loss_backward(torch, name):
+    y = torch.rand(1000000)
+    return gradient(torch, lambda a: getattr(torch.nn.functional, name)(a, y), torch.rand(1000000))

@@ -183,7 +183,7 @@ CT_API ct_tensor *ct_index_copy_(ct_tensor *self, int64_t dim, ct_tensor *index,
 CT_API ct_tensor *ct_index_fill(ct_tensor *self, int64_t dim, ct_tensor *index, ct_scalar value);
 CT_API ct_tensor *ct_index_fill_(ct_tensor *self, int64_t dim, ct_tensor *index, ct_scalar value);
 CT_API ct_tensor *ct_take_rows(ct_tensor *self, ct_tensor *index, ct_ints shape);
-CT_API ct_tensor *ct_put_rows_add(ct_tensor *self, ct_tensor *index, ct_tensor *source);
+CT_API ct_tensor *ct_take_rows_backward(ct_tensor *gy, ct_tensor *index, ct_ints size);
 /* The elements of the flattened self at the places in index. */
 CT_API ct_tensor *ct_take(ct_tensor *self, ct_tensor *index);
 typedef struct ct_take_along_dim_opts { int64_t dim; } ct_take_along_dim_opts;
@@ -280,23 +280,33 @@ typedef struct ct_mse_loss_opts { const char *reduction; } ct_mse_loss_opts;
 /* (self - target)^2. */
 CT_API ct_tensor *ct_mse_loss(ct_tensor *self, ct_tensor *target, const ct_mse_loss_opts *options);
 CT_API ct_tensor *ct_mse_loss_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, const char *reduction);
+CT_API ct_tensor *ct_squared_difference(ct_tensor *self, ct_tensor *target);
+CT_API ct_tensor *ct_difference_scaled(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_scalar scale);
 typedef struct ct_l1_loss_opts { const char *reduction; } ct_l1_loss_opts;
 /* |self - target|. */
 CT_API ct_tensor *ct_l1_loss(ct_tensor *self, ct_tensor *target, const ct_l1_loss_opts *options);
 typedef struct ct_smooth_l1_loss_opts { const char *reduction; double beta; } ct_smooth_l1_loss_opts;
 /* d^2 / (2 beta) where |d| < beta, else |d| - beta / 2; d = self - target. */
 CT_API ct_tensor *ct_smooth_l1_loss(ct_tensor *self, ct_tensor *target, const ct_smooth_l1_loss_opts *options);
+CT_API ct_tensor *ct_smooth_l1_terms(ct_tensor *self, ct_tensor *target, ct_scalar beta);
+CT_API ct_tensor *ct_smooth_l1_slope(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_scalar beta);
 typedef struct ct_huber_loss_opts { const char *reduction; double delta; } ct_huber_loss_opts;
 /* d^2 / 2 where |d| < delta, else delta * (|d| - delta / 2). */
 CT_API ct_tensor *ct_huber_loss(ct_tensor *self, ct_tensor *target, const ct_huber_loss_opts *options);
+CT_API ct_tensor *ct_huber_terms(ct_tensor *self, ct_tensor *target, ct_scalar delta);
+CT_API ct_tensor *ct_huber_slope(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_scalar delta);
 typedef struct ct_binary_cross_entropy_opts { ct_tensor *weight; const char *reduction; } ct_binary_cross_entropy_opts;
 /* -(target * log(self) + (1 - target) * log(1 - self)), the logarithms not below -100. */
 CT_API ct_tensor *ct_binary_cross_entropy(ct_tensor *self, ct_tensor *target, const ct_binary_cross_entropy_opts *options);
+CT_API ct_tensor *ct_binary_cross_entropy_terms(ct_tensor *self, ct_tensor *target);
+CT_API ct_tensor *ct_binary_cross_entropy_slope(ct_tensor *gy, ct_tensor *self, ct_tensor *target);
 CT_API ct_tensor *ct_binary_cross_entropy_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction);
 CT_API ct_tensor *ct_binary_cross_entropy_target_grad(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction);
 typedef struct ct_binary_cross_entropy_with_logits_opts { ct_tensor *weight; ct_tensor *pos_weight; const char *reduction; } ct_binary_cross_entropy_with_logits_opts;
 /* binary_cross_entropy(sigmoid(self), target), without overflow. */
 CT_API ct_tensor *ct_binary_cross_entropy_with_logits(ct_tensor *self, ct_tensor *target, const ct_binary_cross_entropy_with_logits_opts *options);
+CT_API ct_tensor *ct_logits_terms(ct_tensor *self, ct_tensor *target);
+CT_API ct_tensor *ct_logits_slope(ct_tensor *gy, ct_tensor *self, ct_tensor *target);
 typedef struct ct_kl_div_opts { const char *reduction; bool log_target; } ct_kl_div_opts;
 /* target * (log(target) - self), 0 where the target is 0. */
 CT_API ct_tensor *ct_kl_div(ct_tensor *self, ct_tensor *target, const ct_kl_div_opts *options);
@@ -341,8 +351,10 @@ typedef struct ct_batch_norm_opts { bool cudnn_enabled; } ct_batch_norm_opts;
 CT_API ct_tensor *ct_batch_norm(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_tensor *running_mean, ct_tensor *running_var, bool training, double momentum, double eps, const ct_batch_norm_opts *options);
 typedef struct ct_batch_norm_train_result { ct_tensor *output; ct_tensor *mean; ct_tensor *rstd; ct_tensor *var; } ct_batch_norm_train_result;
 CT_API ct_batch_norm_train_result ct_batch_norm_train(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, double eps);
-CT_API ct_tensor *ct_batch_norm_input_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd);
-CT_API ct_tensor *ct_batch_norm_weight_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd);
+typedef struct ct_batch_norm_backward_result { ct_tensor *input; ct_tensor *weight; ct_tensor *bias; } ct_batch_norm_backward_result;
+CT_API ct_batch_norm_backward_result ct_batch_norm_backward(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, bool want_input, bool want_weight, bool want_bias);
+typedef struct ct_channel_affine_opts { ct_tensor *shift; } ct_channel_affine_opts;
+CT_API ct_tensor *ct_channel_affine(ct_tensor *self, ct_tensor *scale, const ct_channel_affine_opts *options);
 CT_API ct_tensor *ct_channel_sum(ct_tensor *self);
 /* While training each element is set to 0 with probability p, the others divided by 1 - p. */
 CT_API ct_tensor *ct_dropout(ct_tensor *input, double p, bool train);
@@ -583,6 +595,8 @@ CT_API ct_tensor *ct_gelu(ct_tensor *self, const ct_gelu_opts *options);
 /* x * sigmoid(x). */
 CT_API ct_tensor *ct_silu(ct_tensor *self);
 CT_API ct_tensor *ct_silu_backward(ct_tensor *gy, ct_tensor *self);
+CT_API ct_tensor *ct_silu_slope(ct_tensor *gy, ct_tensor *self);
+CT_API ct_tensor *ct_gelu_tanh_slope(ct_tensor *gy, ct_tensor *self);
 typedef struct ct_softplus_opts { ct_scalar beta; ct_scalar threshold; } ct_softplus_opts;
 /* log(1 + exp(beta * x)) / beta, and x itself where beta * x > threshold. */
 CT_API ct_tensor *ct_softplus(ct_tensor *self, const ct_softplus_opts *options);
@@ -1138,11 +1152,21 @@ CT_API ct_tensor *ct_atleast_2d(ct_tensor *self);
 #define ct_baddbmm(self, batch1, batch2, ...) CT_WITH(ct_baddbmm_opts, (.beta = {CT_SCALAR_INT, {.i = 1}}, .alpha = {CT_SCALAR_INT, {.i = 1}},), ct_baddbmm(self, batch1, batch2, ct__options), __VA_ARGS__)
 #define ct_linear(input, weight, ...) CT_WITH(ct_linear_opts, (.bias = NULL,), ct_linear(input, weight, ct__options), __VA_ARGS__)
 #define ct_mse_loss(self, target, ...) CT_WITH(ct_mse_loss_opts, (.reduction = "mean",), ct_mse_loss(self, target, ct__options), __VA_ARGS__)
+#define ct_squared_difference(self, target) ct_squared_difference(CT_OPERAND(self), CT_OPERAND(target))
+#define ct_difference_scaled(gy, self, target, scale) ct_difference_scaled(CT_OPERAND(gy), CT_OPERAND(self), CT_OPERAND(target), ct_num(scale))
 #define ct_l1_loss(self, target, ...) CT_WITH(ct_l1_loss_opts, (.reduction = "mean",), ct_l1_loss(self, target, ct__options), __VA_ARGS__)
 #define ct_smooth_l1_loss(self, target, ...) CT_WITH(ct_smooth_l1_loss_opts, (.reduction = "mean", .beta = 1.0,), ct_smooth_l1_loss(self, target, ct__options), __VA_ARGS__)
+#define ct_smooth_l1_terms(self, target, beta) ct_smooth_l1_terms(CT_OPERAND(self), CT_OPERAND(target), ct_num(beta))
+#define ct_smooth_l1_slope(gy, self, target, beta) ct_smooth_l1_slope(CT_OPERAND(gy), CT_OPERAND(self), CT_OPERAND(target), ct_num(beta))
 #define ct_huber_loss(self, target, ...) CT_WITH(ct_huber_loss_opts, (.reduction = "mean", .delta = 1.0,), ct_huber_loss(self, target, ct__options), __VA_ARGS__)
+#define ct_huber_terms(self, target, delta) ct_huber_terms(CT_OPERAND(self), CT_OPERAND(target), ct_num(delta))
+#define ct_huber_slope(gy, self, target, delta) ct_huber_slope(CT_OPERAND(gy), CT_OPERAND(self), CT_OPERAND(target), ct_num(delta))
 #define ct_binary_cross_entropy(self, target, ...) CT_WITH(ct_binary_cross_entropy_opts, (.weight = NULL, .reduction = "mean",), ct_binary_cross_entropy(self, target, ct__options), __VA_ARGS__)
+#define ct_binary_cross_entropy_terms(self, target) ct_binary_cross_entropy_terms(CT_OPERAND(self), CT_OPERAND(target))
+#define ct_binary_cross_entropy_slope(gy, self, target) ct_binary_cross_entropy_slope(CT_OPERAND(gy), CT_OPERAND(self), CT_OPERAND(target))
 #define ct_binary_cross_entropy_with_logits(self, target, ...) CT_WITH(ct_binary_cross_entropy_with_logits_opts, (.weight = NULL, .pos_weight = NULL, .reduction = "mean",), ct_binary_cross_entropy_with_logits(self, target, ct__options), __VA_ARGS__)
+#define ct_logits_terms(self, target) ct_logits_terms(CT_OPERAND(self), CT_OPERAND(target))
+#define ct_logits_slope(gy, self, target) ct_logits_slope(CT_OPERAND(gy), CT_OPERAND(self), CT_OPERAND(target))
 #define ct_kl_div(self, target, ...) CT_WITH(ct_kl_div_opts, (.reduction = "mean", .log_target = false,), ct_kl_div(self, target, ct__options), __VA_ARGS__)
 #define ct_nll_loss(self, target, ...) CT_WITH(ct_nll_loss_opts, (.weight = NULL, .reduction = "mean", .ignore_index = -100,), ct_nll_loss(self, target, ct__options), __VA_ARGS__)
 #define ct_cross_entropy_loss(self, target, ...) CT_WITH(ct_cross_entropy_loss_opts, (.weight = NULL, .reduction = "mean", .ignore_index = -100, .label_smoothing = 0.0,), ct_cross_entropy_loss(self, target, ct__options), __VA_ARGS__)
@@ -1152,6 +1176,7 @@ CT_API ct_tensor *ct_atleast_2d(ct_tensor *self);
 #define ct_softmin(self, dim, ...) CT_WITH(ct_softmin_opts, (.dtype = CT_DTYPE_NONE,), ct_softmin(self, dim, ct__options), __VA_ARGS__)
 #define ct_layer_norm(input, normalized_shape, ...) CT_WITH(ct_layer_norm_opts, (.weight = NULL, .bias = NULL, .eps = 1e-05, .cudnn_enable = false,), ct_layer_norm(input, normalized_shape, ct__options), __VA_ARGS__)
 #define ct_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, ...) CT_WITH(ct_batch_norm_opts, (.cudnn_enabled = false,), ct_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, ct__options), __VA_ARGS__)
+#define ct_channel_affine(self, scale, ...) CT_WITH(ct_channel_affine_opts, (.shift = NULL,), ct_channel_affine(self, scale, ct__options), __VA_ARGS__)
 #define ct_embedding(weight, indices, ...) CT_WITH(ct_embedding_opts, (.padding_idx = -1, .scale_grad_by_freq = false, .sparse = false,), ct_embedding(weight, indices, ct__options), __VA_ARGS__)
 #define ct_pad(self, pad, ...) CT_WITH(ct_pad_opts, (.mode = "constant", .value = {CT_SCALAR_NONE, {0}},), ct_pad(self, pad, ct__options), __VA_ARGS__)
 #define ct_add(self, other, ...) CT_WITH(ct_add_opts, (.alpha = {CT_SCALAR_INT, {.i = 1}},), ct_add(CT_OPERAND(self), CT_OPERAND(other), ct__options), __VA_ARGS__)
@@ -1199,6 +1224,8 @@ CT_API ct_tensor *ct_atleast_2d(ct_tensor *self);
 #define ct_elu(self, ...) CT_WITH(ct_elu_opts, (.alpha = {CT_SCALAR_INT, {.i = 1}},), ct_elu(self, ct__options), __VA_ARGS__)
 #define ct_gelu_erf_backward(gy, self) ct_gelu_erf_backward(CT_OPERAND(gy), CT_OPERAND(self))
 #define ct_gelu(self, ...) CT_WITH(ct_gelu_opts, (.approximate = "none",), ct_gelu(self, ct__options), __VA_ARGS__)
+#define ct_silu_slope(gy, self) ct_silu_slope(CT_OPERAND(gy), CT_OPERAND(self))
+#define ct_gelu_tanh_slope(gy, self) ct_gelu_tanh_slope(CT_OPERAND(gy), CT_OPERAND(self))
 #define ct_softplus(self, ...) CT_WITH(ct_softplus_opts, (.beta = {CT_SCALAR_INT, {.i = 1}}, .threshold = {CT_SCALAR_INT, {.i = 20}},), ct_softplus(self, ct__options), __VA_ARGS__)
 #define ct_eq(self, other) ct_eq(CT_OPERAND(self), CT_OPERAND(other))
 #define ct_eq_(self, other) ct_eq_(CT_OPERAND(self), CT_OPERAND(other))

@@ -854,7 +854,7 @@ static void backward_take_rows(ct_node *n, ct_tensor *const *grads, ct_tensor **
         ct_tensor *saved_index = ct__node_saved(n, 0);
         if (ct__pending())
             return;
-        results[0] = (ct_put_rows_add)((ct_zeros)(meta_self_sizes, &(ct_zeros_opts){.dtype = ct_dtype_of(grads[0]), .device = (ct_device){CT_DEVICE_NONE, 0}, .requires_grad = false}), saved_index, grads[0]);
+        results[0] = (ct_take_rows_backward)(grads[0], saved_index, meta_self_sizes);
     }
 }
 
@@ -902,42 +902,36 @@ bool ct__call_take_rows(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
-/* put_rows_add(Tensor self, Tensor index, Tensor source) -> Tensor */
-static void backward_put_rows_add(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+/* take_rows_backward(Tensor gy, Tensor index, int[] size) -> Tensor */
+static void backward_take_rows_backward(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
     if (ct__node_needs(n, 0)) {
-        results[0] = grads[0];
-    }
-    if (ct__node_needs(n, 1)) {
-        ct_ints meta_source_sizes = ct__node_value(n, 0)->ints;
+        ct_ints meta_gy_sizes = ct__node_value(n, 0)->ints;
         ct_tensor *saved_index = ct__node_saved(n, 0);
         if (ct__pending())
             return;
-        results[1] = (ct_reshape)((ct_index_select)(grads[0], 0, saved_index), meta_source_sizes);
+        results[0] = (ct_reshape)((ct_index_select)(grads[0], 0, saved_index), meta_gy_sizes);
     }
 }
 
-static const ct__node_class class_put_rows_add = {"PutRowsAddBackward0", NULL, backward_put_rows_add};
+static const ct__node_class class_take_rows_backward = {"TakeRowsBackwardBackward0", NULL, backward_take_rows_backward};
 
-static ct_tensor *run_put_rows_add(ct_tensor *self, ct_tensor *index, ct_tensor *source)
+static ct_tensor *run_take_rows_backward(ct_tensor *gy, ct_tensor *index, ct_ints size)
 {
-    if (!ct__given(self, "self"))
+    if (!ct__given(gy, "gy"))
         return NULL;
     if (!ct__given(index, "index"))
         return NULL;
-    if (!ct__given(source, "source"))
-        return NULL;
-    ct_tensor *const inputs[] = {self, source};
+    ct_tensor *const inputs[] = {gy};
     ct_node *n = NULL;
-    if (ct__needs_graph(2, inputs)) {
-        n = ct__node_new(&class_put_rows_add, 2, inputs, 1, 1, 1);
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_take_rows_backward, 1, inputs, 1, 1, 1);
         if (!n)
             return NULL;
-        if (ct__node_needs(n, 1))
-            ct__node_save(n, 0, index);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(source)}});
+        ct__node_save(n, 0, index);
+        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(gy)}});
     }
-    ct_tensor *r = ct__put_rows_add(self, index, source);
+    ct_tensor *r = ct__take_rows_backward(gy, index, size);
     if (!r) {
         ct_release(n);
         return NULL;
@@ -946,21 +940,21 @@ static ct_tensor *run_put_rows_add(ct_tensor *self, ct_tensor *index, ct_tensor 
     return ct_adopt(r);
 }
 
-ct_tensor *(ct_put_rows_add)(ct_tensor *self, ct_tensor *index, ct_tensor *source)
+ct_tensor *(ct_take_rows_backward)(ct_tensor *gy, ct_tensor *index, ct_ints size)
 {
     if (ct__pending())
         return NULL;
     const char *was = ct__op_name;
-    ct__op_name = "put_rows_add";
-    ct_tensor *outcome = run_put_rows_add(self, index, source);
+    ct__op_name = "take_rows_backward";
+    ct_tensor *outcome = run_take_rows_backward(gy, index, size);
     ct__op_name = was;
     return outcome;
 }
 
-CT_HIDDEN bool ct__call_put_rows_add(const ct_value *a, ct_value *results);
-bool ct__call_put_rows_add(const ct_value *a, ct_value *results)
+CT_HIDDEN bool ct__call_take_rows_backward(const ct_value *a, ct_value *results);
+bool ct__call_take_rows_backward(const ct_value *a, ct_value *results)
 {
-    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_put_rows_add)(a[0].t, a[1].t, a[2].t)}};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_take_rows_backward)(a[0].t, a[1].t, a[2].ints)}};
     return ct_ok();
 }
 

@@ -105,6 +105,104 @@ bool ct__call_mse_loss_backward(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+/* squared_difference(Tensor self, Tensor target) -> Tensor */
+static void backward_squared_difference(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    ct__fail(CT_ERR_NOT_IMPLEMENTED, "the derivative for 'squared_difference' is not implemented.");
+}
+
+static const ct__node_class class_squared_difference = {"SquaredDifferenceBackward0", NULL, backward_squared_difference};
+
+static ct_tensor *run_squared_difference(ct_tensor *self, ct_tensor *target)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(target, "target"))
+        return NULL;
+    ct_tensor *const inputs[] = {self, target};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_squared_difference, 2, inputs, 1, 0, 0);
+        if (!n)
+            return NULL;
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_squared_difference, NULL, 2, (ct_tensor *const[]){self, target}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_squared_difference)(ct_tensor *self, ct_tensor *target)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "squared_difference";
+    ct_tensor *outcome = run_squared_difference(self, target);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_squared_difference(const ct_value *a, ct_value *results);
+bool ct__call_squared_difference(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_squared_difference)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+/* difference_scaled(Tensor gy, Tensor self, Tensor target, Scalar scale) -> Tensor */
+static void backward_difference_scaled(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    ct__fail(CT_ERR_NOT_IMPLEMENTED, "the derivative for 'difference_scaled' is not implemented.");
+}
+
+static const ct__node_class class_difference_scaled = {"DifferenceScaledBackward0", NULL, backward_difference_scaled};
+
+static ct_tensor *run_difference_scaled(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_scalar scale)
+{
+    if (!ct__given(gy, "gy"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(target, "target"))
+        return NULL;
+    ct_tensor *const inputs[] = {gy, self, target};
+    ct_node *n = NULL;
+    if (ct__needs_graph(3, inputs)) {
+        n = ct__node_new(&class_difference_scaled, 3, inputs, 1, 0, 0);
+        if (!n)
+            return NULL;
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_difference_scaled, NULL, 3, (ct_tensor *const[]){gy, self, target}, (const ct_scalar[]){scale}, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_difference_scaled)(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_scalar scale)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "difference_scaled";
+    ct_tensor *outcome = run_difference_scaled(gy, self, target, scale);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_difference_scaled(const ct_value *a, ct_value *results);
+bool ct__call_difference_scaled(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_difference_scaled)(a[0].t, a[1].t, a[2].t, a[3].s)}};
+    return ct_ok();
+}
+
 /* l1_loss(Tensor self, Tensor target, str reduction='mean') -> Tensor */
 static const ct_l1_loss_opts defaults_l1_loss = {.reduction = "mean"};
 static ct_tensor *run_l1_loss(ct_tensor *self, ct_tensor *target, const char *reduction)
@@ -174,6 +272,152 @@ bool ct__call_smooth_l1_loss(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+/* smooth_l1_terms(Tensor self, Tensor target, Scalar beta) -> Tensor */
+static void backward_smooth_l1_terms(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_scalar value_beta = ct__node_value(n, 0)->s;
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_target = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_smooth_l1_slope)(grads[0], saved_self, saved_target, value_beta);
+    }
+    if (ct__node_needs(n, 1)) {
+        ct_scalar value_beta = ct__node_value(n, 0)->s;
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_target = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[1] = (ct_neg)((ct_smooth_l1_slope)(grads[0], saved_self, saved_target, value_beta));
+    }
+}
+
+static const ct__node_class class_smooth_l1_terms = {"SmoothL1LossBackward0", "torch.nn._functions.thnn.auto.SmoothL1Loss", backward_smooth_l1_terms};
+
+static ct_tensor *run_smooth_l1_terms(ct_tensor *self, ct_tensor *target, ct_scalar beta)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(target, "target"))
+        return NULL;
+    ct_tensor *const inputs[] = {self, target};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_smooth_l1_terms, 2, inputs, 1, 2, 1);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+        ct__node_save(n, 1, target);
+        ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = beta}});
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_smooth_l1_terms, NULL, 2, (ct_tensor *const[]){self, target}, (const ct_scalar[]){beta}, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_smooth_l1_terms)(ct_tensor *self, ct_tensor *target, ct_scalar beta)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "smooth_l1_terms";
+    ct_tensor *outcome = run_smooth_l1_terms(self, target, beta);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_smooth_l1_terms(const ct_value *a, ct_value *results);
+bool ct__call_smooth_l1_terms(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_smooth_l1_terms)(a[0].t, a[1].t, a[2].s)}};
+    return ct_ok();
+}
+
+/* smooth_l1_slope(Tensor gy, Tensor self, Tensor target, Scalar beta) -> Tensor */
+static void backward_smooth_l1_slope(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_scalar value_beta = ct__node_value(n, 0)->s;
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_target = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_smooth_l1_slope)(grads[0], saved_self, saved_target, value_beta);
+    }
+    if (ct__node_needs(n, 1)) {
+        ct_scalar value_beta = ct__node_value(n, 0)->s;
+        ct_tensor *saved_gy = ct__node_saved(n, 2);
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_target = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[1] = (ct_div)((ct_mul)((ct_mul)(grads[0], saved_gy), (ct_lt)((ct_abs)((ct_sub)(saved_self, saved_target, NULL)), ct_number_float(ct_scalar_double(value_beta)))), ct_number_float(ct_scalar_double(value_beta)));
+    }
+    if (ct__node_needs(n, 2)) {
+        ct_scalar value_beta = ct__node_value(n, 0)->s;
+        ct_tensor *saved_gy = ct__node_saved(n, 2);
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_target = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[2] = (ct_div)((ct_mul)((ct_mul)((ct_neg)(grads[0]), saved_gy), (ct_lt)((ct_abs)((ct_sub)(saved_self, saved_target, NULL)), ct_number_float(ct_scalar_double(value_beta)))), ct_number_float(ct_scalar_double(value_beta)));
+    }
+}
+
+static const ct__node_class class_smooth_l1_slope = {"SmoothL1SlopeBackward0", NULL, backward_smooth_l1_slope};
+
+static ct_tensor *run_smooth_l1_slope(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_scalar beta)
+{
+    if (!ct__given(gy, "gy"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(target, "target"))
+        return NULL;
+    ct_tensor *const inputs[] = {gy, self, target};
+    ct_node *n = NULL;
+    if (ct__needs_graph(3, inputs)) {
+        n = ct__node_new(&class_smooth_l1_slope, 3, inputs, 1, 3, 1);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+        ct__node_save(n, 1, target);
+        if (ct__node_needs(n, 1) || ct__node_needs(n, 2))
+            ct__node_save(n, 2, gy);
+        ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = beta}});
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_smooth_l1_slope, NULL, 3, (ct_tensor *const[]){gy, self, target}, (const ct_scalar[]){beta}, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_smooth_l1_slope)(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_scalar beta)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "smooth_l1_slope";
+    ct_tensor *outcome = run_smooth_l1_slope(gy, self, target, beta);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_smooth_l1_slope(const ct_value *a, ct_value *results);
+bool ct__call_smooth_l1_slope(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_smooth_l1_slope)(a[0].t, a[1].t, a[2].t, a[3].s)}};
+    return ct_ok();
+}
+
 /* huber_loss(Tensor self, Tensor target, str reduction='mean', float delta=1.0) -> Tensor */
 static const ct_huber_loss_opts defaults_huber_loss = {.reduction = "mean", .delta = 1.0};
 static ct_tensor *run_huber_loss(ct_tensor *self, ct_tensor *target, const char *reduction, double delta)
@@ -206,6 +450,152 @@ bool ct__call_huber_loss(const ct_value *a, ct_value *results)
         .reduction = a[2].str,
         .delta = a[3].f};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_huber_loss)(a[0].t, a[1].t, &o)}};
+    return ct_ok();
+}
+
+/* huber_terms(Tensor self, Tensor target, Scalar delta) -> Tensor */
+static void backward_huber_terms(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_scalar value_delta = ct__node_value(n, 0)->s;
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_target = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_huber_slope)(grads[0], saved_self, saved_target, value_delta);
+    }
+    if (ct__node_needs(n, 1)) {
+        ct_scalar value_delta = ct__node_value(n, 0)->s;
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_target = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[1] = (ct_neg)((ct_huber_slope)(grads[0], saved_self, saved_target, value_delta));
+    }
+}
+
+static const ct__node_class class_huber_terms = {"HuberLossBackward0", NULL, backward_huber_terms};
+
+static ct_tensor *run_huber_terms(ct_tensor *self, ct_tensor *target, ct_scalar delta)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(target, "target"))
+        return NULL;
+    ct_tensor *const inputs[] = {self, target};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_huber_terms, 2, inputs, 1, 2, 1);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+        ct__node_save(n, 1, target);
+        ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = delta}});
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_huber_terms, NULL, 2, (ct_tensor *const[]){self, target}, (const ct_scalar[]){delta}, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_huber_terms)(ct_tensor *self, ct_tensor *target, ct_scalar delta)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "huber_terms";
+    ct_tensor *outcome = run_huber_terms(self, target, delta);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_huber_terms(const ct_value *a, ct_value *results);
+bool ct__call_huber_terms(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_huber_terms)(a[0].t, a[1].t, a[2].s)}};
+    return ct_ok();
+}
+
+/* huber_slope(Tensor gy, Tensor self, Tensor target, Scalar delta) -> Tensor */
+static void backward_huber_slope(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_scalar value_delta = ct__node_value(n, 0)->s;
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_target = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_huber_slope)(grads[0], saved_self, saved_target, value_delta);
+    }
+    if (ct__node_needs(n, 1)) {
+        ct_scalar value_delta = ct__node_value(n, 0)->s;
+        ct_tensor *saved_gy = ct__node_saved(n, 2);
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_target = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[1] = (ct_mul)((ct_mul)(grads[0], saved_gy), (ct_le)((ct_abs)((ct_sub)(saved_self, saved_target, NULL)), ct_number_float(ct_scalar_double(value_delta))));
+    }
+    if (ct__node_needs(n, 2)) {
+        ct_scalar value_delta = ct__node_value(n, 0)->s;
+        ct_tensor *saved_gy = ct__node_saved(n, 2);
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_target = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[2] = (ct_mul)((ct_mul)((ct_neg)(grads[0]), saved_gy), (ct_le)((ct_abs)((ct_sub)(saved_self, saved_target, NULL)), ct_number_float(ct_scalar_double(value_delta))));
+    }
+}
+
+static const ct__node_class class_huber_slope = {"HuberSlopeBackward0", NULL, backward_huber_slope};
+
+static ct_tensor *run_huber_slope(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_scalar delta)
+{
+    if (!ct__given(gy, "gy"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(target, "target"))
+        return NULL;
+    ct_tensor *const inputs[] = {gy, self, target};
+    ct_node *n = NULL;
+    if (ct__needs_graph(3, inputs)) {
+        n = ct__node_new(&class_huber_slope, 3, inputs, 1, 3, 1);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+        ct__node_save(n, 1, target);
+        if (ct__node_needs(n, 1) || ct__node_needs(n, 2))
+            ct__node_save(n, 2, gy);
+        ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = delta}});
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_huber_slope, NULL, 3, (ct_tensor *const[]){gy, self, target}, (const ct_scalar[]){delta}, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_huber_slope)(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_scalar delta)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "huber_slope";
+    ct_tensor *outcome = run_huber_slope(gy, self, target, delta);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_huber_slope(const ct_value *a, ct_value *results);
+bool ct__call_huber_slope(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_huber_slope)(a[0].t, a[1].t, a[2].t, a[3].s)}};
     return ct_ok();
 }
 
@@ -281,6 +671,104 @@ bool ct__call_binary_cross_entropy(const ct_value *a, ct_value *results)
         .weight = a[2].type == CT_V_NONE ? NULL : a[2].t,
         .reduction = a[3].str};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_binary_cross_entropy)(a[0].t, a[1].t, &o)}};
+    return ct_ok();
+}
+
+/* binary_cross_entropy_terms(Tensor self, Tensor target) -> Tensor */
+static void backward_binary_cross_entropy_terms(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    ct__fail(CT_ERR_NOT_IMPLEMENTED, "the derivative for 'binary_cross_entropy_terms' is not implemented.");
+}
+
+static const ct__node_class class_binary_cross_entropy_terms = {"BinaryCrossEntropyTermsBackward0", NULL, backward_binary_cross_entropy_terms};
+
+static ct_tensor *run_binary_cross_entropy_terms(ct_tensor *self, ct_tensor *target)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(target, "target"))
+        return NULL;
+    ct_tensor *const inputs[] = {self, target};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_binary_cross_entropy_terms, 2, inputs, 1, 0, 0);
+        if (!n)
+            return NULL;
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_binary_cross_entropy_terms, NULL, 2, (ct_tensor *const[]){self, target}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_binary_cross_entropy_terms)(ct_tensor *self, ct_tensor *target)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "binary_cross_entropy_terms";
+    ct_tensor *outcome = run_binary_cross_entropy_terms(self, target);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_binary_cross_entropy_terms(const ct_value *a, ct_value *results);
+bool ct__call_binary_cross_entropy_terms(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_binary_cross_entropy_terms)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+/* binary_cross_entropy_slope(Tensor gy, Tensor self, Tensor target) -> Tensor */
+static void backward_binary_cross_entropy_slope(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    ct__fail(CT_ERR_NOT_IMPLEMENTED, "the derivative for 'binary_cross_entropy_slope' is not implemented.");
+}
+
+static const ct__node_class class_binary_cross_entropy_slope = {"BinaryCrossEntropySlopeBackward0", NULL, backward_binary_cross_entropy_slope};
+
+static ct_tensor *run_binary_cross_entropy_slope(ct_tensor *gy, ct_tensor *self, ct_tensor *target)
+{
+    if (!ct__given(gy, "gy"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(target, "target"))
+        return NULL;
+    ct_tensor *const inputs[] = {gy, self, target};
+    ct_node *n = NULL;
+    if (ct__needs_graph(3, inputs)) {
+        n = ct__node_new(&class_binary_cross_entropy_slope, 3, inputs, 1, 0, 0);
+        if (!n)
+            return NULL;
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_binary_cross_entropy_slope, NULL, 3, (ct_tensor *const[]){gy, self, target}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_binary_cross_entropy_slope)(ct_tensor *gy, ct_tensor *self, ct_tensor *target)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "binary_cross_entropy_slope";
+    ct_tensor *outcome = run_binary_cross_entropy_slope(gy, self, target);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_binary_cross_entropy_slope(const ct_value *a, ct_value *results);
+bool ct__call_binary_cross_entropy_slope(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_binary_cross_entropy_slope)(a[0].t, a[1].t, a[2].t)}};
     return ct_ok();
 }
 
@@ -379,6 +867,144 @@ bool ct__call_binary_cross_entropy_with_logits(const ct_value *a, ct_value *resu
         .pos_weight = a[3].type == CT_V_NONE ? NULL : a[3].t,
         .reduction = a[4].str};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_binary_cross_entropy_with_logits)(a[0].t, a[1].t, &o)}};
+    return ct_ok();
+}
+
+/* logits_terms(Tensor self, Tensor target) -> Tensor */
+static void backward_logits_terms(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_target = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_logits_slope)(grads[0], saved_self, saved_target);
+    }
+    if (ct__node_needs(n, 1)) {
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        results[1] = (ct_mul)((ct_neg)(grads[0]), saved_self);
+    }
+}
+
+static const ct__node_class class_logits_terms = {"BinaryCrossEntropyWithLogitsBackward0", NULL, backward_logits_terms};
+
+static ct_tensor *run_logits_terms(ct_tensor *self, ct_tensor *target)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(target, "target"))
+        return NULL;
+    ct_tensor *const inputs[] = {self, target};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_logits_terms, 2, inputs, 1, 2, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+        if (ct__node_needs(n, 0))
+            ct__node_save(n, 1, target);
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_logits_terms, NULL, 2, (ct_tensor *const[]){self, target}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_logits_terms)(ct_tensor *self, ct_tensor *target)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "logits_terms";
+    ct_tensor *outcome = run_logits_terms(self, target);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_logits_terms(const ct_value *a, ct_value *results);
+bool ct__call_logits_terms(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_logits_terms)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+/* logits_slope(Tensor gy, Tensor self, Tensor target) -> Tensor */
+static void backward_logits_slope(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_target = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_logits_slope)(grads[0], saved_self, saved_target);
+    }
+    if (ct__node_needs(n, 1)) {
+        ct_tensor *saved_gy = ct__node_saved(n, 2);
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        results[1] = (ct_sigmoid_backward)((ct_mul)(grads[0], saved_gy), (ct_sigmoid)(saved_self));
+    }
+    if (ct__node_needs(n, 2)) {
+        ct_tensor *saved_gy = ct__node_saved(n, 2);
+        if (ct__pending())
+            return;
+        results[2] = (ct_mul)((ct_neg)(grads[0]), saved_gy);
+    }
+}
+
+static const ct__node_class class_logits_slope = {"LogitsSlopeBackward0", NULL, backward_logits_slope};
+
+static ct_tensor *run_logits_slope(ct_tensor *gy, ct_tensor *self, ct_tensor *target)
+{
+    if (!ct__given(gy, "gy"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(target, "target"))
+        return NULL;
+    ct_tensor *const inputs[] = {gy, self, target};
+    ct_node *n = NULL;
+    if (ct__needs_graph(3, inputs)) {
+        n = ct__node_new(&class_logits_slope, 3, inputs, 1, 3, 0);
+        if (!n)
+            return NULL;
+        if (ct__node_needs(n, 0) || ct__node_needs(n, 1))
+            ct__node_save(n, 0, self);
+        if (ct__node_needs(n, 0))
+            ct__node_save(n, 1, target);
+        if (ct__node_needs(n, 1) || ct__node_needs(n, 2))
+            ct__node_save(n, 2, gy);
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_logits_slope, NULL, 3, (ct_tensor *const[]){gy, self, target}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_logits_slope)(ct_tensor *gy, ct_tensor *self, ct_tensor *target)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "logits_slope";
+    ct_tensor *outcome = run_logits_slope(gy, self, target);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_logits_slope(const ct_value *a, ct_value *results);
+bool ct__call_logits_slope(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_logits_slope)(a[0].t, a[1].t, a[2].t)}};
     return ct_ok();
 }
 

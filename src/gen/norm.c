@@ -625,29 +625,22 @@ bool ct__call_batch_norm(const ct_value *a, ct_value *results)
 /* batch_norm_train(Tensor input, Tensor? weight, Tensor? bias, float eps) -> (Tensor output, Tensor mean, Tensor rstd, Tensor var) */
 static void backward_batch_norm_train(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
-    if (ct__node_needs(n, 0)) {
+    if (ct__node_needs(n, 0) || ct__node_needs(n, 1) || ct__node_needs(n, 2)) {
         ct_tensor *saved_input = ct__node_saved(n, 0);
         ct_tensor *saved_weight = ct__node_saved(n, 1);
         ct_tensor *saved_result1 = ct__node_saved(n, 2);
         ct_tensor *saved_result2 = ct__node_saved(n, 3);
         if (ct__pending())
             return;
-        if (grads[0])
-            results[0] = (ct_batch_norm_input_grad)(grads[0], saved_input, saved_weight, saved_result1, saved_result2);
-    }
-    if (ct__node_needs(n, 1)) {
-        ct_tensor *saved_input = ct__node_saved(n, 0);
-        ct_tensor *saved_weight = ct__node_saved(n, 1);
-        ct_tensor *saved_result1 = ct__node_saved(n, 2);
-        ct_tensor *saved_result2 = ct__node_saved(n, 3);
-        if (ct__pending())
-            return;
-        if (grads[0])
-            results[1] = (ct_batch_norm_weight_grad)(grads[0], saved_input, saved_weight, saved_result1, saved_result2);
-    }
-    if (ct__node_needs(n, 2)) {
-        if (grads[0])
-            results[2] = (ct_channel_sum)(grads[0]);
+        if (grads[0]) {
+            ct_batch_norm_backward_result r = (ct_batch_norm_backward)(grads[0], saved_input, saved_weight, saved_result1, saved_result2, ct__node_needs(n, 0), ct__node_needs(n, 1), ct__node_needs(n, 2));
+            if (ct__node_needs(n, 0))
+                results[0] = r.input;
+            if (ct__node_needs(n, 1))
+                results[1] = r.weight;
+            if (ct__node_needs(n, 2))
+                results[2] = r.bias;
+        }
     }
 }
 
@@ -663,10 +656,8 @@ static ct_batch_norm_train_result run_batch_norm_train(ct_tensor *input, ct_tens
         n = ct__node_new(&class_batch_norm_train, 3, inputs, 4, 4, 0);
         if (!n)
             return (ct_batch_norm_train_result){0};
-        if (ct__node_needs(n, 0) || ct__node_needs(n, 1))
-            ct__node_save(n, 0, input);
-        if (ct__node_needs(n, 0) || ct__node_needs(n, 1))
-            ct__node_save(n, 1, weight);
+        ct__node_save(n, 0, input);
+        ct__node_save(n, 1, weight);
     }
     ct_tensor *results[4] = {NULL};
     if (!ct__batch_norm_train(input, weight, bias, eps, results)) {
@@ -705,71 +696,112 @@ bool ct__call_batch_norm_train(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
-/* batch_norm_input_grad(Tensor gy, Tensor input, Tensor? weight, Tensor mean, Tensor rstd) -> Tensor */
-static ct_tensor *run_batch_norm_input_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd)
+/* batch_norm_backward(Tensor gy, Tensor input, Tensor? weight, Tensor mean, Tensor rstd, bool want_input, bool want_weight, bool want_bias) -> (Tensor input, Tensor weight, Tensor bias) */
+static ct_batch_norm_backward_result run_batch_norm_backward(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, bool want_input, bool want_weight, bool want_bias)
 {
     if (!ct__given(gy, "gy"))
-        return NULL;
+        return (ct_batch_norm_backward_result){0};
     if (!ct__given(input, "input"))
-        return NULL;
+        return (ct_batch_norm_backward_result){0};
     if (!ct__given(mean, "mean"))
-        return NULL;
+        return (ct_batch_norm_backward_result){0};
     if (!ct__given(rstd, "rstd"))
-        return NULL;
-    return ct__batch_norm_input_grad(gy, input, weight, mean, rstd);
+        return (ct_batch_norm_backward_result){0};
+    ct_tensor *results[3] = {NULL};
+    if (!ct__batch_norm_backward(gy, input, weight, mean, rstd, want_input, want_weight, want_bias, results))
+        return (ct_batch_norm_backward_result){0};
+    return (ct_batch_norm_backward_result){results[0], results[1], results[2]};
 }
 
-ct_tensor *(ct_batch_norm_input_grad)(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd)
+ct_batch_norm_backward_result (ct_batch_norm_backward)(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, bool want_input, bool want_weight, bool want_bias)
 {
     if (ct__pending())
-        return NULL;
+        return (ct_batch_norm_backward_result){0};
     const char *was = ct__op_name;
-    ct__op_name = "batch_norm_input_grad";
-    ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_scope_end_but(&scope, run_batch_norm_input_grad(gy, input, weight, mean, rstd));
+    ct__op_name = "batch_norm_backward";
+    ct_batch_norm_backward_result outcome = run_batch_norm_backward(gy, input, weight, mean, rstd, want_input, want_weight, want_bias);
     ct__op_name = was;
-    return ct_adopt(outcome);
+    return outcome;
 }
 
-CT_HIDDEN bool ct__call_batch_norm_input_grad(const ct_value *a, ct_value *results);
-bool ct__call_batch_norm_input_grad(const ct_value *a, ct_value *results)
+CT_HIDDEN bool ct__call_batch_norm_backward(const ct_value *a, ct_value *results);
+bool ct__call_batch_norm_backward(const ct_value *a, ct_value *results)
 {
-    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_batch_norm_input_grad)(a[0].t, a[1].t, a[2].type == CT_V_NONE ? NULL : a[2].t, a[3].t, a[4].t)}};
+    ct_batch_norm_backward_result r = (ct_batch_norm_backward)(a[0].t, a[1].t, a[2].type == CT_V_NONE ? NULL : a[2].t, a[3].t, a[4].t, a[5].b, a[6].b, a[7].b);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.input}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.weight}};
+    results[2] = (ct_value){CT_V_TENSOR, {.t = r.bias}};
     return ct_ok();
 }
 
-/* batch_norm_weight_grad(Tensor gy, Tensor input, Tensor weight, Tensor mean, Tensor rstd) -> Tensor */
-static ct_tensor *run_batch_norm_weight_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd)
+/* channel_affine(Tensor self, Tensor scale, Tensor? shift=None) -> Tensor */
+static const ct_channel_affine_opts defaults_channel_affine = {.shift = NULL};
+static void backward_channel_affine(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
-    if (!ct__given(gy, "gy"))
-        return NULL;
-    if (!ct__given(input, "input"))
-        return NULL;
-    if (!ct__given(weight, "weight"))
-        return NULL;
-    if (!ct__given(mean, "mean"))
-        return NULL;
-    if (!ct__given(rstd, "rstd"))
-        return NULL;
-    return ct__batch_norm_weight_grad(gy, input, weight, mean, rstd);
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_scale = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        results[0] = (ct_channel_affine)(grads[0], saved_scale, NULL);
+    }
+    if (ct__node_needs(n, 1)) {
+        ct_tensor *saved_self = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[1] = (ct_channel_sum)((ct_mul)(grads[0], saved_self));
+    }
+    if (ct__node_needs(n, 2)) {
+        results[2] = (ct_channel_sum)(grads[0]);
+    }
 }
 
-ct_tensor *(ct_batch_norm_weight_grad)(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd)
+static const ct__node_class class_channel_affine = {"NativeBatchNormBackward0", "torch.nn._functions.thnn.batchnorm_double_backwards.BatchNorm", backward_channel_affine};
+
+static ct_tensor *run_channel_affine(ct_tensor *self, ct_tensor *scale, ct_tensor *shift)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(scale, "scale"))
+        return NULL;
+    ct_tensor *const inputs[] = {self, scale, shift};
+    ct_node *n = NULL;
+    if (ct__needs_graph(3, inputs)) {
+        n = ct__node_new(&class_channel_affine, 3, inputs, 1, 2, 0);
+        if (!n)
+            return NULL;
+        if (ct__node_needs(n, 0))
+            ct__node_save(n, 0, scale);
+        if (ct__node_needs(n, 1))
+            ct__node_save(n, 1, self);
+    }
+    ct_tensor *r = ct__channel_affine(self, scale, shift);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_channel_affine)(ct_tensor *self, ct_tensor *scale, const ct_channel_affine_opts *options)
 {
     if (ct__pending())
         return NULL;
+    if (!options)
+        options = &defaults_channel_affine;
     const char *was = ct__op_name;
-    ct__op_name = "batch_norm_weight_grad";
-    ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_scope_end_but(&scope, run_batch_norm_weight_grad(gy, input, weight, mean, rstd));
+    ct__op_name = "channel_affine";
+    ct_tensor *outcome = run_channel_affine(self, scale, options->shift);
     ct__op_name = was;
-    return ct_adopt(outcome);
+    return outcome;
 }
 
-CT_HIDDEN bool ct__call_batch_norm_weight_grad(const ct_value *a, ct_value *results);
-bool ct__call_batch_norm_weight_grad(const ct_value *a, ct_value *results)
+CT_HIDDEN bool ct__call_channel_affine(const ct_value *a, ct_value *results);
+bool ct__call_channel_affine(const ct_value *a, ct_value *results)
 {
-    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_batch_norm_weight_grad)(a[0].t, a[1].t, a[2].t, a[3].t, a[4].t)}};
+    ct_channel_affine_opts o = {
+        .shift = a[2].type == CT_V_NONE ? NULL : a[2].t};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_channel_affine)(a[0].t, a[1].t, &o)}};
     return ct_ok();
 }
 

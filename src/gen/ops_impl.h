@@ -77,7 +77,7 @@ CT_HIDDEN ct_tensor *ct__index_add(ct_tensor *self, int64_t dim, ct_tensor *inde
 CT_HIDDEN ct_tensor *ct__index_copy(ct_tensor *self, int64_t dim, ct_tensor *index, ct_tensor *source);
 CT_HIDDEN ct_tensor *ct__index_fill(ct_tensor *self, int64_t dim, ct_tensor *index, ct_scalar value);
 CT_HIDDEN ct_tensor *ct__take_rows(ct_tensor *self, ct_tensor *index, ct_ints shape);
-CT_HIDDEN ct_tensor *ct__put_rows_add(ct_tensor *self, ct_tensor *index, ct_tensor *source);
+CT_HIDDEN ct_tensor *ct__take_rows_backward(ct_tensor *gy, ct_tensor *index, ct_ints size);
 CT_HIDDEN ct_tensor *ct__take(ct_tensor *self, ct_tensor *index);
 CT_HIDDEN ct_tensor *ct__take_along_dim(ct_tensor *self, ct_tensor *indices, int64_t dim);
 CT_HIDDEN ct_tensor *ct__masked_fill(ct_tensor *self, ct_tensor *mask, ct_tensor *value);
@@ -146,8 +146,8 @@ CT_HIDDEN ct_tensor *ct__layer_norm_weight_grad(ct_tensor *gy, ct_tensor *input,
 CT_HIDDEN ct_tensor *ct__layer_norm_bias_grad(ct_tensor *gy, int64_t inner);
 CT_HIDDEN ct_tensor *ct__batch_norm(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_tensor *running_mean, ct_tensor *running_var, bool training, double momentum, double eps, bool cudnn_enabled);
 CT_HIDDEN bool ct__batch_norm_train(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, double eps, ct_tensor **results);
-CT_HIDDEN ct_tensor *ct__batch_norm_input_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd);
-CT_HIDDEN ct_tensor *ct__batch_norm_weight_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd);
+CT_HIDDEN bool ct__batch_norm_backward(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, bool want_input, bool want_weight, bool want_bias, ct_tensor **results);
+CT_HIDDEN ct_tensor *ct__channel_affine(ct_tensor *self, ct_tensor *scale, ct_tensor *shift);
 CT_HIDDEN ct_tensor *ct__channel_sum(ct_tensor *self);
 CT_HIDDEN ct_tensor *ct__dropout(ct_tensor *input, double p, bool train);
 CT_HIDDEN ct_tensor *ct__feature_dropout(ct_tensor *input, double p, bool train);

@@ -7100,6 +7100,102 @@ bool ct__call_silu_backward(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+/* silu_slope(Tensor gy, Tensor self) -> Tensor */
+static void backward_silu_slope(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    ct__fail(CT_ERR_NOT_IMPLEMENTED, "the derivative for 'silu_slope' is not implemented.");
+}
+
+static const ct__node_class class_silu_slope = {"SiluSlopeBackward0", NULL, backward_silu_slope};
+
+static ct_tensor *run_silu_slope(ct_tensor *gy, ct_tensor *self)
+{
+    if (!ct__given(gy, "gy"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {gy, self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_silu_slope, 2, inputs, 1, 0, 0);
+        if (!n)
+            return NULL;
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_silu_slope, NULL, 2, (ct_tensor *const[]){gy, self}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_silu_slope)(ct_tensor *gy, ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "silu_slope";
+    ct_tensor *outcome = run_silu_slope(gy, self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_silu_slope(const ct_value *a, ct_value *results);
+bool ct__call_silu_slope(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_silu_slope)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+/* gelu_tanh_slope(Tensor gy, Tensor self) -> Tensor */
+static void backward_gelu_tanh_slope(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    ct__fail(CT_ERR_NOT_IMPLEMENTED, "the derivative for 'gelu_tanh_slope' is not implemented.");
+}
+
+static const ct__node_class class_gelu_tanh_slope = {"GeluTanhSlopeBackward0", NULL, backward_gelu_tanh_slope};
+
+static ct_tensor *run_gelu_tanh_slope(ct_tensor *gy, ct_tensor *self)
+{
+    if (!ct__given(gy, "gy"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {gy, self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_gelu_tanh_slope, 2, inputs, 1, 0, 0);
+        if (!n)
+            return NULL;
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_gelu_tanh_slope, NULL, 2, (ct_tensor *const[]){gy, self}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_gelu_tanh_slope)(ct_tensor *gy, ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "gelu_tanh_slope";
+    ct_tensor *outcome = run_gelu_tanh_slope(gy, self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_gelu_tanh_slope(const ct_value *a, ct_value *results);
+bool ct__call_gelu_tanh_slope(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_gelu_tanh_slope)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
 /* softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor */
 static const ct_softplus_opts defaults_softplus = {.beta = {CT_SCALAR_INT, {.i = 1}}, .threshold = {CT_SCALAR_INT, {.i = 20}}};
 static void backward_softplus(ct_node *n, ct_tensor *const *grads, ct_tensor **results)

@@ -509,11 +509,11 @@ static const ct_arg_info args_take_rows[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "index", .type = CT_V_TENSOR},
     {.name = "shape", .type = CT_V_INTS, .list_size = -1}};
-CT_HIDDEN bool ct__call_put_rows_add(const ct_value *a, ct_value *results);
-static const ct_arg_info args_put_rows_add[] = {
-    {.name = "self", .type = CT_V_TENSOR},
+CT_HIDDEN bool ct__call_take_rows_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_take_rows_backward[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
     {.name = "index", .type = CT_V_TENSOR},
-    {.name = "source", .type = CT_V_TENSOR}};
+    {.name = "size", .type = CT_V_INTS, .list_size = -1}};
 CT_HIDDEN bool ct__call_take(const ct_value *a, ct_value *results);
 static const ct_arg_info args_take[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -734,6 +734,16 @@ static const ct_arg_info args_mse_loss_backward[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "target", .type = CT_V_TENSOR},
     {.name = "reduction", .type = CT_V_STRING}};
+CT_HIDDEN bool ct__call_squared_difference(const ct_value *a, ct_value *results);
+static const ct_arg_info args_squared_difference[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_OPERAND}};
+CT_HIDDEN bool ct__call_difference_scaled(const ct_value *a, ct_value *results);
+static const ct_arg_info args_difference_scaled[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_OPERAND},
+    {.name = "target", .type = CT_V_OPERAND},
+    {.name = "scale", .type = CT_V_SCALAR}};
 CT_HIDDEN bool ct__call_l1_loss(const ct_value *a, ct_value *results);
 static const ct_arg_info args_l1_loss[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -745,18 +755,49 @@ static const ct_arg_info args_smooth_l1_loss[] = {
     {.name = "target", .type = CT_V_TENSOR},
     {.name = "reduction", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "mean"}}},
     {.name = "beta", .type = CT_V_FLOAT, .has_default = true, .value = {CT_V_FLOAT, {.f = 1.0}}}};
+CT_HIDDEN bool ct__call_smooth_l1_terms(const ct_value *a, ct_value *results);
+static const ct_arg_info args_smooth_l1_terms[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_OPERAND},
+    {.name = "beta", .type = CT_V_SCALAR}};
+CT_HIDDEN bool ct__call_smooth_l1_slope(const ct_value *a, ct_value *results);
+static const ct_arg_info args_smooth_l1_slope[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_OPERAND},
+    {.name = "target", .type = CT_V_OPERAND},
+    {.name = "beta", .type = CT_V_SCALAR}};
 CT_HIDDEN bool ct__call_huber_loss(const ct_value *a, ct_value *results);
 static const ct_arg_info args_huber_loss[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "target", .type = CT_V_TENSOR},
     {.name = "reduction", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "mean"}}},
     {.name = "delta", .type = CT_V_FLOAT, .has_default = true, .value = {CT_V_FLOAT, {.f = 1.0}}}};
+CT_HIDDEN bool ct__call_huber_terms(const ct_value *a, ct_value *results);
+static const ct_arg_info args_huber_terms[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_OPERAND},
+    {.name = "delta", .type = CT_V_SCALAR}};
+CT_HIDDEN bool ct__call_huber_slope(const ct_value *a, ct_value *results);
+static const ct_arg_info args_huber_slope[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_OPERAND},
+    {.name = "target", .type = CT_V_OPERAND},
+    {.name = "delta", .type = CT_V_SCALAR}};
 CT_HIDDEN bool ct__call_binary_cross_entropy(const ct_value *a, ct_value *results);
 static const ct_arg_info args_binary_cross_entropy[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "target", .type = CT_V_TENSOR},
     {.name = "weight", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
     {.name = "reduction", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "mean"}}}};
+CT_HIDDEN bool ct__call_binary_cross_entropy_terms(const ct_value *a, ct_value *results);
+static const ct_arg_info args_binary_cross_entropy_terms[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_OPERAND}};
+CT_HIDDEN bool ct__call_binary_cross_entropy_slope(const ct_value *a, ct_value *results);
+static const ct_arg_info args_binary_cross_entropy_slope[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_OPERAND},
+    {.name = "target", .type = CT_V_OPERAND}};
 CT_HIDDEN bool ct__call_binary_cross_entropy_backward(const ct_value *a, ct_value *results);
 static const ct_arg_info args_binary_cross_entropy_backward[] = {
     {.name = "gy", .type = CT_V_TENSOR},
@@ -778,6 +819,15 @@ static const ct_arg_info args_binary_cross_entropy_with_logits[] = {
     {.name = "weight", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
     {.name = "pos_weight", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
     {.name = "reduction", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "mean"}}}};
+CT_HIDDEN bool ct__call_logits_terms(const ct_value *a, ct_value *results);
+static const ct_arg_info args_logits_terms[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_OPERAND}};
+CT_HIDDEN bool ct__call_logits_slope(const ct_value *a, ct_value *results);
+static const ct_arg_info args_logits_slope[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_OPERAND},
+    {.name = "target", .type = CT_V_OPERAND}};
 CT_HIDDEN bool ct__call_kl_div(const ct_value *a, ct_value *results);
 static const ct_arg_info args_kl_div[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -922,20 +972,22 @@ static const ct_arg_info args_batch_norm_train[] = {
     {.name = "bias", .type = CT_V_TENSOR, .optional = true},
     {.name = "eps", .type = CT_V_FLOAT}};
 static const char *const names_batch_norm_train[] = {"output", "mean", "rstd", "var"};
-CT_HIDDEN bool ct__call_batch_norm_input_grad(const ct_value *a, ct_value *results);
-static const ct_arg_info args_batch_norm_input_grad[] = {
+CT_HIDDEN bool ct__call_batch_norm_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_batch_norm_backward[] = {
     {.name = "gy", .type = CT_V_TENSOR},
     {.name = "input", .type = CT_V_TENSOR},
     {.name = "weight", .type = CT_V_TENSOR, .optional = true},
     {.name = "mean", .type = CT_V_TENSOR},
-    {.name = "rstd", .type = CT_V_TENSOR}};
-CT_HIDDEN bool ct__call_batch_norm_weight_grad(const ct_value *a, ct_value *results);
-static const ct_arg_info args_batch_norm_weight_grad[] = {
-    {.name = "gy", .type = CT_V_TENSOR},
-    {.name = "input", .type = CT_V_TENSOR},
-    {.name = "weight", .type = CT_V_TENSOR},
-    {.name = "mean", .type = CT_V_TENSOR},
-    {.name = "rstd", .type = CT_V_TENSOR}};
+    {.name = "rstd", .type = CT_V_TENSOR},
+    {.name = "want_input", .type = CT_V_BOOL},
+    {.name = "want_weight", .type = CT_V_BOOL},
+    {.name = "want_bias", .type = CT_V_BOOL}};
+static const char *const names_batch_norm_backward[] = {"input", "weight", "bias"};
+CT_HIDDEN bool ct__call_channel_affine(const ct_value *a, ct_value *results);
+static const ct_arg_info args_channel_affine[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "scale", .type = CT_V_TENSOR},
+    {.name = "shift", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}}};
 CT_HIDDEN bool ct__call_channel_sum(const ct_value *a, ct_value *results);
 static const ct_arg_info args_channel_sum[] = {
     {.name = "self", .type = CT_V_TENSOR}};
@@ -1570,6 +1622,14 @@ CT_HIDDEN bool ct__call_silu_backward(const ct_value *a, ct_value *results);
 static const ct_arg_info args_silu_backward[] = {
     {.name = "gy", .type = CT_V_TENSOR},
     {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_silu_slope(const ct_value *a, ct_value *results);
+static const ct_arg_info args_silu_slope[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_OPERAND}};
+CT_HIDDEN bool ct__call_gelu_tanh_slope(const ct_value *a, ct_value *results);
+static const ct_arg_info args_gelu_tanh_slope[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_OPERAND}};
 CT_HIDDEN bool ct__call_softplus(const ct_value *a, ct_value *results);
 static const ct_arg_info args_softplus[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -2833,16 +2893,17 @@ static const ct_op_info op_table_rows[] = {
     {.name = "avg_pool_forward", .overload = "", .c_name = "ct_avg_pool_forward", .schema = "avg_pool_forward(Tensor self, int[] kernel_size, int[] stride, int[] padding, bool ceil_mode, bool count_include_pad, int? divisor_override) -> Tensor", .family = "conv", .doc = "avg_pool1d or avg_pool2d, by the length of kernel_size.", .on = CT_ON_INTERNAL, .nargs = 7, .nresults = 1, .args = args_avg_pool_forward, .result_type = CT_V_TENSOR, .call = ct__call_avg_pool_forward},
     {.name = "baddbmm", .overload = "", .c_name = "ct_baddbmm", .schema = "baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", .family = "linalg", .doc = "beta * self + alpha * batch1 @ batch2.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_baddbmm, .result_type = CT_V_TENSOR, .call = ct__call_baddbmm},
     {.name = "batch_norm", .overload = "", .c_name = "ct_batch_norm", .schema = "batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled=False) -> Tensor", .family = "norm", .doc = "Normalises each channel of (N, C, ...) by the batch's mean and variance (training; running statistics are updated in place)\nor by the running ones.", .on = CT_ON_TORCH, .nargs = 9, .nresults = 1, .args = args_batch_norm, .result_type = CT_V_TENSOR, .call = ct__call_batch_norm},
-    {.name = "batch_norm_input_grad", .overload = "", .c_name = "ct_batch_norm_input_grad", .schema = "batch_norm_input_grad(Tensor gy, Tensor input, Tensor? weight, Tensor mean, Tensor rstd) -> Tensor", .family = "norm", .doc = "The gradient for the input, differentiable again.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_batch_norm_input_grad, .result_type = CT_V_TENSOR, .call = ct__call_batch_norm_input_grad},
+    {.name = "batch_norm_backward", .overload = "", .c_name = "ct_batch_norm_backward", .schema = "batch_norm_backward(Tensor gy, Tensor input, Tensor? weight, Tensor mean, Tensor rstd, bool want_input, bool want_weight, bool want_bias) -> (Tensor input, Tensor weight, Tensor bias)", .family = "norm", .doc = "The gradients that are wanted, differentiable again.", .on = CT_ON_INTERNAL, .nargs = 8, .nresults = 3, .args = args_batch_norm_backward, .result_names = names_batch_norm_backward, .tuple_name = "batch_norm_backward", .result_type = CT_V_TENSOR, .call = ct__call_batch_norm_backward},
     {.name = "batch_norm_train", .overload = "", .c_name = "ct_batch_norm_train", .schema = "batch_norm_train(Tensor input, Tensor? weight, Tensor? bias, float eps) -> (Tensor output, Tensor mean, Tensor rstd, Tensor var)", .family = "norm", .doc = "Batch normalisation by the batch's own statistics; mean, 1 / sqrt(var + eps) and the biased variance of each channel.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 4, .args = args_batch_norm_train, .result_names = names_batch_norm_train, .tuple_name = "batch_norm_train", .result_type = CT_V_TENSOR, .call = ct__call_batch_norm_train},
-    {.name = "batch_norm_weight_grad", .overload = "", .c_name = "ct_batch_norm_weight_grad", .schema = "batch_norm_weight_grad(Tensor gy, Tensor input, Tensor weight, Tensor mean, Tensor rstd) -> Tensor", .family = "norm", .doc = "The gradient for the weight.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_batch_norm_weight_grad, .result_type = CT_V_TENSOR, .call = ct__call_batch_norm_weight_grad},
     {.name = "bernoulli", .overload = "", .c_name = "ct_bernoulli", .schema = "bernoulli(Tensor self, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "1 with the probability that stands at each place, else 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_bernoulli, .result_type = CT_V_TENSOR, .call = ct__call_bernoulli},
     {.name = "bernoulli", .overload = "p", .c_name = "ct_bernoulli_p", .schema = "bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "1 with probability p, else 0, with self's shape.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_bernoulli_p, .result_type = CT_V_TENSOR, .call = ct__call_bernoulli_p},
     {.name = "bernoulli_", .overload = "", .c_name = "ct_bernoulli_", .schema = "bernoulli_(Tensor self, float p=0.5, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with 1 with probability p, else 0.", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_bernoulli_, .result_type = CT_V_TENSOR, .call = ct__call_bernoulli_},
     {.name = "bernoulli_", .overload = "Tensor", .c_name = "ct_bernoulli__Tensor", .schema = "bernoulli_.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with 1 with probability p of the same place, else 0.", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_bernoulli__Tensor, .result_type = CT_V_TENSOR, .call = ct__call_bernoulli__Tensor},
     {.name = "binary_cross_entropy", .overload = "", .c_name = "ct_binary_cross_entropy", .schema = "binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, str reduction='mean') -> Tensor", .family = "loss", .doc = "-(target * log(self) + (1 - target) * log(1 - self)), the logarithms not below -100.", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_binary_cross_entropy, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy},
     {.name = "binary_cross_entropy_backward", .overload = "", .c_name = "ct_binary_cross_entropy_backward", .schema = "binary_cross_entropy_backward(Tensor gy, Tensor self, Tensor target, Tensor? weight, str reduction) -> Tensor", .family = "loss", .doc = "The gradient for self.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_binary_cross_entropy_backward, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy_backward},
+    {.name = "binary_cross_entropy_slope", .overload = "", .c_name = "ct_binary_cross_entropy_slope", .schema = "binary_cross_entropy_slope(Tensor gy, Tensor self, Tensor target) -> Tensor", .family = "loss", .doc = "gy * (self - target) / (self * (1 - self)); a part of the gradient where that is not differentiated again.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_binary_cross_entropy_slope, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy_slope},
     {.name = "binary_cross_entropy_target_grad", .overload = "", .c_name = "ct_binary_cross_entropy_target_grad", .schema = "binary_cross_entropy_target_grad(Tensor gy, Tensor self, Tensor target, Tensor? weight, str reduction) -> Tensor", .family = "loss", .doc = "The gradient for the target.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_binary_cross_entropy_target_grad, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy_target_grad},
+    {.name = "binary_cross_entropy_terms", .overload = "", .c_name = "ct_binary_cross_entropy_terms", .schema = "binary_cross_entropy_terms(Tensor self, Tensor target) -> Tensor", .family = "loss", .doc = "The elements of binary_cross_entropy, which knows the gradient.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_binary_cross_entropy_terms, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy_terms},
     {.name = "binary_cross_entropy_with_logits", .overload = "", .c_name = "ct_binary_cross_entropy_with_logits", .schema = "binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, str reduction='mean') -> Tensor", .family = "loss", .doc = "binary_cross_entropy(sigmoid(self), target), without overflow.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_binary_cross_entropy_with_logits, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy_with_logits},
     {.name = "bincount", .overload = "", .c_name = "ct_bincount", .schema = "bincount(Tensor self, Tensor? weights=None, int minlength=0) -> Tensor", .family = "index", .doc = "How often each number 0, 1, ... occurs in a vector (or the sum of its weights).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_bincount, .result_type = CT_V_TENSOR, .call = ct__call_bincount},
     {.name = "bitwise_and", .overload = "", .c_name = "ct_bitwise_and", .schema = "bitwise_and(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self & other on integers' bits or truth values.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "&", .nargs = 2, .nresults = 1, .args = args_bitwise_and, .result_type = CT_V_TENSOR, .call = ct__call_bitwise_and},
@@ -2873,6 +2934,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "ceil", .overload = "", .c_name = "ct_ceil", .schema = "ceil(Tensor self) -> Tensor", .family = "pointwise", .doc = "Rounds up.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_ceil, .result_type = CT_V_TENSOR, .call = ct__call_ceil},
     {.name = "ceil", .overload = "", .c_name = "ct_ceil_out", .schema = "ceil(Tensor self) -> Tensor", .family = "pointwise", .doc = "Rounds up.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_ceil_out, .result_type = CT_V_TENSOR, .call = ct__call_ceil_out},
     {.name = "ceil_", .overload = "", .c_name = "ct_ceil_", .schema = "ceil(Tensor self) -> Tensor", .family = "pointwise", .doc = "Rounds up.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_ceil_, .result_type = CT_V_TENSOR, .call = ct__call_ceil_},
+    {.name = "channel_affine", .overload = "", .c_name = "ct_channel_affine", .schema = "channel_affine(Tensor self, Tensor scale, Tensor? shift=None) -> Tensor", .family = "norm", .doc = "self * scale + shift, both one number a channel of (N, C, ...).", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_channel_affine, .result_type = CT_V_TENSOR, .call = ct__call_channel_affine},
     {.name = "channel_sum", .overload = "", .c_name = "ct_channel_sum", .schema = "channel_sum(Tensor self) -> Tensor", .family = "norm", .doc = "(N, C, ...) summed over all but C.", .on = CT_ON_INTERNAL, .nargs = 1, .nresults = 1, .args = args_channel_sum, .result_type = CT_V_TENSOR, .call = ct__call_channel_sum},
     {.name = "chunk", .overload = "", .c_name = "ct_chunk", .schema = "chunk(Tensor self, int chunks, int dim=0) -> Tensor[]", .family = "shape", .doc = "At most `chunks` pieces of equal size (the last may be smaller); views.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_chunk, .result_type = CT_V_TENSORS, .call = ct__call_chunk},
     {.name = "clamp", .overload = "", .c_name = "ct_clamp", .schema = "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", .family = "pointwise", .doc = "min(max(self, min), max); NaN stays.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_clamp, .result_type = CT_V_TENSOR, .call = ct__call_clamp},
@@ -2924,6 +2986,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "diag_embed", .overload = "", .c_name = "ct_diag_embed", .schema = "diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor", .family = "shape", .doc = "Matrices that hold the last dimension on their diagonals.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_diag_embed, .result_type = CT_V_TENSOR, .call = ct__call_diag_embed},
     {.name = "diagonal", .overload = "", .c_name = "ct_diagonal", .schema = "diagonal(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor", .family = "shape", .doc = "The diagonal of two dimensions as the last dimension; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_view = true, .nargs = 4, .nresults = 1, .args = args_diagonal, .result_type = CT_V_TENSOR, .call = ct__call_diagonal},
     {.name = "diagonal_backward", .overload = "", .c_name = "ct_diagonal_backward", .schema = "diagonal_backward(Tensor grad, int[] size, int offset, int dim1, int dim2) -> Tensor", .family = "shape", .doc = "The gradient put back into zeros.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_diagonal_backward, .result_type = CT_V_TENSOR, .call = ct__call_diagonal_backward},
+    {.name = "difference_scaled", .overload = "", .c_name = "ct_difference_scaled", .schema = "difference_scaled(Tensor gy, Tensor self, Tensor target, Scalar scale) -> Tensor", .family = "loss", .doc = "gy * (self - target) * scale; a part of mse_loss's gradient where that is not differentiated again.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_difference_scaled, .result_type = CT_V_TENSOR, .call = ct__call_difference_scaled},
     {.name = "dist", .overload = "", .c_name = "ct_dist", .schema = "dist(Tensor self, Tensor other, Scalar p=2) -> Tensor", .family = "reduce", .doc = "norm(self - other, p).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_dist, .result_type = CT_V_TENSOR, .call = ct__call_dist},
     {.name = "div", .overload = "", .c_name = "ct_div", .schema = "div(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self / other, in floating point.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "/", .nargs = 2, .nresults = 1, .args = args_div, .result_type = CT_V_TENSOR, .call = ct__call_div},
     {.name = "div", .overload = "mode", .c_name = "ct_div_mode", .schema = "div.mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor", .family = "pointwise", .doc = "self / other, rounded 'floor' or 'trunc', or not at all (None).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_div_mode, .result_type = CT_V_TENSOR, .call = ct__call_div_mode},
@@ -3004,6 +3067,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "gelu_erf_backward", .overload = "", .c_name = "ct_gelu_erf_backward", .schema = "gelu_erf_backward(Tensor gy, Tensor self) -> Tensor", .family = "pointwise", .doc = "grad * (Phi(x) + x * phi(x)).", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_gelu_erf_backward, .result_type = CT_V_TENSOR, .call = ct__call_gelu_erf_backward},
     {.name = "gelu_tanh", .overload = "", .c_name = "ct_gelu_tanh", .schema = "gelu_tanh(Tensor self) -> Tensor", .family = "pointwise", .doc = "x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) / 2.", .on = CT_ON_INTERNAL, .nargs = 1, .nresults = 1, .args = args_gelu_tanh, .result_type = CT_V_TENSOR, .call = ct__call_gelu_tanh},
     {.name = "gelu_tanh_backward", .overload = "", .c_name = "ct_gelu_tanh_backward", .schema = "gelu_tanh_backward(Tensor gy, Tensor self) -> Tensor", .family = "pointwise", .doc = "The gradient of gelu_tanh.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_gelu_tanh_backward, .result_type = CT_V_TENSOR, .call = ct__call_gelu_tanh_backward},
+    {.name = "gelu_tanh_slope", .overload = "", .c_name = "ct_gelu_tanh_slope", .schema = "gelu_tanh_slope(Tensor gy, Tensor self) -> Tensor", .family = "pointwise", .doc = "gelu_tanh_backward where it is not differentiated again.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_gelu_tanh_slope, .result_type = CT_V_TENSOR, .call = ct__call_gelu_tanh_slope},
     {.name = "geometric_", .overload = "", .c_name = "ct_geometric_", .schema = "geometric_(Tensor self, float p, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with the number of trials until a success of probability p.", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_geometric_, .result_type = CT_V_TENSOR, .call = ct__call_geometric_},
     {.name = "ger", .overload = "", .c_name = "ct_outer", .schema = "outer(Tensor self, Tensor vec2) -> Tensor", .family = "linalg", .doc = "The matrix (n, m) of products of a vector (n) and a vector (m).", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "outer", .nargs = 2, .nresults = 1, .args = args_outer, .result_type = CT_V_TENSOR, .call = ct__call_outer},
     {.name = "greater", .overload = "", .c_name = "ct_gt", .schema = "gt(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self > other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "gt", .nargs = 2, .nresults = 1, .args = args_gt, .result_type = CT_V_TENSOR, .call = ct__call_gt},
@@ -3018,6 +3082,8 @@ static const ct_op_info op_table_rows[] = {
     {.name = "hardtanh", .overload = "", .c_name = "ct_hardtanh", .schema = "hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor", .family = "pointwise", .doc = "Clamps to [min_val, max_val].", .on = CT_ON_FUNCTIONAL, .nargs = 3, .nresults = 1, .args = args_hardtanh, .result_type = CT_V_TENSOR, .call = ct__call_hardtanh},
     {.name = "hstack", .overload = "", .c_name = "ct_hstack", .schema = "hstack(Tensor[] tensors) -> Tensor", .family = "shape", .doc = "Joins along the second dimension (the first of vectors).", .on = CT_ON_TORCH, .nargs = 1, .nresults = 1, .args = args_hstack, .result_type = CT_V_TENSOR, .call = ct__call_hstack},
     {.name = "huber_loss", .overload = "", .c_name = "ct_huber_loss", .schema = "huber_loss(Tensor self, Tensor target, str reduction='mean', float delta=1.0) -> Tensor", .family = "loss", .doc = "d^2 / 2 where |d| < delta, else delta * (|d| - delta / 2).", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_huber_loss, .result_type = CT_V_TENSOR, .call = ct__call_huber_loss},
+    {.name = "huber_slope", .overload = "", .c_name = "ct_huber_slope", .schema = "huber_slope(Tensor gy, Tensor self, Tensor target, Scalar delta) -> Tensor", .family = "loss", .doc = "gy * d, between -gy * delta and gy * delta.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_huber_slope, .result_type = CT_V_TENSOR, .call = ct__call_huber_slope},
+    {.name = "huber_terms", .overload = "", .c_name = "ct_huber_terms", .schema = "huber_terms(Tensor self, Tensor target, Scalar delta) -> Tensor", .family = "loss", .doc = "The elements of huber_loss; delta > 0.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_huber_terms, .result_type = CT_V_TENSOR, .call = ct__call_huber_terms},
     {.name = "index_add", .overload = "", .c_name = "ct_index_add", .schema = "index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor", .family = "index", .doc = "A copy of self with alpha * source's slices added at index along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_index_add, .result_type = CT_V_TENSOR, .call = ct__call_index_add},
     {.name = "index_add_", .overload = "", .c_name = "ct_index_add_", .schema = "index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor", .family = "index", .doc = "A copy of self with alpha * source's slices added at index along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 5, .nresults = 1, .args = args_index_add_, .result_type = CT_V_TENSOR, .call = ct__call_index_add_},
     {.name = "index_backward", .overload = "", .c_name = "ct_index_backward", .schema = "index_backward(Tensor gy, Tensor indices, int[] size, int dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "gy put back at the places along dim.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_index_backward, .result_type = CT_V_TENSOR, .call = ct__call_index_backward},
@@ -3085,6 +3151,8 @@ static const ct_op_info op_table_rows[] = {
     {.name = "logical_xor", .overload = "", .c_name = "ct_logical_xor", .schema = "logical_xor(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "Exactly one is not 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_logical_xor, .result_type = CT_V_TENSOR, .call = ct__call_logical_xor},
     {.name = "logical_xor", .overload = "", .c_name = "ct_logical_xor_out", .schema = "logical_xor(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "Exactly one is not 0.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_logical_xor_out, .result_type = CT_V_TENSOR, .call = ct__call_logical_xor_out},
     {.name = "logical_xor_", .overload = "", .c_name = "ct_logical_xor_", .schema = "logical_xor(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "Exactly one is not 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_logical_xor_, .result_type = CT_V_TENSOR, .call = ct__call_logical_xor_},
+    {.name = "logits_slope", .overload = "", .c_name = "ct_logits_slope", .schema = "logits_slope(Tensor gy, Tensor self, Tensor target) -> Tensor", .family = "loss", .doc = "gy * (sigmoid(self) - target).", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_logits_slope, .result_type = CT_V_TENSOR, .call = ct__call_logits_slope},
+    {.name = "logits_terms", .overload = "", .c_name = "ct_logits_terms", .schema = "logits_terms(Tensor self, Tensor target) -> Tensor", .family = "loss", .doc = "The elements of binary_cross_entropy_with_logits: (1 - target) * self - log_sigmoid(self).", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_logits_terms, .result_type = CT_V_TENSOR, .call = ct__call_logits_terms},
     {.name = "logsigmoid", .overload = "", .c_name = "ct_logsigmoid", .schema = "logsigmoid(Tensor self) -> Tensor", .family = "pointwise", .doc = "log(sigmoid(x)).", .on = CT_ON_FUNCTIONAL, .nargs = 1, .nresults = 1, .args = args_logsigmoid, .result_type = CT_V_TENSOR, .call = ct__call_logsigmoid},
     {.name = "logspace", .overload = "", .c_name = "ct_logspace", .schema = "logspace(Scalar start, Scalar end, int steps, float base=10, *, FACTORY) -> Tensor", .family = "creation", .doc = "base to the power of linspace(start, end, steps).", .on = CT_ON_TORCH, .nargs = 7, .nresults = 1, .args = args_logspace, .result_type = CT_V_TENSOR, .call = ct__call_logspace},
     {.name = "logsumexp", .overload = "", .c_name = "ct_logsumexp", .schema = "logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", .family = "reduce", .doc = "log of the sum of exp, without overflow.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_logsumexp, .result_type = CT_V_TENSOR, .call = ct__call_logsumexp},
@@ -3190,7 +3258,6 @@ static const ct_op_info op_table_rows[] = {
     {.name = "prod", .overload = "dim", .c_name = "ct_prod_dim", .schema = "prod.dim(Tensor self, int dim, bool keepdim=False, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "The product along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_prod_dim, .result_type = CT_V_TENSOR, .call = ct__call_prod_dim},
     {.name = "prod_backward", .overload = "", .c_name = "ct_prod_backward", .schema = "prod_backward(Tensor gy, Tensor self, int? dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "gy times the product of the other elements.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_prod_backward, .result_type = CT_V_TENSOR, .call = ct__call_prod_backward},
     {.name = "put_rows_", .overload = "", .c_name = "ct_put_rows_", .schema = "put_rows_(Tensor self, Tensor index, Tensor source, int indexed, bool accumulate) -> Tensor", .family = "index", .doc = "Writes (or adds) source's rows (n, rest...) into self at `index`, numbers over self's first `indexed` dimensions taken as one.", .on = CT_ON_INTERNAL, .is_inplace = true, .nargs = 5, .nresults = 1, .args = args_put_rows_, .result_type = CT_V_TENSOR, .call = ct__call_put_rows_},
-    {.name = "put_rows_add", .overload = "", .c_name = "ct_put_rows_add", .schema = "put_rows_add(Tensor self, Tensor index, Tensor source) -> Tensor", .family = "index", .doc = "self (R, ...) with source's rows added at the row numbers.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_put_rows_add, .result_type = CT_V_TENSOR, .call = ct__call_put_rows_add},
     {.name = "rand", .overload = "", .c_name = "ct_rand", .schema = "rand(int[] size, *, Generator? generator=None, FACTORY) -> Tensor", .family = "random", .doc = "Uniform numbers in [0, 1).", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_rand, .result_type = CT_V_TENSOR, .call = ct__call_rand},
     {.name = "rand_like", .overload = "", .c_name = "ct_rand_like", .schema = "rand_like(Tensor self, *, FACTORY, MemoryFormat? memory_format=None) -> Tensor", .family = "random", .doc = "Uniform numbers in [0, 1) with self's shape.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_rand_like, .result_type = CT_V_TENSOR, .call = ct__call_rand_like},
     {.name = "randint", .overload = "", .c_name = "ct_randint", .schema = "randint(int high, int[] size, *, Generator? generator=None, FACTORY) -> Tensor", .family = "random", .doc = "Integers in [0, high), int64 unless said.", .on = CT_ON_TORCH, .nargs = 6, .nresults = 1, .args = args_randint, .result_type = CT_V_TENSOR, .call = ct__call_randint},
@@ -3253,6 +3320,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "sign_", .overload = "", .c_name = "ct_sign_", .schema = "sign(Tensor self) -> Tensor", .family = "pointwise", .doc = "-1, 0 or 1.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_sign_, .result_type = CT_V_TENSOR, .call = ct__call_sign_},
     {.name = "silu", .overload = "", .c_name = "ct_silu", .schema = "silu(Tensor self) -> Tensor", .family = "pointwise", .doc = "x * sigmoid(x).", .on = CT_ON_FUNCTIONAL, .nargs = 1, .nresults = 1, .args = args_silu, .result_type = CT_V_TENSOR, .call = ct__call_silu},
     {.name = "silu_backward", .overload = "", .c_name = "ct_silu_backward", .schema = "silu_backward(Tensor gy, Tensor self) -> Tensor", .family = "pointwise", .doc = "The gradient of silu.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_silu_backward, .result_type = CT_V_TENSOR, .call = ct__call_silu_backward},
+    {.name = "silu_slope", .overload = "", .c_name = "ct_silu_slope", .schema = "silu_slope(Tensor gy, Tensor self) -> Tensor", .family = "pointwise", .doc = "silu_backward where it is not differentiated again.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_silu_slope, .result_type = CT_V_TENSOR, .call = ct__call_silu_slope},
     {.name = "sin", .overload = "", .c_name = "ct_sin", .schema = "sin(Tensor self) -> Tensor", .family = "pointwise", .doc = "Sine of radians.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_sin, .result_type = CT_V_TENSOR, .call = ct__call_sin},
     {.name = "sin", .overload = "", .c_name = "ct_sin_out", .schema = "sin(Tensor self) -> Tensor", .family = "pointwise", .doc = "Sine of radians.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_sin_out, .result_type = CT_V_TENSOR, .call = ct__call_sin_out},
     {.name = "sin_", .overload = "", .c_name = "ct_sin_", .schema = "sin(Tensor self) -> Tensor", .family = "pointwise", .doc = "Sine of radians.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_sin_, .result_type = CT_V_TENSOR, .call = ct__call_sin_},
@@ -3262,6 +3330,8 @@ static const ct_op_info op_table_rows[] = {
     {.name = "slice", .overload = "", .c_name = "ct_slice", .schema = "slice(Tensor self, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor", .family = "shape", .doc = "self[start:end:step] along dim.", .on = CT_ON_INTERNAL, .is_view = true, .nargs = 5, .nresults = 1, .args = args_slice, .result_type = CT_V_TENSOR, .call = ct__call_slice},
     {.name = "slice_backward", .overload = "", .c_name = "ct_slice_backward", .schema = "slice_backward(Tensor grad, int[] size, int dim, int? start, int? end, int step) -> Tensor", .family = "shape", .doc = "The gradient put back into zeros.", .on = CT_ON_INTERNAL, .nargs = 6, .nresults = 1, .args = args_slice_backward, .result_type = CT_V_TENSOR, .call = ct__call_slice_backward},
     {.name = "smooth_l1_loss", .overload = "", .c_name = "ct_smooth_l1_loss", .schema = "smooth_l1_loss(Tensor self, Tensor target, str reduction='mean', float beta=1.0) -> Tensor", .family = "loss", .doc = "d^2 / (2 beta) where |d| < beta, else |d| - beta / 2; d = self - target.", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_smooth_l1_loss, .result_type = CT_V_TENSOR, .call = ct__call_smooth_l1_loss},
+    {.name = "smooth_l1_slope", .overload = "", .c_name = "ct_smooth_l1_slope", .schema = "smooth_l1_slope(Tensor gy, Tensor self, Tensor target, Scalar beta) -> Tensor", .family = "loss", .doc = "gy * d / beta, between -gy and gy.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_smooth_l1_slope, .result_type = CT_V_TENSOR, .call = ct__call_smooth_l1_slope},
+    {.name = "smooth_l1_terms", .overload = "", .c_name = "ct_smooth_l1_terms", .schema = "smooth_l1_terms(Tensor self, Tensor target, Scalar beta) -> Tensor", .family = "loss", .doc = "The elements of smooth_l1_loss; beta > 0.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_smooth_l1_terms, .result_type = CT_V_TENSOR, .call = ct__call_smooth_l1_terms},
     {.name = "soft_margin_loss", .overload = "", .c_name = "ct_soft_margin_loss", .schema = "soft_margin_loss(Tensor self, Tensor target, str reduction='mean') -> Tensor", .family = "loss", .doc = "log(1 + exp(-target * self)).", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_soft_margin_loss, .result_type = CT_V_TENSOR, .call = ct__call_soft_margin_loss},
     {.name = "softmax", .overload = "", .c_name = "ct_softmax", .schema = "softmax(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "norm", .doc = "exp(x) / sum of exp(x) along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_softmax, .result_type = CT_V_TENSOR, .call = ct__call_softmax},
     {.name = "softmax_backward", .overload = "", .c_name = "ct_softmax_backward", .schema = "softmax_backward(Tensor gy, Tensor output, int dim) -> Tensor", .family = "norm", .doc = "output * (gy - sum(gy * output)).", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_softmax_backward, .result_type = CT_V_TENSOR, .call = ct__call_softmax_backward},
@@ -3282,6 +3352,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "square", .overload = "", .c_name = "ct_square", .schema = "square(Tensor self) -> Tensor", .family = "pointwise", .doc = "x * x.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_square, .result_type = CT_V_TENSOR, .call = ct__call_square},
     {.name = "square", .overload = "", .c_name = "ct_square_out", .schema = "square(Tensor self) -> Tensor", .family = "pointwise", .doc = "x * x.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_square_out, .result_type = CT_V_TENSOR, .call = ct__call_square_out},
     {.name = "square_", .overload = "", .c_name = "ct_square_", .schema = "square(Tensor self) -> Tensor", .family = "pointwise", .doc = "x * x.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_square_, .result_type = CT_V_TENSOR, .call = ct__call_square_},
+    {.name = "squared_difference", .overload = "", .c_name = "ct_squared_difference", .schema = "squared_difference(Tensor self, Tensor target) -> Tensor", .family = "loss", .doc = "(self - target)^2; a part of mse_loss, which knows the gradient.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_squared_difference, .result_type = CT_V_TENSOR, .call = ct__call_squared_difference},
     {.name = "squeeze", .overload = "", .c_name = "ct_squeeze", .schema = "squeeze(Tensor self) -> Tensor", .family = "shape", .doc = "Drops every dimension of size 1; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_view = true, .nargs = 1, .nresults = 1, .args = args_squeeze, .result_type = CT_V_TENSOR, .call = ct__call_squeeze},
     {.name = "squeeze", .overload = "dim", .c_name = "ct_squeeze_dim", .schema = "squeeze.dim(Tensor self, int dim) -> Tensor", .family = "shape", .doc = "Drops the dimension if its size is 1; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_view = true, .nargs = 2, .nresults = 1, .args = args_squeeze_dim, .result_type = CT_V_TENSOR, .call = ct__call_squeeze_dim},
     {.name = "squeeze", .overload = "dims", .c_name = "ct_squeeze_dims", .schema = "squeeze.dims(Tensor self, int[] dim) -> Tensor", .family = "shape", .doc = "Drops those of the dimensions whose size is 1; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_view = true, .nargs = 2, .nresults = 1, .args = args_squeeze_dims, .result_type = CT_V_TENSOR, .call = ct__call_squeeze_dims},
@@ -3312,6 +3383,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "take", .overload = "", .c_name = "ct_take", .schema = "take(Tensor self, Tensor index) -> Tensor", .family = "index", .doc = "The elements of the flattened self at the places in index.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_take, .result_type = CT_V_TENSOR, .call = ct__call_take},
     {.name = "take_along_dim", .overload = "", .c_name = "ct_take_along_dim", .schema = "take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", .family = "index", .doc = "gather with broadcast indices; without dim over the flattened tensors.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_take_along_dim, .result_type = CT_V_TENSOR, .call = ct__call_take_along_dim},
     {.name = "take_rows", .overload = "", .c_name = "ct_take_rows", .schema = "take_rows(Tensor self, Tensor index, int[] shape) -> Tensor", .family = "index", .doc = "self (R, ...) at the row numbers `index` (already within range), reshaped to shape + self's other sizes.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_take_rows, .result_type = CT_V_TENSOR, .call = ct__call_take_rows},
+    {.name = "take_rows_backward", .overload = "", .c_name = "ct_take_rows_backward", .schema = "take_rows_backward(Tensor gy, Tensor index, int[] size) -> Tensor", .family = "index", .doc = "Zeros of this size (R, ...) with gy's rows added at the row numbers.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_take_rows_backward, .result_type = CT_V_TENSOR, .call = ct__call_take_rows_backward},
     {.name = "tan", .overload = "", .c_name = "ct_tan", .schema = "tan(Tensor self) -> Tensor", .family = "pointwise", .doc = "Tangent of radians.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_tan, .result_type = CT_V_TENSOR, .call = ct__call_tan},
     {.name = "tan", .overload = "", .c_name = "ct_tan_out", .schema = "tan(Tensor self) -> Tensor", .family = "pointwise", .doc = "Tangent of radians.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_tan_out, .result_type = CT_V_TENSOR, .call = ct__call_tan_out},
     {.name = "tan_", .overload = "", .c_name = "ct_tan_", .schema = "tan(Tensor self) -> Tensor", .family = "pointwise", .doc = "Tangent of radians.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_tan_, .result_type = CT_V_TENSOR, .call = ct__call_tan_},

@@ -23,6 +23,10 @@ typedef struct ct__convert_kernels {
     ct__load_fn *load[11];
     ct__store_fn *store[CT_NUM_CLASSES][11];
     ct__class_fn *change[3][3];
+    /* A block turned round: to[i * to_row + k] = from[k * from_row + i] for ni x nk elements of 4 (or 8) bytes; rows in
+     * elements. */
+    void (*turn4)(uint32_t *to, int64_t to_row, const uint32_t *from, int64_t from_row, int64_t ni, int64_t nk);
+    void (*turn8)(uint64_t *to, int64_t to_row, const uint64_t *from, int64_t from_row, int64_t ni, int64_t nk);
 } ct__convert_kernels;
 
 static inline int ct__class_of(int dtype)

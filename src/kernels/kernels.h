@@ -22,6 +22,7 @@
     X(pointwise) \
     X(reduce) \
     X(norm) \
+    X(batch) \
     X(random)
 
 #ifdef CT_ISA
@@ -40,6 +41,7 @@
 #include "kernels/pointwise.h"
 #include "kernels/reduce.h"
 #include "kernels/norm.h"
+#include "kernels/batch.h"
 #include "kernels/random.h"
 
 #define CT_KERNEL_EXTERN(F) extern __attribute__((visibility("hidden"))) ct__##F##_kernels ct__k_##F;

@@ -1,4 +1,4 @@
-/* Softmax and normalisation over dense memory. */
+/* Softmax and layer normalisation over dense memory. */
 #ifndef CT_KERNELS_NORM_H
 #define CT_KERNELS_NORM_H
 
@@ -9,15 +9,23 @@ typedef struct ct__norm_kernels {
     /* gx = y * (gy - sum(gy * y)), or gy - exp(y) * sum(gy) with `log`. */
     void (*softmax_bwd_f32)(bool log, const float *gy, const float *y, float *gx, int64_t n, int64_t r0, int64_t r1);
     void (*softmax_bwd_f64)(bool log, const double *gy, const double *y, double *gx, int64_t n, int64_t r0, int64_t r1);
+    /* The same along the middle dimension of (outer, n, inner): columns r = o * inner + i in [r0, r1). gy is NULL forwards. */
+    void (*columns_f32)(bool log, const float *gy, const float *x, float *y, int64_t n, int64_t inner, int64_t r0, int64_t r1);
+    void (*columns_f64)(bool log, const double *gy, const double *x, double *y, int64_t n, int64_t inner, int64_t r0, int64_t r1);
     /* Rows of (rows, n): y = (x - mean) * rstd * weight + bias; weight and bias (n) or NULL. */
     void (*layer_f32)(const float *x, const float *weight, const float *bias, float *y, float *mean, float *rstd, double eps, int64_t n,
                       int64_t r0, int64_t r1);
     void (*layer_f64)(const double *x, const double *weight, const double *bias, double *y, double *mean, double *rstd, double eps,
                       int64_t n, int64_t r0, int64_t r1);
-    /* Channels [c0, c1) of (batch, channels, plane): y = (x - mean) * rstd * weight + bias. var: the biased variance. */
-    void (*batch_f32)(const float *x, const float *weight, const float *bias, float *y, float *mean, float *rstd, float *var, double eps,
-                      int64_t batch, int64_t channels, int64_t plane, int64_t c0, int64_t c1);
-    void (*batch_f64)(const double *x, const double *weight, const double *bias, double *y, double *mean, double *rstd, double *var,
-                      double eps, int64_t batch, int64_t channels, int64_t plane, int64_t c0, int64_t c1);
+    /* The gradient for x, rows [r0, r1); weight (n) or NULL. */
+    void (*layer_bwd_f32)(const float *gy, const float *x, const float *weight, const float *mean, const float *rstd, float *gx,
+                          int64_t n, int64_t r0, int64_t r1);
+    void (*layer_bwd_f64)(const double *gy, const double *x, const double *weight, const double *mean, const double *rstd, double *gx,
+                          int64_t n, int64_t r0, int64_t r1);
+    /* The gradient for the weight, elements [k0, k1): the sum over all rows of gy * (x - mean) * rstd. */
+    void (*layer_weight_f32)(const float *gy, const float *x, const float *mean, const float *rstd, float *gw, int64_t rows, int64_t n,
+                             int64_t k0, int64_t k1);
+    void (*layer_weight_f64)(const double *gy, const double *x, const double *mean, const double *rstd, double *gw, int64_t rows,
+                             int64_t n, int64_t k0, int64_t k1);
 } ct__norm_kernels;
 #endif

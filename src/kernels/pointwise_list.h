@@ -6,6 +6,16 @@
 #define CT_POINTWISE_LIST_H
 
 #define CT_POINTWISE(X) \
+    X(squared_difference, 2, ANY, PROMOTE) \
+    X(difference_scaled, 3, ANY, PROMOTE) \
+    X(smooth_l1_terms, 2, FLOAT, FLOAT) \
+    X(smooth_l1_slope, 3, FLOAT, FLOAT) \
+    X(huber_terms, 2, FLOAT, FLOAT) \
+    X(huber_slope, 3, FLOAT, FLOAT) \
+    X(binary_cross_entropy_terms, 2, FLOAT, FLOAT) \
+    X(binary_cross_entropy_slope, 3, FLOAT, FLOAT) \
+    X(logits_terms, 2, FLOAT, FLOAT) \
+    X(logits_slope, 3, FLOAT, FLOAT) \
     X(add, 2, ANY, PROMOTE) \
     X(sub, 2, ANY, PROMOTE) \
     X(rsub, 2, ANY, PROMOTE) \
@@ -70,6 +80,8 @@
     X(gelu_erf_backward, 2, FLOAT, FLOAT) \
     X(gelu_tanh, 1, FLOAT, FLOAT) \
     X(silu, 1, FLOAT, FLOAT) \
+    X(silu_slope, 2, FLOAT, FLOAT) \
+    X(gelu_tanh_slope, 2, FLOAT, FLOAT) \
     X(softplus, 1, FLOAT, FLOAT) \
     X(log_sigmoid, 1, FLOAT, FLOAT) \
     X(eq, 2, BOOL, BOOL) \

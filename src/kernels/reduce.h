@@ -1,5 +1,5 @@
-/* Reductions of a dense block (outer, n, inner) over its middle dimension. Sums go in 16 lanes over blocks of
- * fixed length whose totals are added in double: how the work is cut never shows in the result. NaN wins in
+/* Reductions of a dense block (outer, n, inner) over its middle dimension. Sums go in a fixed number of lanes
+ * over blocks of fixed length whose totals are added in double: how the work is cut never shows in the result. NaN wins in
  * max and min; ties: the first. */
 #ifndef CT_KERNELS_REDUCE_H
 #define CT_KERNELS_REDUCE_H

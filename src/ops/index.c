@@ -1,5 +1,5 @@
 /* Reading and writing along one dimension by index tensors: gather, scatter, index_select and their kin. Elements are moved by
- * their size; only additions look at the dtype. Indices are int64 (int32 is widened) and are checked before anything is written. */
+ * their size; only additions look at the dtype. Indices are int64 (int32 is widened) and are checked; results are new memory, so an index that is out of range spoils nothing. */
 #include "ops/index.h"
 
 ct_tensor *ct__index_operand(ct_tensor *index)
@@ -38,6 +38,8 @@ static int64_t index_wrap(int64_t i, int64_t size, int64_t dim)
 
 static bool index_range_check(const int64_t *v, int64_t n, int64_t size, int64_t dim)
 {
+    if (ct__index_inside(v, n, size))
+        return true;
     for (int64_t i = 0; i < n; i++)
         if (index_wrap(v[i], size, dim) < 0)
             return false;
@@ -60,47 +62,125 @@ static bool index_same_dims(const ct_tensor *self, const ct_tensor *index, int64
     return true;
 }
 
-/* Walks over index's elements; `full` is the tensor that index points into, `part` has (at least) index's shape. */
-static void index_walk(index_what what, ct_tensor *full, const ct_tensor *index, ct_tensor *part, ct_scalar value, int64_t d)
-{
-    int64_t size = ct__itemsize(full->dtype), n = index->ndim, at[CT_MAX_DIMS] = {0};
-    const int64_t *v = (const int64_t *)index->data;
-    char fill[16] = {0};
-    if (what == INDEX_SCATTER_VALUE)
-        ct__store_scalar((ct_dtype)full->dtype, fill, value);
-    int64_t full_at = 0, part_at = 0, full_d = n ? full->strides[d] : 1;
-    for (int64_t i = 0; i < index->numel; i++) {
-        char *f = full->data + (full_at + v[i] * full_d) * size;
-        char *p = part ? part->data + part_at * size : fill;
-        switch (what) {
-        case INDEX_GATHER: memcpy(p, f, (size_t)size); break;
-        case INDEX_SCATTER:
-        case INDEX_SCATTER_VALUE: memcpy(f, p, (size_t)size); break;
-        case INDEX_SCATTER_ADD: ct__add_element((ct_dtype)full->dtype, f, p, 1); break;
-        }
-        for (int64_t k = n - 1; k >= 0; k--) {
-            int64_t full_step = k == d ? 0 : full->strides[k], part_step = part ? part->strides[k] : 0;
-            if (++at[k] < index->sizes[k]) {
-                full_at += full_step;
-                part_at += part_step;
-                break;
-            }
-            full_at -= full_step * (index->sizes[k] - 1);
-            part_at -= part_step * (index->sizes[k] - 1);
-            at[k] = 0;
-        }
+/* Walks over index's rows (its last dimension): `full` is the tensor that index points into, `part` has (at least) index's
+ * shape; fill stands for part where there is none. */
+typedef struct index_job {
+    index_what what;
+    ct_tensor *full;
+    const ct_tensor *index, *part;
+    int64_t d, size;
+    char fill[16];
+} index_job;
+
+#define INDEX_ROW(statement) \
+    for (int64_t i = 0; i < n; i++, f += full_step, p += part_step) { \
+        char *to = f + v[i] * full_d; \
+        statement; \
     }
+#define INDEX_MOVE(T) \
+    if (gather) \
+        INDEX_ROW(*(T *)p = *(const T *)to) \
+    else \
+        INDEX_ROW(*(T *)to = *(const T *)p)
+#define INDEX_ADD(T) INDEX_ROW(*(T *)to += *(const T *)p)
+
+static void index_row(const index_job *j, const int64_t *v, int64_t n, char *f, char *p, int64_t full_d, int64_t full_step, int64_t part_step)
+{
+    bool gather = j->what == INDEX_GATHER;
+    ct_dtype dtype = (ct_dtype)j->full->dtype;
+    if (j->what == INDEX_SCATTER_ADD) {
+        if (dtype == CT_FLOAT32)
+            INDEX_ADD(float)
+        else if (dtype == CT_FLOAT64)
+            INDEX_ADD(double)
+        else
+            INDEX_ROW(ct__add_element(dtype, to, p, 1))
+        return;
+    }
+    switch (j->size) {
+    case 1: INDEX_MOVE(uint8_t) break;
+    case 2: INDEX_MOVE(uint16_t) break;
+    case 4: INDEX_MOVE(uint32_t) break;
+    default: INDEX_MOVE(uint64_t) break;
+    }
+}
+
+/* The usual rows, dense on both sides, of 4-byte elements: checked on the way. An index that is out of range stands for 0 here;
+ * false if there was one. */
+static bool index_row_dense(bool gather, const int64_t *v, int64_t n, char *f, char *p, uint64_t length)
+{
+    uint64_t outside = 0;
+    if (gather)
+        for (int64_t i = 0; i < n; i++) {
+            uint64_t at = (uint64_t)v[i], out = at >= length;
+            outside |= out;
+            ((uint32_t *)p)[i] = ((const uint32_t *)f)[out ? 0 : at];
+        }
+    else
+        for (int64_t i = 0; i < n; i++) {
+            uint64_t at = (uint64_t)v[i], out = at >= length;
+            outside |= out;
+            ((float *)f)[out ? 0 : at] += ((const float *)p)[i];
+        }
+    return !outside;
+}
+
+static void index_rows(void *context, int64_t begin, int64_t end)
+{
+    const index_job *j = context;
+    int64_t n = j->index->ndim, length = n ? j->index->sizes[n - 1] : 1, d = j->d;
+    int64_t full_d = n ? j->full->strides[d] * j->size : j->size;
+    int64_t full_step = !n || d == n - 1 ? 0 : j->full->strides[n - 1] * j->size;
+    int64_t part_step = n && j->part ? j->part->strides[n - 1] * j->size : 0;
+    int64_t full_length = j->full->ndim ? j->full->sizes[d] : 1;
+    bool dense = j->size == 4 && full_step == 0 && full_d == 4 && part_step == 4 && full_length > 0
+                 && (j->what == INDEX_GATHER || (j->what == INDEX_SCATTER_ADD && j->full->dtype == CT_FLOAT32));
+    for (int64_t r = begin; r < end; r++) {
+        const int64_t *v = (const int64_t *)j->index->data + r * length;
+        char *f = j->full->data, *p = j->part ? j->part->data : (char *)j->fill;
+        int64_t rest = r;
+        for (int64_t k = n - 2; k >= 0; k--) {
+            int64_t at = rest % j->index->sizes[k];
+            rest /= j->index->sizes[k];
+            f += k == d ? 0 : at * j->full->strides[k] * j->size;
+            p += j->part ? at * j->part->strides[k] * j->size : 0;
+        }
+        if (dense && index_row_dense(j->what == INDEX_GATHER, v, length, f, p, (uint64_t)full_length))
+            continue;
+        if (CT_UNLIKELY(!index_range_check(v, length, full_length, d)))
+            return;
+        index_row(j, v, length, f, p, full_d, full_step, part_step);
+    }
+}
+
+/* False where an index is out of range; the result is of no use then. */
+static bool index_walk(index_what what, ct_tensor *full, const ct_tensor *index, ct_tensor *part, ct_scalar value, int64_t d)
+{
+    index_job j = {what, full, index, part, d, ct__itemsize(full->dtype), {0}};
+    int64_t n = index->ndim, length = n ? index->sizes[n - 1] : 1;
+    if (!index->numel || !index->data || !full->data)
+        return true;
+    if (what == INDEX_SCATTER_VALUE)
+        ct__store_scalar((ct_dtype)full->dtype, j.fill, value);
+    int64_t rows = index->numel / length; /* rows that write into one another's places stay in order */
+    if (what == INDEX_GATHER || d == n - 1)
+        ct__parallel(rows, ct__grain(length, 1 << 14), index_rows, &j);
+    else
+        index_rows(&j, 0, rows);
+    return !ct__pending();
 }
 
 ct_tensor *ct__gather(ct_tensor *self, int64_t dim, ct_tensor *index, bool sparse_grad)
 {
     int64_t d = ct__wrap_dim(dim, self->ndim);
     CT_AUTO ct_tensor *at = d < 0 ? NULL : ct__index_operand(index);
-    if (!at || !index_same_dims(self, at, d, NULL, "") || !index_range_check((int64_t *)at->data, at->numel, self->ndim ? self->sizes[d] : 1, d))
+    if (!at || !index_same_dims(self, at, d, NULL, ""))
         return NULL;
     ct_tensor *out = ct__new((ct_dtype)self->dtype, ct__device_of(self), index->ndim, index->sizes);
-    if (out)
-        index_walk(INDEX_GATHER, self, at, out, (ct_scalar){0}, d);
+    if (out && !index_walk(INDEX_GATHER, self, at, out, (ct_scalar){0}, d)) {
+        ct_release(out);
+        return NULL;
+    }
     return out;
 }
 
@@ -110,15 +190,17 @@ static ct_tensor *index_scatter(index_what what, ct_tensor *self, int64_t dim, c
     if (d >= 0 && src && src->dtype != self->dtype)
         return ct__fail(CT_ERR_RUNTIME, "%s(): Expected self.dtype to be equal to src.dtype", ct__op_name);
     CT_AUTO ct_tensor *at = d < 0 ? NULL : ct__index_operand(index);
-    if (!at || !index_same_dims(self, at, d, src, "src ") || !index_range_check((int64_t *)at->data, at->numel, self->ndim ? self->sizes[d] : 1, d))
+    if (!at || !index_same_dims(self, at, d, src, "src "))
         return NULL;
     ct_tensor *out = ct__new_like(self, (ct_dtype)self->dtype);
     if (out && !ct__copy(out, self)) {
         ct_release(out);
         return NULL;
     }
-    if (out)
-        index_walk(what, out, at, src, value, d);
+    if (out && !index_walk(what, out, at, src, value, d)) {
+        ct_release(out);
+        return NULL;
+    }
     return out;
 }
 
@@ -148,15 +230,35 @@ static ct_tensor *index_vector(ct_tensor *self, int64_t dim, ct_tensor *index, i
         return ct__fail(CT_ERR_INDEX, "%s(): Index is supposed to be a vector, but got dim: %d", ct__op_name, index->ndim);
     ct_tensor *at = ct__index_operand(index);
     int64_t size = self->ndim ? self->sizes[*d] : 1;
-    for (int64_t i = 0; at && i < at->numel; i++) {
-        int64_t *v = (int64_t *)at->data;
-        if (v[i] < 0 || v[i] >= size) {
-            ct__fail(CT_ERR_INDEX, "index out of range in self");
-            ct_release(at);
-            return NULL;
-        }
+    if (at && !ct__index_inside((const int64_t *)at->data, at->numel, size)) {
+        ct__fail(CT_ERR_INDEX, "index out of range in self");
+        ct_release(at);
+        return NULL;
     }
     return at;
+}
+
+typedef struct index_select_job { const int64_t *v; const char *from; char *to; int64_t n, length, inner; } index_select_job;
+
+/* Slices [begin, end) of the result: o * n + i is slice v[i] of block o. */
+static void index_select_range(void *context, int64_t begin, int64_t end)
+{
+    const index_select_job *j = context;
+    int64_t o = begin / j->n, i = begin % j->n, inner = j->inner;
+    for (int64_t k = begin; k < end; k++) {
+        const char *from = j->from + (o * j->length + j->v[i]) * inner;
+        char *to = j->to + k * inner;
+        if (inner == 4)
+            memcpy(to, from, 4);
+        else if (inner == 8)
+            memcpy(to, from, 8);
+        else
+            memcpy(to, from, (size_t)inner);
+        if (++i == j->n) {
+            i = 0;
+            o++;
+        }
+    }
 }
 
 ct_tensor *ct__index_select(ct_tensor *self, int64_t dim, ct_tensor *index)
@@ -176,10 +278,8 @@ ct_tensor *ct__index_select(ct_tensor *self, int64_t dim, ct_tensor *index)
     int64_t inner = x->strides[d] * ct__itemsize(x->dtype), outer = 1;
     for (int64_t k = 0; k < d; k++)
         outer *= x->sizes[k];
-    const int64_t *v = (const int64_t *)at->data;
-    for (int64_t o = 0; o < outer; o++)
-        for (int64_t i = 0; i < at->numel; i++)
-            memcpy(out->data + (o * at->numel + i) * inner, x->data + (o * x->sizes[d] + v[i]) * inner, (size_t)inner);
+    index_select_job j = {(const int64_t *)at->data, x->data, out->data, at->numel, x->sizes[d], inner};
+    ct__parallel(outer * at->numel, ct__grain(inner, 1 << 16), index_select_range, &j);
     return out;
 }
 
@@ -244,50 +344,6 @@ ct_tensor *ct__index_copy(ct_tensor *self, int64_t dim, ct_tensor *index, ct_ten
 ct_tensor *ct__index_fill(ct_tensor *self, int64_t dim, ct_tensor *index, ct_scalar value)
 {
     return index_slices(self, dim, index, NULL, value, 'f');
-}
-
-/* ---- Rows: what indexing by tensors comes down to ---- */
-
-ct_tensor *ct__take_rows(ct_tensor *self, ct_tensor *index, ct_ints shape)
-{
-    int64_t sizes[CT_MAX_DIMS], n = shape.n, row = ct__itemsize(self->dtype);
-    if (n + self->ndim - 1 > CT_MAX_DIMS)
-        return ct__fail(CT_ERR_RUNTIME, "indexing: the result has more than %d dimensions", CT_MAX_DIMS);
-    memcpy(sizes, shape.v, sizeof(int64_t) * (size_t)n);
-    for (int64_t k = 1; k < self->ndim; k++) {
-        sizes[n++] = self->sizes[k];
-        row *= self->sizes[k];
-    }
-    CT_AUTO ct_tensor *x = ct__contiguous_of(self);
-    ct_tensor *out = x ? ct__new((ct_dtype)self->dtype, ct__device_of(self), n, sizes) : NULL;
-    const int64_t *v = (const int64_t *)index->data;
-    if (out && out->numel) {
-        if (row == 4)
-            for (int64_t i = 0; i < index->numel; i++)
-                ((uint32_t *)out->data)[i] = ((const uint32_t *)x->data)[v[i]];
-        else
-            for (int64_t i = 0; i < index->numel; i++)
-                memcpy(out->data + i * row, x->data + v[i] * row, (size_t)row);
-    }
-    return out;
-}
-
-ct_tensor *ct__put_rows_add(ct_tensor *self, ct_tensor *index, ct_tensor *source)
-{
-    CT_AUTO ct_tensor *from = ct__contiguous_of(source);
-    ct_tensor *out = from ? ct__new((ct_dtype)self->dtype, ct__device_of(self), self->ndim, self->sizes) : NULL;
-    if (out && !ct__copy(out, self)) {
-        ct_release(out);
-        return NULL;
-    }
-    int64_t inner = 1, size = ct__itemsize(self->dtype);
-    for (int64_t k = 1; k < self->ndim; k++)
-        inner *= self->sizes[k];
-    const int64_t *v = (const int64_t *)index->data;
-    for (int64_t i = 0; out && i < index->numel; i++)
-        for (int64_t k = 0; k < inner; k++)
-            ct__add_element((ct_dtype)out->dtype, out->data + (v[i] * inner + k) * size, from->data + (i * inner + k) * size, 1);
-    return out;
 }
 
 /* ---- Masks ---- */

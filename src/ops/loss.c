@@ -21,11 +21,14 @@ static ct_tensor *loss_reduce(ct_tensor *t, const char *reduction)
 ct_tensor *ct__mse_loss(ct_tensor *self, ct_tensor *target, const char *reduction)
 {
     CT_COMPUTE();
-    return ct_retain(loss_reduce(ct_square(ct_sub(self, target)), reduction));
+    return ct_retain(loss_reduce(ct_squared_difference(self, target), reduction));
 }
 
 ct_tensor *ct__mse_loss_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, const char *reduction)
 {
+    bool same = self->ndim == target->ndim && !memcmp(self->sizes, target->sizes, sizeof(int64_t) * self->ndim);
+    if (!ct_grad_enabled() && same && self->numel)
+        return ct_difference_scaled(gy, self, target, ct_num(loss_is(reduction, "mean") ? 2.0 / (double)self->numel : 2.0));
     ct_tensor *d = ct_sub(self, target);
     double scale = loss_is(reduction, "mean") && d ? 2.0 / (double)d->numel : 2.0;
     return ct_mul(ct_mul(d, scale), gy);
@@ -39,18 +42,14 @@ ct_tensor *ct__smooth_l1_loss(ct_tensor *self, ct_tensor *target, const char *re
         return ct__fail(CT_ERR_RUNTIME, "smooth_l1_loss does not support negative values for beta.");
     if (beta == 0)
         return ct_l1_loss(self, target, .reduction = reduction);
-    ct_tensor *d = ct_abs(ct_sub(self, target));
-    ct_tensor *near = ct_mul(ct_mul(d, d), 0.5 / beta);
-    return loss_reduce(ct_where_self(ct_lt(d, beta), near, ct_sub(d, 0.5 * beta)), reduction);
+    return loss_reduce(ct_smooth_l1_terms(self, target, ct_num(beta)), reduction);
 }
 
 ct_tensor *ct__huber_loss(ct_tensor *self, ct_tensor *target, const char *reduction, double delta)
 {
     if (delta <= 0)
         return ct__fail(CT_ERR_RUNTIME, "huber_loss does not support non-positive values for delta.");
-    ct_tensor *d = ct_abs(ct_sub(self, target));
-    ct_tensor *near = ct_mul(ct_mul(d, d), 0.5), *far = ct_mul(ct_sub(d, 0.5 * delta), delta);
-    return loss_reduce(ct_where_self(ct_le(d, delta), near, far), reduction);
+    return loss_reduce(ct_huber_terms(self, target, ct_num(delta)), reduction);
 }
 
 ct_tensor *ct__soft_margin_loss(ct_tensor *self, ct_tensor *target, const char *reduction)
@@ -63,11 +62,14 @@ ct_tensor *ct__soft_margin_loss(ct_tensor *self, ct_tensor *target, const char *
 ct_tensor *ct__binary_cross_entropy(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction)
 {
     CT_COMPUTE();
-    ct_tensor *outside = ct_any(ct_logical_not(ct_logical_and(ct_ge(self, 0), ct_le(self, 1))));
-    if (outside && ct_item_int(outside))
-        return ct__fail(CT_ERR_RUNTIME, "all elements of input should be between 0 and 1");
-    ct_tensor *yes = ct_clamp_min(ct_log(self), ct_float_scalar(-100)), *no = ct_clamp_min(ct_log1p(ct_neg(self)), ct_float_scalar(-100));
-    ct_tensor *loss = ct_sub(ct_mul(ct_sub(target, 1), no), ct_mul(target, yes));
+    if (self->numel && self->device == CT_CPU) { /* NaN wins in both */
+        ct_tensor *low = ct_amin(self), *high = ct_amax(self);
+        if (!high || !low)
+            return NULL;
+        if (!(ct_item(low) >= 0 && ct_item(high) <= 1))
+            return ct__fail(CT_ERR_RUNTIME, "all elements of input should be between 0 and 1");
+    }
+    ct_tensor *loss = ct_binary_cross_entropy_terms(self, target);
     if (weight)
         loss = ct_mul(loss, weight);
     return ct_retain(loss_reduce(loss, reduction));
@@ -83,6 +85,10 @@ static ct_tensor *loss_scaled(ct_tensor *g, ct_tensor *gy, ct_tensor *weight, co
 
 ct_tensor *ct__binary_cross_entropy_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction)
 {
+    if (!ct_grad_enabled()) {
+        ct_tensor *g = ct_binary_cross_entropy_slope(loss_is(reduction, "mean") ? ct_div(gy, (double)self->numel) : gy, self, target);
+        return weight ? ct_mul(g, weight) : g;
+    }
     ct_tensor *below = ct_clamp_min(ct_mul(ct_rsub(self, 1), self), ct_float_scalar(1e-12));
     return loss_scaled(ct_div(ct_sub(self, target), below), gy, weight, reduction, self->numel);
 }
@@ -95,12 +101,13 @@ ct_tensor *ct__binary_cross_entropy_target_grad(ct_tensor *gy, ct_tensor *self, 
 
 ct_tensor *ct__binary_cross_entropy_with_logits(ct_tensor *self, ct_tensor *target, ct_tensor *weight, ct_tensor *pos_weight, const char *reduction)
 {
-    ct_tensor *log_sigmoid = ct_log_sigmoid(self), *loss;
+    ct_tensor *loss;
     if (pos_weight) {
+        ct_tensor *log_sigmoid = ct_log_sigmoid(self);
         ct_tensor *k = ct_add(ct_mul(ct_sub(pos_weight, 1), target), 1);
         loss = ct_sub(ct_mul(ct_rsub(target, 1), self), ct_mul(k, log_sigmoid));
     } else {
-        loss = ct_sub(ct_mul(ct_rsub(target, 1), self), log_sigmoid);
+        loss = ct_logits_terms(self, target);
     }
     if (weight)
         loss = ct_mul(loss, weight);

@@ -1,6 +1,6 @@
-/* Softmax, normalisation, dropout and embedding: shapes, the cut into rows, and what is put together from other ops. */
+/* Softmax, normalisation, dropout and padding: shapes, the cut into rows, and what is put together from other ops. */
 #include "kernels/kernels.h"
-#include "ops/index.h"
+#include "ops/ops.h"
 
 /* A floating tensor in a dtype that kernels have (half-width floats widened), dense; caller owns. */
 static ct_tensor *norm_operand(ct_tensor *t)
@@ -32,12 +32,16 @@ ct_tensor *ct__softmax(ct_tensor *self, int64_t dim, ct_dtype dtype) { return ct
 ct_tensor *ct__log_softmax(ct_tensor *self, int64_t dim, ct_dtype dtype) { return ct_log_softmax_forward(norm_softmax_input(self, dtype), dim); }
 ct_tensor *ct__softmin(ct_tensor *self, int64_t dim, ct_dtype dtype) { return ct_softmax(ct_neg(self), dim, .dtype = dtype); }
 
-typedef struct norm_softmax_job { bool log, f64, backward; const void *x, *gy; void *y; int64_t n; } norm_softmax_job;
+typedef struct norm_softmax_job { bool log, f64, backward; const void *x, *gy; void *y; int64_t n, inner; } norm_softmax_job;
 
 static void norm_softmax_range(void *context, int64_t r0, int64_t r1)
 {
     const norm_softmax_job *j = context;
-    if (j->backward && j->f64)
+    if (j->inner > 1 && j->f64)
+        ct__k_norm.columns_f64(j->log, j->gy, j->x, j->y, j->n, j->inner, r0, r1);
+    else if (j->inner > 1)
+        ct__k_norm.columns_f32(j->log, j->gy, j->x, j->y, j->n, j->inner, r0, r1);
+    else if (j->backward && j->f64)
         ct__k_norm.softmax_bwd_f64(j->log, j->gy, j->x, j->y, j->n, r0, r1);
     else if (j->backward)
         ct__k_norm.softmax_bwd_f32(j->log, j->gy, j->x, j->y, j->n, r0, r1);
@@ -47,33 +51,26 @@ static void norm_softmax_range(void *context, int64_t r0, int64_t r1)
         ct__k_norm.softmax_f32(j->log, j->x, j->y, j->n, r0, r1);
 }
 
-/* x is the input, or the output with a gradient gy. The dimension is moved to the end where it is not there. */
+/* x is the input, or the output with a gradient gy. Along the last dimension by rows, along another by columns. */
 static ct_tensor *norm_softmax(ct_tensor *x, ct_tensor *gy, int64_t dim, bool log)
 {
     int64_t d = ct__wrap_dim(dim, x->ndim);
     if (d < 0)
         return NULL;
-    int64_t n = x->ndim ? x->sizes[d] : 1, last = x->ndim - 1;
-    CT_COMPUTE();
-    bool moved = x->ndim && d != last;
-    ct_tensor *a = moved ? ct_transpose(x, d, last) : x, *g = gy && moved ? ct_transpose(gy, d, last) : gy;
-    if (!a || (gy && !g))
-        return NULL;
-    CT_AUTO ct_tensor *in = norm_operand(a);
-    CT_AUTO ct_tensor *gin = g ? norm_operand(g) : NULL;
-    ct_tensor *out = in && (gin || !g) ? ct__new((ct_dtype)in->dtype, ct__device_of(x), in->ndim, in->sizes) : NULL;
+    CT_AUTO ct_tensor *in = norm_operand(x);
+    CT_AUTO ct_tensor *gin = gy ? norm_operand(gy) : NULL;
+    ct_tensor *out = in && (gin || !gy) ? ct__new((ct_dtype)in->dtype, ct__device_of(x), in->ndim, in->sizes) : NULL;
     if (!out)
         return NULL;
     if (out->data && out->numel) {
-        norm_softmax_job j = {log, in->dtype == CT_FLOAT64, gin != NULL, in->data, gin ? gin->data : NULL, out->data, n};
-        ct__parallel(in->numel / n, ct__grain(n, 1 << 13), norm_softmax_range, &j);
+        norm_softmax_job j = {log, in->dtype == CT_FLOAT64, gin != NULL, in->data, gin ? gin->data : NULL, out->data,
+                              x->ndim ? x->sizes[d] : 1, 1};
+        for (int64_t k = d + 1; k < x->ndim; k++)
+            j.inner *= x->sizes[k];
+        int64_t grain = ct__grain(j.n, 1 << 13);
+        ct__parallel(in->numel / j.n, j.inner > 1 ? (grain + 63) / 64 * 64 : grain, norm_softmax_range, &j);
     }
-    out = norm_finish(out, x->dtype);
-    if (!moved || !out)
-        return out;
-    ct_tensor *back = ct_clone(ct_transpose(out, d, last), .memory_format = CT_CONTIGUOUS_FORMAT);
-    ct_release(out);
-    return ct_retain(back);
+    return norm_finish(out, x->dtype);
 }
 
 ct_tensor *ct__softmax_forward(ct_tensor *self, int64_t dim) { return norm_softmax(self, NULL, dim, false); }
@@ -158,23 +155,55 @@ bool ct__native_layer_norm(ct_tensor *input, ct_tensor *weight, ct_tensor *bias,
     return (results[0] && results[1] && results[2]) || norm_undo(results, 3);
 }
 
-/* x as rows (rows, inner), centred and scaled, from ops, so that it can be differentiated again: mean and rstd are computed anew
- * where a graph is wanted. */
+/* The gradients, by kernels. Where a graph is wanted they are put together from ops, with mean and rstd computed anew, so that they
+ * can be differentiated again. */
+typedef struct norm_layer_back { bool f64, weights; const void *gy, *x, *weight, *mean, *rstd; void *out; int64_t rows, n; } norm_layer_back;
+
+static void norm_layer_back_range(void *context, int64_t a, int64_t b)
+{
+    const norm_layer_back *j = context;
+    if (j->weights && j->f64)
+        ct__k_norm.layer_weight_f64(j->gy, j->x, j->mean, j->rstd, j->out, j->rows, j->n, a, b);
+    else if (j->weights)
+        ct__k_norm.layer_weight_f32(j->gy, j->x, j->mean, j->rstd, j->out, j->rows, j->n, a, b);
+    else if (j->f64)
+        ct__k_norm.layer_bwd_f64(j->gy, j->x, j->weight, j->mean, j->rstd, j->out, j->n, a, b);
+    else
+        ct__k_norm.layer_bwd_f32(j->gy, j->x, j->weight, j->mean, j->rstd, j->out, j->n, a, b);
+}
+
+/* The gradient for the input, or for the weight (of which then only the shape and dtype count). */
+static ct_tensor *norm_layer_back_run(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, int64_t inner,
+                                      bool weights)
+{
+    CT_AUTO ct_tensor *x = norm_operand(input);
+    CT_AUTO ct_tensor *narrow = x ? ct__cast(gy, (ct_dtype)x->dtype) : NULL;
+    CT_AUTO ct_tensor *g = narrow ? ct__contiguous_of(narrow) : NULL;
+    CT_AUTO ct_tensor *w = g && weight && !weights ? norm_operand(weight) : NULL;
+    const ct_tensor *like = weights ? weight : input;
+    ct_tensor *out = g && (w || !weight || weights) ? ct__new((ct_dtype)x->dtype, ct__device_of(input), like->ndim, like->sizes) : NULL;
+    if (out && out->data && out->numel) {
+        norm_layer_back j = {x->dtype == CT_FLOAT64, weights, g->data, x->data, w ? w->data : NULL, mean->data, rstd->data, out->data,
+                             input->numel / inner, inner};
+        if (weights)
+            ct__parallel(inner, 256, norm_layer_back_range, &j);
+        else
+            ct__parallel(j.rows, ct__grain(inner, 1 << 14), norm_layer_back_range, &j);
+    }
+    return ct_adopt(norm_finish(out, like->dtype));
+}
+
 static ct_tensor *norm_rows(ct_tensor *t, int64_t inner) { return ct_reshape(t, CT_INTS(-1, inner)); }
 
 ct_tensor *ct__layer_norm_input_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, int64_t inner)
 {
+    if (!ct_grad_enabled())
+        return norm_layer_back_run(gy, input, weight, mean, rstd, inner, false);
     ct_ints last = CT_INTS(1);
-    ct_tensor *x = norm_rows(input, inner), *g = norm_rows(gy, inner), *m, *k;
-    if (ct_grad_enabled()) { /* 1 / rstd^2 - var is eps */
-        m = ct_mean(x, .dim = last, .keepdim = true);
-        ct_tensor *var = ct_var(x, .dim = last, .correction = ct_int_scalar(0), .keepdim = true);
-        ct_tensor *eps = ct_detach(ct_sub(ct_pow(ct_reshape(rstd, CT_INTS(-1, 1)), -2.0), var));
-        k = ct_rsqrt(ct_add(var, eps));
-    } else {
-        m = ct_reshape(mean, CT_INTS(-1, 1));
-        k = ct_reshape(rstd, CT_INTS(-1, 1));
-    }
+    ct_tensor *x = norm_rows(input, inner), *g = norm_rows(gy, inner), *m = ct_mean(x, .dim = last, .keepdim = true);
+    ct_tensor *var = ct_var(x, .dim = last, .correction = ct_int_scalar(0), .keepdim = true);
+    ct_tensor *eps = ct_detach(ct_sub(ct_pow(ct_reshape(rstd, CT_INTS(-1, 1)), -2.0), var)); /* 1 / rstd^2 - var */
+    ct_tensor *k = ct_rsqrt(ct_add(var, eps));
     if (weight)
         g = ct_mul(g, ct_reshape(weight, CT_INTS(1, inner)));
     ct_tensor *h = ct_mul(ct_sub(x, m), k);
@@ -185,15 +214,13 @@ ct_tensor *ct__layer_norm_input_grad(ct_tensor *gy, ct_tensor *input, ct_tensor 
 
 ct_tensor *ct__layer_norm_weight_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, int64_t inner)
 {
+    if (!ct_grad_enabled())
+        return norm_layer_back_run(gy, input, weight, mean, rstd, inner, true);
     ct_ints last = CT_INTS(1);
-    ct_tensor *x = norm_rows(input, inner), *g = norm_rows(gy, inner), *h;
-    if (ct_grad_enabled()) {
-        ct_tensor *var = ct_var(x, .dim = last, .correction = ct_int_scalar(0), .keepdim = true);
-        ct_tensor *eps = ct_detach(ct_sub(ct_pow(ct_reshape(rstd, CT_INTS(-1, 1)), -2.0), var));
-        h = ct_mul(ct_sub(x, ct_mean(x, .dim = last, .keepdim = true)), ct_rsqrt(ct_add(var, eps)));
-    } else {
-        h = ct_mul(ct_sub(x, ct_reshape(mean, CT_INTS(-1, 1))), ct_reshape(rstd, CT_INTS(-1, 1)));
-    }
+    ct_tensor *x = norm_rows(input, inner), *g = norm_rows(gy, inner);
+    ct_tensor *var = ct_var(x, .dim = last, .correction = ct_int_scalar(0), .keepdim = true);
+    ct_tensor *eps = ct_detach(ct_sub(ct_pow(ct_reshape(rstd, CT_INTS(-1, 1)), -2.0), var));
+    ct_tensor *h = ct_mul(ct_sub(x, ct_mean(x, .dim = last, .keepdim = true)), ct_rsqrt(ct_add(var, eps)));
     return ct_reshape(ct_sum(ct_mul(g, h), .dim = CT_INTS(0)), ct__sizes_of(weight));
 }
 
@@ -239,9 +266,16 @@ static void norm_batch_range(void *context, int64_t c0, int64_t c1)
 {
     const norm_batch_job *j = context;
     if (j->f64)
-        ct__k_norm.batch_f64(j->x, j->weight, j->bias, j->y, j->mean, j->rstd, j->var, j->eps, j->batch, j->channels, j->plane, c0, c1);
+        ct__k_batch.train_f64(j->x, j->weight, j->bias, j->y, j->mean, j->rstd, j->var, j->eps, j->batch, j->channels, j->plane, c0, c1);
     else
-        ct__k_norm.batch_f32(j->x, j->weight, j->bias, j->y, j->mean, j->rstd, j->var, j->eps, j->batch, j->channels, j->plane, c0, c1);
+        ct__k_batch.train_f32(j->x, j->weight, j->bias, j->y, j->mean, j->rstd, j->var, j->eps, j->batch, j->channels, j->plane, c0, c1);
+}
+
+/* Channels a piece: 64 side by side where a plane is one element. */
+static int64_t norm_batch_grain(int64_t batch, int64_t plane)
+{
+    int64_t grain = ct__grain(batch * plane, 1 << 15);
+    return plane == 1 ? (grain + 63) / 64 * 64 : grain;
 }
 
 bool ct__batch_norm_train(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, double eps, ct_tensor **results)
@@ -260,7 +294,7 @@ bool ct__batch_norm_train(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, 
     if (y && results[1] && results[2] && results[3] && y->data && y->numel) {
         norm_batch_job j = {x->dtype == CT_FLOAT64, x->data, w ? w->data : NULL, b ? b->data : NULL, y->data, results[1]->data,
                             results[2]->data, results[3]->data, eps, batch, channels, plane};
-        ct__parallel(channels, ct__grain(batch * plane, 1 << 15), norm_batch_range, &j);
+        ct__parallel(channels, norm_batch_grain(batch, plane), norm_batch_range, &j);
     }
     results[0] = norm_finish(y, input->dtype);
     return (results[0] && results[1] && results[2] && results[3]) || norm_undo(results, 4);
@@ -288,10 +322,9 @@ ct_tensor *ct__batch_norm(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, 
         return ct__fail(CT_ERR_RUNTIME, "Expected running_mean and running_var to be defined when training=False");
     if (!training) {
         ct_tensor *k = ct_rsqrt(ct_add(running_var, eps));
-        ct_tensor *y = ct_mul(ct_sub(input, norm_channel(running_mean, input->ndim)), norm_channel(k, input->ndim));
-        if (weight)
-            y = ct_mul(y, norm_channel(weight, input->ndim));
-        return bias ? ct_add(y, norm_channel(bias, input->ndim)) : y;
+        k = weight ? ct_mul(k, weight) : k;
+        ct_tensor *middle = ct_mul(running_mean, k);
+        return ct_channel_affine(input, k, .shift = bias ? ct_sub(bias, middle) : ct_neg(middle));
     }
     ct_batch_norm_train_result r = ct_batch_norm_train(input, weight, bias, eps);
     if (r.output && running_mean) {
@@ -305,45 +338,125 @@ ct_tensor *ct__batch_norm(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, 
     return r.output;
 }
 
-/* mean and 1 / sqrt(var + eps) of the batch: the saved ones, or computed anew where a graph is wanted. */
-static void norm_batch_moments(ct_tensor *input, ct_tensor *mean, ct_tensor *rstd, ct_tensor **m, ct_tensor **k)
+typedef struct norm_batch_back {
+    bool f64;
+    const void *gy, *x, *weight, *mean, *rstd;
+    void *out[3]; /* for the input, the weight, the bias; NULL: not wanted */
+    int64_t batch, channels, plane;
+} norm_batch_back;
+
+static void norm_batch_back_range(void *context, int64_t c0, int64_t c1)
+{
+    const norm_batch_back *j = context;
+    if (j->f64)
+        ct__k_batch.bwd_f64(j->gy, j->x, j->weight, j->mean, j->rstd, j->out[0], j->out[1], j->out[2], j->batch, j->channels, j->plane, c0, c1);
+    else
+        ct__k_batch.bwd_f32(j->gy, j->x, j->weight, j->mean, j->rstd, j->out[0], j->out[1], j->out[2], j->batch, j->channels, j->plane, c0, c1);
+}
+
+/* The gradients that are wanted (as results, in the scope), by a kernel. */
+static bool norm_batch_back_run(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, const bool *want,
+                                ct_tensor **results)
+{
+    CT_AUTO ct_tensor *x = norm_operand(input);
+    CT_AUTO ct_tensor *wide = x ? ct__cast(gy, (ct_dtype)x->dtype) : NULL;
+    CT_AUTO ct_tensor *g = wide ? ct__contiguous_of(wide) : NULL;
+    CT_AUTO ct_tensor *w = g && weight ? norm_operand(weight) : NULL;
+    if (!g || (weight && !w))
+        return false;
+    norm_batch_back j = {.f64 = x->dtype == CT_FLOAT64, .gy = g->data, .x = x->data, .weight = w ? w->data : NULL, .mean = mean->data,
+                         .rstd = rstd->data, .batch = input->sizes[0], .channels = input->sizes[1], .plane = 1};
+    for (int64_t i = 2; i < input->ndim; i++)
+        j.plane *= input->sizes[i];
+    ct_tensor *out[3] = {NULL, NULL, NULL};
+    for (int i = 0; i < 3; i++)
+        if (want[i]) {
+            out[i] = i ? ct__new((ct_dtype)x->dtype, ct__device_of(input), 1, &j.channels)
+                       : ct__new((ct_dtype)x->dtype, ct__device_of(input), input->ndim, input->sizes);
+            j.out[i] = out[i] ? out[i]->data : NULL;
+        }
+    if (!ct__pending() && input->numel && x->data)
+        ct__parallel(j.channels, norm_batch_grain(j.batch, j.plane), norm_batch_back_range, &j);
+    else if (!ct__pending() && x->data)
+        for (int i = 1; i < 3; i++)
+            if (out[i] && !ct__fill(out[i], ct_int_scalar(0)))
+                break;
+    for (int i = 0; i < 3; i++)
+        results[i] = ct_adopt(norm_finish(out[i], i && weight ? weight->dtype : input->dtype));
+    return ct_ok();
+}
+
+/* mean and 1 / sqrt(var + eps) of the batch, computed anew so that they can be differentiated. */
+static void norm_batch_moments(ct_tensor *input, ct_tensor *rstd, ct_tensor **m, ct_tensor **k)
 {
     int64_t v[CT_MAX_DIMS];
     ct_ints dims = norm_other_dims(input, v);
-    *m = norm_channel(mean, input->ndim);
-    *k = norm_channel(rstd, input->ndim);
-    if (!ct_grad_enabled())
-        return;
     *m = ct_mean(input, .dim = dims, .keepdim = true);
     ct_tensor *var = ct_var(input, .dim = dims, .correction = ct_int_scalar(0), .keepdim = true);
-    *k = ct_rsqrt(ct_add(var, ct_detach(ct_sub(ct_pow(*k, -2.0), var))));
+    *k = ct_rsqrt(ct_add(var, ct_detach(ct_sub(ct_pow(norm_channel(rstd, input->ndim), -2.0), var))));
 }
 
-ct_tensor *ct__batch_norm_input_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd)
+bool ct__batch_norm_backward(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, bool want_input,
+                             bool want_weight, bool want_bias, ct_tensor **results)
 {
+    if (!ct_grad_enabled())
+        return norm_batch_back_run(gy, input, weight, mean, rstd, (bool[]){want_input, want_weight, want_bias}, results);
     int64_t v[CT_MAX_DIMS];
     ct_ints dims = norm_other_dims(input, v);
     ct_tensor *m, *k;
-    norm_batch_moments(input, mean, rstd, &m, &k);
+    norm_batch_moments(input, rstd, &m, &k);
     ct_tensor *h = ct_mul(ct_sub(input, m), k);
-    ct_tensor *a = ct_sub(gy, ct_mean(gy, .dim = dims, .keepdim = true));
-    ct_tensor *b = ct_mul(h, ct_mean(ct_mul(gy, h), .dim = dims, .keepdim = true));
-    if (weight)
-        k = ct_mul(k, norm_channel(weight, input->ndim));
-    return ct_mul(ct_sub(a, b), k);
-}
-
-ct_tensor *ct__batch_norm_weight_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd)
-{
-    ct_tensor *m, *k;
-    norm_batch_moments(input, mean, rstd, &m, &k);
-    return ct_channel_sum(ct_mul(gy, ct_mul(ct_sub(input, m), k)));
+    results[1] = want_weight ? ct_channel_sum(ct_mul(gy, h)) : NULL;
+    results[2] = want_bias ? ct_channel_sum(gy) : NULL;
+    if (want_input) {
+        ct_tensor *a = ct_sub(gy, ct_mean(gy, .dim = dims, .keepdim = true));
+        ct_tensor *b = ct_mul(h, ct_mean(ct_mul(gy, h), .dim = dims, .keepdim = true));
+        results[0] = ct_mul(ct_sub(a, b), weight ? ct_mul(k, norm_channel(weight, input->ndim)) : k);
+    }
+    return ct_ok();
 }
 
 ct_tensor *ct__channel_sum(ct_tensor *self)
 {
     int64_t v[CT_MAX_DIMS];
     return ct_sum(self, .dim = norm_other_dims(self, v));
+}
+
+typedef struct norm_affine_job { bool f64; const void *x, *scale, *shift; void *y; int64_t batch, channels, plane, most; } norm_affine_job;
+
+/* Pieces: `most` channels of one example, or whole examples. */
+static void norm_affine_range(void *context, int64_t begin, int64_t end)
+{
+    const norm_affine_job *j = context;
+    int64_t size = j->f64 ? 8 : 4, example = j->channels * j->plane * size, cuts = (j->channels - 1) / j->most + 1;
+    for (int64_t p = begin; p < end; p++) {
+        int64_t c0 = p % cuts * j->most, c1 = c0 + j->most < j->channels ? c0 + j->most : j->channels, at = p / cuts * example;
+        const char *x = (const char *)j->x + at;
+        char *y = (char *)j->y + at;
+        if (j->f64)
+            ct__k_batch.affine_f64((const double *)x, j->scale, j->shift, (double *)y, 1, j->channels, j->plane, c0, c1);
+        else
+            ct__k_batch.affine_f32((const float *)x, j->scale, j->shift, (float *)y, 1, j->channels, j->plane, c0, c1);
+    }
+}
+
+ct_tensor *ct__channel_affine(ct_tensor *self, ct_tensor *scale, ct_tensor *shift)
+{
+    CT_AUTO ct_tensor *x = norm_operand(self);
+    CT_AUTO ct_tensor *k64 = x ? ct__cast(scale, (ct_dtype)x->dtype) : NULL;
+    CT_AUTO ct_tensor *k = k64 ? ct__contiguous_of(k64) : NULL;
+    CT_AUTO ct_tensor *d64 = k && shift ? ct__cast(shift, (ct_dtype)x->dtype) : NULL;
+    CT_AUTO ct_tensor *d = d64 ? ct__contiguous_of(d64) : NULL;
+    ct_tensor *y = k && (d || !shift) ? ct__new((ct_dtype)x->dtype, ct__device_of(self), self->ndim, self->sizes) : NULL;
+    if (y && y->data && y->numel) {
+        norm_affine_job j = {x->dtype == CT_FLOAT64, x->data, k->data, d ? d->data : NULL, y->data, self->sizes[0], self->sizes[1], 1, 1};
+        for (int64_t i = 2; i < self->ndim; i++)
+            j.plane *= self->sizes[i];
+        j.most = ct__grain(j.plane, 1 << 14);
+        j.most = j.most < j.channels ? j.most : j.channels;
+        ct__parallel(j.batch * ((j.channels - 1) / j.most + 1), ct__grain(j.most * j.plane, 1 << 14), norm_affine_range, &j);
+    }
+    return norm_finish(y, self->dtype);
 }
 
 /* ---- Dropout ---- */
@@ -403,59 +516,6 @@ ct_tensor *ct__alpha_dropout(ct_tensor *input, double p, bool train)
         noise = ct_mul_(noise, a);
     }
     return ct_add(ct_mul(input, noise), shift);
-}
-
-/* ---- Embedding ---- */
-
-static ct_tensor *norm_embedding_indices(ct_tensor *indices)
-{
-    if (indices->dtype != CT_INT64 && indices->dtype != CT_INT32)
-        return ct__fail(CT_ERR_RUNTIME, "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got %s "
-                        "instead (while checking arguments for embedding)", ct__type_text(indices));
-    return ct__index_operand(indices);
-}
-
-ct_tensor *ct__embedding(ct_tensor *weight, ct_tensor *indices, int64_t padding_idx, bool scale_grad_by_freq, bool sparse)
-{
-    if (weight->ndim != 2)
-        return ct__fail(CT_ERR_RUNTIME, "'weight' must be 2-D");
-    CT_AUTO ct_tensor *at = norm_embedding_indices(indices);
-    if (!at)
-        return NULL;
-    const int64_t *v = (const int64_t *)at->data;
-    for (int64_t i = 0; i < at->numel; i++)
-        if (v[i] < 0 || v[i] >= weight->sizes[0])
-            return ct__fail(CT_ERR_INDEX, "index out of range in self");
-    return ct__take_rows(weight, at, ct__sizes_of(indices));
-}
-
-ct_tensor *ct__embedding_backward(ct_tensor *gy, ct_tensor *indices, ct_ints size, int64_t padding_idx, bool scale_grad_by_freq)
-{
-    CT_AUTO ct_tensor *at = norm_embedding_indices(indices);
-    CT_AUTO ct_tensor *g = at ? ct__contiguous_of(gy) : NULL;
-    ct_tensor *out = g ? ct__zeros(size, (ct_dtype)gy->dtype, ct__device_of(gy)) : NULL;
-    int64_t width = size.v[1], item = ct__itemsize(gy->dtype);
-    int64_t *counts = out && scale_grad_by_freq ? ct__alloc_zero(sizeof(int64_t) * (size_t)(size.v[0] + 1)) : NULL;
-    const int64_t *v = at ? (const int64_t *)at->data : NULL;
-    for (int64_t i = 0; counts && i < at->numel; i++)
-        counts[v[i]]++;
-    for (int64_t i = 0; out && i < at->numel; i++) {
-        if (v[i] == padding_idx)
-            continue;
-        double scale = counts ? 1.0 / (double)counts[v[i]] : 1;
-        if (gy->dtype == CT_FLOAT32) {
-            float *to = (float *)out->data + v[i] * width;
-            const float *from = (const float *)g->data + i * width;
-            for (int64_t k = 0; k < width; k++)
-                to[k] += (float)scale * from[k];
-        } else {
-            for (int64_t k = 0; k < width; k++)
-                ct__add_element((ct_dtype)gy->dtype, out->data + (v[i] * width + k) * item, g->data + (i * width + k) * item, scale);
-        }
-    }
-    if (counts)
-        ct__free(counts, sizeof(int64_t) * (size_t)(size.v[0] + 1));
-    return out;
 }
 
 /* ---- Padding ---- */

@@ -27,6 +27,8 @@ ct_tensor *ct__gelu(ct_tensor *self, const char *approximate)
 ct_tensor *ct__gelu_tanh_backward(ct_tensor *gy, ct_tensor *self)
 {
     const double root = 0.7978845608028654, k = 0.044715;
+    if (!ct_grad_enabled())
+        return ct_gelu_tanh_slope(gy, self);
     ct_tensor *x2 = ct_mul(self, self);
     ct_tensor *t = ct_tanh(ct_mul(ct_mul(self, ct_add(ct_mul(x2, k), 1)), root));
     ct_tensor *slope = ct_mul(ct_add(ct_mul(x2, 3 * k), 1), root);
@@ -36,6 +38,8 @@ ct_tensor *ct__gelu_tanh_backward(ct_tensor *gy, ct_tensor *self)
 
 ct_tensor *ct__silu_backward(ct_tensor *gy, ct_tensor *self)
 {
+    if (!ct_grad_enabled())
+        return ct_silu_slope(gy, self);
     ct_tensor *s = ct_sigmoid(self);
     return ct_mul(gy, ct_mul(s, ct_add(ct_mul(self, ct_rsub(s, 1)), 1)));
 }

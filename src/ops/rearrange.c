@@ -36,6 +36,45 @@ ct_tensor *ct__type_as(ct_tensor *self, ct_tensor *other) { return ct_to_dtype(s
 /* A tensor of shape (0,) is skipped by cat whatever the others' shapes, as PyTorch has always done. */
 static bool rearrange_skipped(const ct_tensor *t) { return t->ndim == 1 && t->sizes[0] == 0; }
 
+/* Dense tensors of one dtype: an output row (all that stands before dim fixed) takes one run of bytes of each in turn. */
+typedef struct rearrange_run { const char *from; int64_t bytes; } rearrange_run;
+typedef struct rearrange_join { const rearrange_run *runs; char *out; int64_t n, row; } rearrange_join;
+
+static void rearrange_join_range(void *context, int64_t r0, int64_t r1)
+{
+    const rearrange_join *j = context;
+    char *to = j->out + r0 * j->row;
+    for (int64_t r = r0; r < r1; r++)
+        for (int64_t i = 0; i < j->n; i++) {
+            int64_t bytes = j->runs[i].bytes;
+            memcpy(to, j->runs[i].from + r * bytes, (size_t)bytes);
+            to += bytes;
+        }
+}
+
+/* False where it is not that simple, or where few long runs are as well copied one by one. */
+static bool rearrange_joined(ct_tensors tensors, ct_tensor *out, int64_t d)
+{
+    rearrange_run runs[64];
+    rearrange_join j = {runs, out->data, 0, 0};
+    int64_t size = ct__itemsize(out->dtype), rows = 1;
+    for (int64_t k = 0; k < d; k++)
+        rows *= out->sizes[k];
+    if (rows < 2 || tensors.n > 64 || !out->data || !out->numel)
+        return false;
+    for (int64_t i = 0; i < tensors.n; i++) {
+        const ct_tensor *t = tensors.v[i];
+        if (t->numel == 0)
+            continue;
+        if (t->dtype != out->dtype || !t->contiguous || !t->data)
+            return false;
+        runs[j.n++] = (rearrange_run){t->data, t->numel / rows * size};
+        j.row += t->numel / rows * size;
+    }
+    ct__parallel(rows, ct__grain(j.row, 1 << 17), rearrange_join_range, &j);
+    return true;
+}
+
 ct_tensor *ct__cat(ct_tensors tensors, int64_t dim)
 {
     if (tensors.n == 0)
@@ -73,6 +112,8 @@ ct_tensor *ct__cat(ct_tensors tensors, int64_t dim)
     (void)which;
     ct_tensor *out = ct__new(ct__result_type(tensors.n, tensors.v), ct__device_of(first), first->ndim, sizes);
     int64_t start = 0;
+    if (out && rearrange_joined(tensors, out, d))
+        return out;
     for (int64_t i = 0; out && i < tensors.n; i++) {
         ct_tensor *t = tensors.v[i];
         if (rearrange_skipped(t) || t->sizes[d] == 0)
@@ -108,6 +149,8 @@ ct_tensor *ct__stack(ct_tensors tensors, int64_t dim)
     ct_tensor *out = ct__new(ct__result_type(tensors.n, tensors.v), ct__device_of(first), first->ndim + 1, sizes);
     for (int64_t k = 0; out && k < first->ndim; k++)
         strides[k] = out->strides[k < d ? k : k + 1];
+    if (out && rearrange_joined(tensors, out, d))
+        return out;
     for (int64_t i = 0; out && i < tensors.n; i++) {
         CT_AUTO ct_tensor *piece = ct__new_view(out, out->offset + i * out->strides[d], first->ndim, first->sizes, strides);
         if (!piece || !ct__copy(piece, tensors.v[i])) {

@@ -1,7 +1,7 @@
 /* Reductions: any dimensions come down to a dense block (outer, n, inner), copied only where the dimensions
  * do not stand together; integers are reduced in int64, half-width floats in float32. */
 #include "kernels/kernels.h"
-#include "ops/ops.h"
+#include "ops/sums.h"
 #include <math.h>
 
 /* What a reduction works on: dense memory of one class, and the result's shape. */
@@ -9,10 +9,21 @@ typedef struct reduce_plan {
     ct_tensor *x; /* owned */
     int class;
     int64_t outer, n, inner, rows, ndim, sizes[CT_MAX_DIMS];
+    bool planes; /* x is (lead, rows, n), its first and last dimensions to be reduced */
+    int64_t lead;
     uint32_t mask;
 } reduce_plan;
 
-static bool reduce_prepare(reduce_plan *p, ct_tensor *self, ct_ints dim, bool keepdim, ct_dtype compute)
+/* Whether the reduced dimensions are the first ones and the last ones, with others between: sums need no copy then. */
+static bool reduce_planes(const reduce_plan *p, const ct_tensor *self)
+{
+    int changes = 0;
+    for (int i = 1; i < self->ndim; i++)
+        changes += (p->mask >> i & 1) != (p->mask >> (i - 1) & 1);
+    return changes == 2 && (p->mask & 1);
+}
+
+static bool reduce_prepare(reduce_plan *p, ct_tensor *self, ct_ints dim, bool keepdim, ct_dtype compute, bool planes)
 {
     *p = (reduce_plan){.outer = 1, .n = 1, .inner = 1};
     if (!ct__dim_mask(dim, self->ndim, true, &p->mask))
@@ -39,6 +50,16 @@ static bool reduce_prepare(reduce_plan *p, ct_tensor *self, ct_ints dim, bool ke
         for (int i = 0; i < self->ndim; i++)
             if (!(p->mask >> i & 1))
                 *(i < first ? &p->outer : &p->inner) *= self->sizes[i];
+    } else if (planes && reduce_planes(p, self)) {
+        p->x = ct__contiguous_of(cast);
+        p->planes = true;
+        p->lead = p->n = 1;
+        bool kept = false;
+        for (int i = 0; i < self->ndim; i++) {
+            bool reduced = p->mask >> i & 1;
+            kept = kept || !reduced;
+            *(!reduced ? &p->outer : kept ? &p->n : &p->lead) *= self->sizes[i];
+        }
     } else { /* reduced dimensions to the end */
         int64_t sizes[CT_MAX_DIMS], strides[CT_MAX_DIMS], k = 0;
         for (int pass = 0; pass < 2; pass++)
@@ -77,14 +98,8 @@ static void reduce_range(void *context, int64_t r0, int64_t r1)
      : p->class == CT_CLASS_F64 ? k->kernel##_f64(x, j->out, n, inner, r0, r1) \
                                 : k->kernel##_i64(x, j->out, n, inner, r0, r1))
     switch (j->what) {
-    case REDUCE_DO_SUM: REDUCE_CALL(sum); break;
+    case REDUCE_DO_SUM: k->sum_i64(x, j->out, n, inner, r0, r1); break; /* of floats: sums.c */
     case REDUCE_DO_PROD: REDUCE_CALL(prod); break;
-    case REDUCE_DO_SUMSQ:
-        if (p->class == CT_CLASS_F32)
-            k->sumsq_f32(x, j->out, n, inner, r0, r1);
-        else
-            k->sumsq_f64(x, j->out, n, inner, r0, r1);
-        break;
     default:
         if (p->class == CT_CLASS_F32)
             k->extreme_f32(largest, x, j->out, j->place, n, inner, r0, r1);
@@ -95,33 +110,14 @@ static void reduce_range(void *context, int64_t r0, int64_t r1)
     }
 }
 
-/* One long float sum in fixed pieces over the pool. */
-typedef struct reduce_pieces { const float *x; double *totals; int64_t n; } reduce_pieces;
-#define REDUCE_PIECE (1 << 15)
-
-static void reduce_piece(void *context, int64_t begin, int64_t end)
-{
-    const reduce_pieces *j = context;
-    for (int64_t i = begin; i < end; i++) {
-        int64_t start = i * REDUCE_PIECE, m = j->n - start < REDUCE_PIECE ? j->n - start : REDUCE_PIECE;
-        j->totals[i] = ct__k_reduce.total_f32(j->x + start, m);
-    }
-}
-
 static void reduce_run(const reduce_plan *p, reduce_what what, void *out, int64_t *place)
 {
     reduce_job j = {p, what, out, place};
-    if (what == REDUCE_DO_SUM && p->class == CT_CLASS_F32 && p->rows == 1 && p->n > 2 * REDUCE_PIECE) {
-        int64_t pieces = (p->n + REDUCE_PIECE - 1) / REDUCE_PIECE;
-        double *totals = ct__alloc(sizeof(double) * (size_t)pieces), sum = 0;
-        if (totals) {
-            reduce_pieces many = {(const float *)p->x->data, totals, p->n};
-            ct__parallel(pieces, 1, reduce_piece, &many);
-            for (int64_t i = 0; i < pieces; i++)
-                sum += totals[i];
-            ct__free(totals, sizeof(double) * (size_t)pieces);
-            *(float *)out = (float)sum;
-        }
+    if (p->class != CT_CLASS_I64 && (what == REDUCE_DO_SUM || what == REDUCE_DO_SUMSQ)) {
+        if (p->planes)
+            ct__sum_planes(p->class == CT_CLASS_F64, p->x->data, out, p->lead, p->rows, p->n);
+        else
+            ct__sum_block(p->class == CT_CLASS_F64, what == REDUCE_DO_SUMSQ, p->x->data, out, p->outer, p->n, p->inner);
         return;
     }
     int64_t grain = ct__grain(p->n, 1 << 15);
@@ -135,7 +131,8 @@ static ct_tensor *reduce_plain(ct_tensor *self, reduce_what what, ct_ints dim, b
                                ct_dtype result)
 {
     reduce_plan p;
-    if (!reduce_prepare(&p, self, dim, keepdim, reduce_class_dtype(compute)))
+    if (!reduce_prepare(&p, self, dim, keepdim, reduce_class_dtype(compute),
+                        what == REDUCE_DO_SUM && reduce_class_dtype(compute) != CT_INT64))
         return NULL;
     ct_tensor *out = ct__new(reduce_class_dtype(compute), ct__device_of(self), p.ndim, p.sizes);
     if (out && out->data && p.rows)
@@ -295,7 +292,7 @@ static bool reduce_places(ct_tensor *self, bool largest, ct_ints dim, bool keepd
 {
     reduce_plan p;
     ct_dtype compute = reduce_class_dtype((ct_dtype)self->dtype);
-    if (!reduce_not_empty(self, dim) || !reduce_prepare(&p, self, dim, keepdim, compute))
+    if (!reduce_not_empty(self, dim) || !reduce_prepare(&p, self, dim, keepdim, compute, false))
         return false;
     ct_tensor *v = ct__new(compute, ct__device_of(self), p.ndim, p.sizes);
     *places = v ? ct__new(CT_INT64, ct__device_of(self), p.ndim, p.sizes) : NULL;
@@ -411,7 +408,7 @@ static ct_tensor *reduce_truth(ct_tensor *self, ct_ints dim, bool keepdim, bool 
                                                                    : ct__cast(flags, result)
                      : NULL;
     }
-    if (!reduce_prepare(&p, self, dim, keepdim, CT_BOOL))
+    if (!reduce_prepare(&p, self, dim, keepdim, CT_BOOL, false))
         return NULL;
     ct_tensor *out = ct__new(result, ct__device_of(self), p.ndim, p.sizes);
     reduce_truth_job j = {&p, out ? (uint8_t *)out->data : NULL, all};

@@ -38,7 +38,7 @@ static void convert_cast(void *context, char *const *data, const int64_t *stride
 }
 
 /* Copies in tiles where one side's dense dimension is not the other's: dst dense along dimension 0 of the
- * walk, src along `d`. */
+ * walk, src along `d`. A tile has CONVERT_TILE elements of either (whole cache lines on both sides). */
 #define CONVERT_TILE 32
 typedef struct convert_turn { const ct__iter *it; int d; int64_t size, blocks; } convert_turn;
 
@@ -71,8 +71,8 @@ static void convert_turn_range(void *context, int64_t begin, int64_t end)
             switch (size) {
             case 1: CONVERT_TURN(uint8_t) break;
             case 2: CONVERT_TURN(uint16_t) break;
-            case 4: CONVERT_TURN(uint32_t) break;
-            default: CONVERT_TURN(uint64_t) break;
+            case 4: ct__k_convert.turn4((uint32_t *)to, to_i / 4, (const uint32_t *)from, from_k / 4, ni, nk); break;
+            default: ct__k_convert.turn8((uint64_t *)to, to_i / 8, (const uint64_t *)from, from_k / 8, ni, nk); break;
             }
         }
     }
@@ -109,6 +109,15 @@ static bool convert_overlaps(const ct_tensor *a, const ct_tensor *b)
     return a0 < b0 + b_end * ct__itemsize(b->dtype) && b0 < a0 + a_end * ct__itemsize(a->dtype);
 }
 
+#define CONVERT_FLAT (1 << 18) /* bytes a piece */
+typedef struct convert_flat { char *to; const char *from; } convert_flat;
+
+static void convert_flat_range(void *context, int64_t begin, int64_t end)
+{
+    const convert_flat *j = context;
+    memcpy(j->to + begin, j->from + begin, (size_t)(end - begin));
+}
+
 bool ct__copy(ct_tensor *dst, const ct_tensor *src)
 {
     int64_t lead = dst->ndim - src->ndim;
@@ -129,7 +138,12 @@ bool ct__copy(ct_tensor *dst, const ct_tensor *src)
     if (dst->numel == 0 || !dst->data || !src->data)
         return true;
     if (dst->dtype == src->dtype && dst->contiguous && src->contiguous && dst->numel == src->numel) {
-        memmove(dst->data, src->data, (size_t)(dst->numel * ct__itemsize(dst->dtype)));
+        convert_flat j = {dst->data, src->data};
+        int64_t bytes = dst->numel * ct__itemsize(dst->dtype);
+        if (bytes > CONVERT_FLAT && dst->storage != src->storage)
+            ct__parallel(bytes, CONVERT_FLAT, convert_flat_range, &j);
+        else
+            memmove(dst->data, src->data, (size_t)bytes);
         return true;
     }
     CT_AUTO ct_tensor *apart = NULL;
