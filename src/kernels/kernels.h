@@ -22,6 +22,8 @@
     X(pointwise) \
     X(reduce) \
     X(norm) \
+    X(resample) \
+    X(unfold) \
     X(random)
 
 #ifdef CT_ISA
@@ -40,6 +42,8 @@
 #include "kernels/pointwise.h"
 #include "kernels/reduce.h"
 #include "kernels/norm.h"
+#include "kernels/resample.h"
+#include "kernels/unfold.h"
 #include "kernels/random.h"
 
 #define CT_KERNEL_EXTERN(F) extern __attribute__((visibility("hidden"))) ct__##F##_kernels ct__k_##F;
