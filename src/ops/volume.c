@@ -162,7 +162,7 @@ ct_tensor *ct__conv_transpose3d(ct_tensor *input, ct_tensor *weight, ct_tensor *
 static bool volume_pool_input(ct_tensor *self, const char *name)
 {
     if (self->ndim != 4 && self->ndim != 5)
-        return ct__fail(CT_ERR_RUNTIME, "%s: Expected 4D or 5D tensor for input, but got: %s", name, ct__shape_text(self)) != NULL;
+        return ct__fail(CT_ERR_RUNTIME, "non-empty 4D or 5D (batch mode) tensor expected for input") != NULL;
     for (int d = self->ndim == 5; d < self->ndim; d++)
         if (self->sizes[d] == 0)
             return ct__fail(CT_ERR_RUNTIME, "%s(): Expected input's non-batch dimensions to have positive length, but input has a shape of %s "
@@ -207,7 +207,7 @@ static ct_tensor *volume_places(ct_tensor *winners, ct_tensor *places, int64_t c
 bool ct__max_pool3d_with_indices(ct_tensor *self, ct_ints kernel_size, ct_ints stride, ct_ints padding, ct_ints dilation, bool ceil_mode,
                                  ct_tensor **results)
 {
-    if (!volume_pool_input(self, "max_pool3d"))
+    if (!volume_pool_input(self, "max_pool3d_with_indices"))
         return false;
     ct_ints st = stride.n ? stride : kernel_size;
     ct_max_pool2d_with_indices_result flat =
@@ -257,7 +257,7 @@ ct_tensor *ct__avg_pool3d(ct_tensor *self, ct_ints kernel_size, ct_ints stride, 
 static bool volume_adaptive(ct_tensor *self, ct_ints output_size, const char *name, int64_t *sizes)
 {
     if (self->ndim != 4 && self->ndim != 5)
-        return ct__fail(CT_ERR_RUNTIME, "%s(): Expected 4D or 5D tensor, but got %s", name, ct__shape_text(self)) != NULL;
+        return ct__fail(CT_ERR_RUNTIME, "%s(): Expected 4D or 5D tensor, but got%s %s", name, name[9] == 'm' ? ":" : "", ct__shape_text(self)) != NULL;
     for (int64_t i = 0; i < 3; i++) {
         int64_t at = self->ndim - 3 + i;
         if (self->sizes[at] == 0)

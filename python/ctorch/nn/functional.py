@@ -438,11 +438,96 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
 def _renorm_rows(weight, index, max_norm, norm_type):
     from ..autograd import no_grad
     with no_grad():
-        rows = _C.unique(index.reshape(-1))
+        rows = index.reshape(-1).unique()
         values = weight.index_select(0, rows)
         norms = values.norm(norm_type, 1, keepdim=True)
         scale = _C.where(norms > max_norm, max_norm / (norms + 1e-7), _C.ones_like(norms))
         weight[rows] = values * scale
+
+
+def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2, scale_grad_by_freq=False, mode='mean', sparse=False,
+                  per_sample_weights=None, include_last_offset=False, padding_idx=None):
+    """The sum, mean or maximum of bags of weight's rows: the rows of a 2-d input, or what lies between the offsets of a 1-d
+    one. Rows padding_idx are left out."""
+    if per_sample_weights is not None and input.size() != per_sample_weights.size():
+        raise ValueError(f'embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the '
+                         f'same shape as the input ({input.shape})')
+    if weight.dim() != 2:
+        raise ValueError(f'weight has to be a 2D Tensor, but got Tensor of dimension {weight.dim()}')
+    if input.dim() == 2:
+        if offsets is not None:
+            raise ValueError('if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length '
+                             f'sequences. However, found offsets of type {type(offsets)}')
+        starts = [i * input.size(1) for i in range(input.size(0))]
+        input = input.reshape(-1)
+        per_sample_weights = None if per_sample_weights is None else per_sample_weights.reshape(-1)
+    elif input.dim() == 1:
+        if offsets is None:
+            raise ValueError('offsets has to be a 1D Tensor but got None')
+        if offsets.dim() != 1:
+            raise ValueError('offsets has to be a 1D Tensor')
+        starts = offsets.tolist()
+        if include_last_offset:
+            if not starts:
+                raise RuntimeError('include_last_offset: number of offset should be at least 1')
+            starts.pop()
+    else:
+        raise ValueError(f'input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}')
+    if mode not in ('sum', 'mean', 'max'):
+        raise ValueError('mode has to be one of sum, mean or max')
+    if mode == 'max' and scale_grad_by_freq:
+        raise ValueError('max mode does not support scaling the gradient by the frequency')
+    if mode == 'max' and sparse:
+        raise ValueError('max mode does not support sparse weights')
+    if max_norm is not None:
+        _renorm_rows(weight, input, max_norm, norm_type)
+    if per_sample_weights is not None and mode != 'sum':
+        raise NotImplementedError('embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for '
+                                  f"mode='sum' (got mode='{mode}'). Please open a feature request on GitHub.")
+    count = input.numel()
+    if starts and starts[0] != 0:
+        raise RuntimeError('offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. '
+                           f'However, got {starts[0]}')
+    if starts and starts[-1] > count:
+        raise RuntimeError(f'offsets[-1] can not be greater than input\'s length {count} but got offsets[-1] of {starts[-1]}')
+    bags = len(starts)
+    if input.numel() and (int(input.min()) < 0 or int(input.max()) >= weight.size(0)):
+        bad = int(input.min()) if int(input.min()) < 0 else int(input.max())
+        raise RuntimeError(f'embedding_bag: Expected idx >= 0 && idx < num_embeddings but found idx to be {bad}')
+    if padding_idx is not None and padding_idx < 0:
+        padding_idx += weight.size(0)
+    ends = starts[1:] + [count]
+    bag = _C.tensor([b for b in range(bags) for _ in range(ends[b] - starts[b])], dtype=_C.int64)
+    rows = _embedding(weight, input, -1, scale_grad_by_freq, False)
+    if per_sample_weights is not None:
+        rows = rows * per_sample_weights.unsqueeze(1)
+    if padding_idx is not None:
+        keep = (input != padding_idx).nonzero().view(-1)
+        rows, bag = rows.index_select(0, keep), bag.index_select(0, keep)
+    zeros = _C.zeros(bags, weight.size(1), dtype=weight.dtype)
+    if mode == 'max':
+        return _bag_max(rows, bag, zeros)
+    sums = zeros.index_add(0, bag, rows)
+    if mode == 'sum':
+        return sums
+    counts = _C.zeros(bags, dtype=weight.dtype).index_add(0, bag, _C.ones(bag.numel(), dtype=weight.dtype))
+    return sums / counts.clamp_min(1).unsqueeze(1)
+
+
+def _bag_max(rows, bag, zeros):
+    """The largest of each bag's rows, element by element; zeros for a bag without rows."""
+    sizes = [0] * zeros.size(0)
+    place = []
+    for b in bag.tolist():
+        place.append(sizes[b])
+        sizes[b] += 1
+    longest = max(sizes, default=0)
+    if longest == 0:
+        return zeros
+    slots = _C.full((zeros.size(0), longest, zeros.size(1)), -_math.inf, dtype=zeros.dtype)
+    slots = slots.index_put((bag, _C.tensor(place, dtype=_C.int64)), rows)
+    best = slots.max(1)[0]
+    return _C.where(_C.tensor([n > 0 for n in sizes]).unsqueeze(1), best, zeros)
 
 
 def pad(input, pad, mode='constant', value=None):
@@ -457,6 +542,8 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     if enable_gqa:
         key = key.repeat_interleave(query.size(-3) // key.size(-3), -3)
         value = value.repeat_interleave(query.size(-3) // value.size(-3), -3)
+    if is_causal and attn_mask is not None:
+        raise RuntimeError('_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True')
     scale = 1 / _math.sqrt(query.size(-1)) if scale is None else scale
     scores = query @ key.transpose(-2, -1) * scale
     if is_causal:
@@ -483,6 +570,17 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
 def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     """norm_p(x1 - x2 + eps) along the last dimension."""
     return (x1 - x2 + eps).norm(p, -1, keepdim)
+
+
+def pdist(input, p=2.0):
+    """The distances norm_p(x[i] - x[j]) of all pairs i < j of input's rows."""
+    if input.dim() != 2:
+        raise RuntimeError(f'pdist only supports 2D tensors, got: {input.dim()}D')
+    if p < 0:
+        raise RuntimeError('pdist only supports non-negative p values')
+    n = input.size(0)
+    first, second = _C.triu_indices(n, n, 1)
+    return (input.index_select(0, first) - input.index_select(0, second)).norm(p, -1)
 
 
 @_or_else('bilinear')
