@@ -30,7 +30,7 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
 _AXIS_MODES = {(1, 'linear'): 'linear', (2, 'bilinear'): 'linear', (3, 'trilinear'): 'linear', (2, 'bicubic'): 'cubic',
                (2, 'lanczos'): 'lanczos'}
 _FIT = ('Input and {0} must have the same number of spatial dimensions, but got input with spatial dimensions of {1} and '
-        '{0} {2}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and {0} in {3} format.')
+        '{2} {3}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and {2} in {4} format.')
 
 
 def _sizes_and_factors(input, size, scale_factor):
@@ -44,7 +44,7 @@ def _sizes_and_factors(input, size, scale_factor):
         if not isinstance(size, (list, tuple)):
             return [size] * n, None
         if len(size) != n:
-            raise ValueError(_FIT.format('output size', old, f'of {size}', '(o1, o2, ...,oK)'))
+            raise ValueError(_FIT.format('output', old, 'output size', f'of {size}', '(o1, o2, ...,oK)'))
         if not all(isinstance(s, int) or hasattr(s, '__index__') for s in size):
             raise TypeError('expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int, int, int], but got '
                             f'size with types {[type(s) for s in size]}')
@@ -52,7 +52,7 @@ def _sizes_and_factors(input, size, scale_factor):
     if not isinstance(scale_factor, (list, tuple)):
         return None, [scale_factor] * n
     if len(scale_factor) != n:
-        raise ValueError(_FIT.format('scale_factor', old, f'of shape {scale_factor}', '(s1, s2, ...,sK)'))
+        raise ValueError(_FIT.format('scale_factor', old, 'scale_factor', f'of shape {scale_factor}', '(s1, s2, ...,sK)'))
     return None, list(scale_factor)
 
 

@@ -299,6 +299,16 @@ def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=
 def rms_norm(input, normalized_shape, weight=None, eps=None):
     if _has_op('rms_norm'):
         return _op('rms_norm')(input, normalized_shape, weight, eps)
+    normalized_shape = tuple(normalized_shape)
+    if input.dim() < len(normalized_shape):
+        raise ValueError(f'Input tensor must have at least {len(normalized_shape)} dimensions, but got {input.dim()}')
+    if weight is not None and tuple(weight.shape) != normalized_shape:
+        raise RuntimeError('Expected weight to be of same shape as normalized_shape, but got weight of shape '
+                           f'{list(weight.shape)} and normalized_shape = {list(normalized_shape)}')
+    if tuple(input.shape[input.dim() - len(normalized_shape):]) != normalized_shape:
+        wanted = ', '.join(map(str, normalized_shape))
+        raise RuntimeError(f'Given normalized_shape=[{wanted}], expected input with shape [*{wanted}], but got input of '
+                           f'size{list(input.shape)}')
     if eps is None:
         from .._constants import finfo
         eps = finfo(input.dtype).eps

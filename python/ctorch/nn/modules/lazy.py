@@ -5,12 +5,12 @@ from ..parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 from ..._backend import _C
 from . import batchnorm, conv
 from .linear import Linear
+from .module import Module
 
 
-class LazyModuleMixin:
+class LazyModuleMixin(Module):
     """Stands before a layer's class. The subclass has ``initialize_parameters(*args)``, which gives every uninitialized
     parameter its shape, and ``cls_to_become``, the class that the module has afterwards."""
-    __slots__ = ()
     cls_to_become = None
 
     def __init__(self, *args, **kwargs):
@@ -47,6 +47,8 @@ class LazyModuleMixin:
 
     def __getstate__(self):
         state = super().__getstate__()
+        if '_initialize_hook' not in state:
+            return state
         for name in ('_load_hook', '_initialize_hook', '_forward_pre_hooks', '_forward_pre_hooks_with_kwargs',
                      '_load_state_dict_pre_hooks'):
             state.pop(name, None)
@@ -92,8 +94,6 @@ class LazyLinear(LazyModuleMixin, Linear):
 
 
 class _LazyConv(LazyModuleMixin):
-    __slots__ = ()
-
     def _make_lazy(self, out_channels, bias, device, dtype):
         self.weight = UninitializedParameter(device=device, dtype=dtype)
         self.out_channels = out_channels
@@ -149,8 +149,6 @@ LazyConvTranspose1d, LazyConvTranspose2d, LazyConvTranspose3d = map(
 
 
 class _LazyNorm(LazyModuleMixin):
-    __slots__ = ()
-
     def __init__(self, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None, *, bias=True):
         super().__init__(0, eps, momentum, False, False, device, dtype, bias=False)
         self.affine = affine
