@@ -496,8 +496,8 @@ ct_tensor *ct__pad(ct_tensor *self, ct_ints pad, const char *mode, ct_scalar val
                         "%lld and input of dimension %d", (long long)pad.n, self->ndim);
     if (pairs < 1 || pairs > 3 || (self->ndim != pairs + 1 && self->ndim != pairs + 2))
         return ct__fail(CT_ERR_NOT_IMPLEMENTED, "Padding size %lld is not supported for %dD input tensor.\nSupported combinations for "
-                        "non-constant padding:\n - 2D or 3D input: padding size = 2 (pads last dimension)\n - 3D or 4D input: padding size = 4 "
-                        "(pads last 2 dimensions)\n - 4D or 5D input: padding size = 6 (pads last 3 dimensions)", (long long)pad.n, self->ndim);
+                        "non-constant padding:\n  - 2D or 3D input: padding size = 2 (pads last dimension)\n  - 3D or 4D input: padding size = 4 "
+                        "(pads last 2 dimensions)\n  - 4D or 5D input: padding size = 6 (pads last 3 dimensions)", (long long)pad.n, self->ndim);
     for (int64_t d = self->ndim == pairs + 2; d < self->ndim && mode[0] == 'r'; d++)
         if (self->sizes[d] == 0)
             return ct__fail(CT_ERR_RUNTIME, "Expected %lldD or %lldD (batch mode) tensor with possibly 0 batch size and other non-zero dimensions "

@@ -61,8 +61,8 @@ ct_tensor *ct__softshrink(ct_tensor *self, ct_scalar lambd)
 ct_tensor *ct__prelu(ct_tensor *self, ct_tensor *weight)
 {
     if (self->dtype != weight->dtype)
-        return ct__fail(CT_ERR_RUNTIME, "prelu: Type promoting not supported. Got %s and %s", ct_dtype_name((ct_dtype)self->dtype),
-                        ct_dtype_name((ct_dtype)weight->dtype));
+        return ct__fail(CT_ERR_RUNTIME, "prelu: Type promoting not supported. Got %s and %s", ct_dtype_type_name((ct_dtype)self->dtype),
+                        ct_dtype_type_name((ct_dtype)weight->dtype));
     if (weight->numel != 1) {
         if (self->ndim == 0)
             return ct__fail(CT_ERR_RUNTIME, "Not allow zero-dim input tensor.");

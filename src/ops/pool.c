@@ -105,7 +105,8 @@ static bool pool_plan(const ct_tensor *self, int64_t dims, ct_ints kernel, ct_in
     if (dilation.n == 0)
         dilation = (ct_ints){dims, one};
     if (kernel.n != dims || stride.n != dims || padding.n != dims || dilation.n != dims)
-        return ct__fail(CT_ERR_RUNTIME, "%s: %s must either be a single int, or a tuple of %s", ct__op_name,
+        return ct__fail(CT_ERR_RUNTIME, "%s_pool%lldd: %s must either be a single int, or a tuple of %s",
+                        ct__op_name[0] == 'm' ? "max" : "avg", (long long)dims,
                         kernel.n != dims ? "kernel_size" : stride.n != dims ? "stride" : padding.n != dims ? "padding" : "dilation",
                         dims == 1 ? "one int" : "two ints") != NULL;
     *s = (ct__pool_shape){.h = 1, .oh = 1, .kh = 1, .sh = 1, .dh = 1};
@@ -169,6 +170,9 @@ bool ct__max_pool2d_with_indices(ct_tensor *self, ct_ints kernel_size, ct_ints s
 
 ct_tensor *ct__max_pool1d(ct_tensor *self, ct_ints kernel_size, ct_ints stride, ct_ints padding, ct_ints dilation, bool ceil_mode)
 {
+    if (kernel_size.n == 1 && padding.n == 1 && kernel_size.v[0] > 0 && padding.v[0] > kernel_size.v[0] / 2)
+        return ct__fail(CT_ERR_RUNTIME, "max_pool1d() padding should be at most half of kernel size, but got padding=%lld and "
+                        "kernel_size=%lld", (long long)padding.v[0], (long long)kernel_size.v[0]);
     return ct_max_pool1d_with_indices(self, kernel_size, .stride = stride, .padding = padding, .dilation = dilation, .ceil_mode = ceil_mode).output;
 }
 

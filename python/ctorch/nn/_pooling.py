@@ -129,12 +129,19 @@ def _unpooled_size(input, kernel, stride, padding, output_size):
     return result
 
 
+def type_name(dtype):
+    """The name of a dtype in the C core's messages: Float, Long."""
+    name = _C.empty(0, dtype=dtype).type().rpartition('.')[2]
+    return name[:-len('Tensor')]
+
+
 def _unpool(n, input, indices, kernel_size, stride, padding, output_size):
     kernel = _many(kernel_size, n)
     size = _unpooled_size(input, kernel, kernel if stride is None else _many(stride, n), _many(padding, n), output_size)
     name = f'max_unpooling{max(n, 2)}d'
     if indices.dtype != _C.int64:
-        raise RuntimeError(f'elements in indices should be type int64 but got: {indices.dtype}')
+        raise RuntimeError(f'elements in indices should be type int64 but got: '
+                           + type_name(indices.dtype))
     if input.dim() not in (n + 1, n + 2):
         raise RuntimeError(f'Input to {name} should be a {n + 1}d or {n + 2}d Tensor, but got a tensor with {input.dim()} '
                            'dimensions.')
@@ -145,8 +152,9 @@ def _unpool(n, input, indices, kernel_size, stride, padding, output_size):
     places = 1
     for s in size:
         places *= s
-    if indices.numel() and (int(indices.max()) >= places or int(indices.min()) < 0):
-        bad = int(indices.max()) if int(indices.max()) >= places else int(indices.min())
+    wrong = (indices < 0) | (indices >= places)
+    if wrong.any():
+        bad = int(indices[wrong][0])
         raise RuntimeError(f'Found an invalid max index: {bad} (output volumes are of size ' + 'x'.join(map(str, size)) + ')')
     zeros = _C.zeros(*lead, places, dtype=input.dtype, device=input.device)
     return zeros.scatter(-1, indices.flatten(-n), input.flatten(-n)).view(*lead, *size)
