@@ -576,15 +576,52 @@ CT_API ct_tensor *ct_relu6(ct_tensor *self);
 typedef struct ct_hardtanh_opts { ct_scalar min_val; ct_scalar max_val; } ct_hardtanh_opts;
 /* Clamps to [min_val, max_val]. */
 CT_API ct_tensor *ct_hardtanh(ct_tensor *self, const ct_hardtanh_opts *options);
+CT_API ct_tensor *ct_hardtanh_(ct_tensor *self, const ct_hardtanh_opts *options);
+CT_API ct_tensor *ct_hardtanh_out(ct_tensor *out, ct_tensor *self, const ct_hardtanh_opts *options);
 typedef struct ct_leaky_relu_opts { ct_scalar negative_slope; } ct_leaky_relu_opts;
 /* x where positive, else negative_slope * x. */
 CT_API ct_tensor *ct_leaky_relu(ct_tensor *self, const ct_leaky_relu_opts *options);
+CT_API ct_tensor *ct_leaky_relu_(ct_tensor *self, const ct_leaky_relu_opts *options);
+CT_API ct_tensor *ct_leaky_relu_out(ct_tensor *out, ct_tensor *self, const ct_leaky_relu_opts *options);
 CT_API ct_tensor *ct_leaky_relu_backward(ct_tensor *gy, ct_tensor *self, ct_scalar negative_slope);
 typedef struct ct_elu_opts { ct_scalar alpha; } ct_elu_opts;
 /* x where positive, else alpha * (exp(x) - 1). */
 CT_API ct_tensor *ct_elu(ct_tensor *self, const ct_elu_opts *options);
+CT_API ct_tensor *ct_elu_(ct_tensor *self, const ct_elu_opts *options);
+CT_API ct_tensor *ct_elu_out(ct_tensor *out, ct_tensor *self, const ct_elu_opts *options);
 /* Scaled ELU. */
 CT_API ct_tensor *ct_selu(ct_tensor *self);
+CT_API ct_tensor *ct_selu_(ct_tensor *self);
+typedef struct ct_celu_opts { ct_scalar alpha; } ct_celu_opts;
+/* x where positive, else alpha * (exp(x / alpha) - 1). */
+CT_API ct_tensor *ct_celu(ct_tensor *self, const ct_celu_opts *options);
+CT_API ct_tensor *ct_celu_(ct_tensor *self, const ct_celu_opts *options);
+/* x * tanh(log(1 + exp(x))). */
+CT_API ct_tensor *ct_mish(ct_tensor *self);
+CT_API ct_tensor *ct_mish_(ct_tensor *self);
+CT_API ct_tensor *ct_mish_backward(ct_tensor *gy, ct_tensor *self);
+/* min(max(x + 3, 0), 6) / 6. */
+CT_API ct_tensor *ct_hardsigmoid(ct_tensor *self);
+CT_API ct_tensor *ct_hardsigmoid_(ct_tensor *self);
+CT_API ct_tensor *ct_hardsigmoid_out(ct_tensor *out, ct_tensor *self);
+/* x * min(max(x + 3, 0), 6) / 6. */
+CT_API ct_tensor *ct_hardswish(ct_tensor *self);
+CT_API ct_tensor *ct_hardswish_(ct_tensor *self);
+CT_API ct_tensor *ct_hardswish_out(ct_tensor *out, ct_tensor *self);
+CT_API ct_tensor *ct_hardswish_backward(ct_tensor *gy, ct_tensor *self);
+/* x where it is greater than threshold, else value. */
+CT_API ct_tensor *ct_threshold(ct_tensor *self, ct_scalar threshold, ct_scalar value);
+CT_API ct_tensor *ct_threshold_(ct_tensor *self, ct_scalar threshold, ct_scalar value);
+CT_API ct_tensor *ct_threshold_out(ct_tensor *out, ct_tensor *self, ct_scalar threshold, ct_scalar value);
+typedef struct ct_hardshrink_opts { ct_scalar lambd; } ct_hardshrink_opts;
+/* x where |x| > lambd, else 0. */
+CT_API ct_tensor *ct_hardshrink(ct_tensor *self, const ct_hardshrink_opts *options);
+CT_API ct_tensor *ct_softshrink_by(ct_tensor *self, ct_scalar lambd);
+typedef struct ct_softshrink_opts { ct_scalar lambd; } ct_softshrink_opts;
+/* x moved towards 0 by lambd; 0 where |x| <= lambd. */
+CT_API ct_tensor *ct_softshrink(ct_tensor *self, const ct_softshrink_opts *options);
+/* x where positive, else weight * x; one weight, or one for each channel (dimension 1). */
+CT_API ct_tensor *ct_prelu(ct_tensor *self, ct_tensor *weight);
 CT_API ct_tensor *ct_gelu_erf(ct_tensor *self);
 CT_API ct_tensor *ct_gelu_erf_backward(ct_tensor *gy, ct_tensor *self);
 CT_API ct_tensor *ct_gelu_tanh(ct_tensor *self);
@@ -594,12 +631,15 @@ typedef struct ct_gelu_opts { const char *approximate; } ct_gelu_opts;
 CT_API ct_tensor *ct_gelu(ct_tensor *self, const ct_gelu_opts *options);
 /* x * sigmoid(x). */
 CT_API ct_tensor *ct_silu(ct_tensor *self);
+CT_API ct_tensor *ct_silu_(ct_tensor *self);
+CT_API ct_tensor *ct_silu_out(ct_tensor *out, ct_tensor *self);
 CT_API ct_tensor *ct_silu_backward(ct_tensor *gy, ct_tensor *self);
 CT_API ct_tensor *ct_silu_slope(ct_tensor *gy, ct_tensor *self);
 CT_API ct_tensor *ct_gelu_tanh_slope(ct_tensor *gy, ct_tensor *self);
 typedef struct ct_softplus_opts { ct_scalar beta; ct_scalar threshold; } ct_softplus_opts;
 /* log(1 + exp(beta * x)) / beta, and x itself where beta * x > threshold. */
 CT_API ct_tensor *ct_softplus(ct_tensor *self, const ct_softplus_opts *options);
+CT_API ct_tensor *ct_softplus_out(ct_tensor *out, ct_tensor *self, const ct_softplus_opts *options);
 CT_API ct_tensor *ct_log_sigmoid(ct_tensor *self);
 /* log(sigmoid(x)). */
 CT_API ct_tensor *ct_logsigmoid(ct_tensor *self);
@@ -1084,6 +1124,43 @@ CT_API ct_tensor *ct_atleast_1d(ct_tensor *self);
 /* At least two dimensions, new ones first. */
 CT_API ct_tensor *ct_atleast_2d(ct_tensor *self);
 
+/* ---- spatial ---- */
+
+CT_API ct_tensor *ct_resample_axis(ct_tensor *self, int64_t dim, int64_t size, const char *mode, bool align_corners, double scale, bool antialias);
+CT_API ct_tensor *ct_resample_axis_backward(ct_tensor *gy, ct_ints input_size, int64_t dim, const char *mode, bool align_corners, double scale, bool antialias);
+CT_API ct_tensor *ct_resample_axis_again(ct_tensor *self, ct_ints size, int64_t dim, const char *mode, bool align_corners, double scale, bool antialias);
+typedef struct ct_interpolate_to_opts { const char *mode; bool align_corners; bool antialias; } ct_interpolate_to_opts;
+CT_API ct_tensor *ct_interpolate_to(ct_tensor *self, ct_ints size, const ct_interpolate_to_opts *options);
+/* Every window of (N, C, H, W) as a column: (N, C * kernel, windows). */
+CT_API ct_tensor *ct_im2col(ct_tensor *self, ct_ints kernel_size, ct_ints dilation, ct_ints padding, ct_ints stride);
+CT_API ct_tensor *ct_im2col_backward(ct_tensor *gy, ct_ints input_size, ct_ints kernel_size, ct_ints dilation, ct_ints padding, ct_ints stride);
+/* Adds up columns (N, C * kernel, windows) into images (N, C, *output_size). */
+CT_API ct_tensor *ct_col2im(ct_tensor *self, ct_ints output_size, ct_ints kernel_size, ct_ints dilation, ct_ints padding, ct_ints stride);
+typedef struct ct_conv3d_opts { ct_tensor *bias; ct_ints stride; ct_ints padding; ct_ints dilation; int64_t groups; } ct_conv3d_opts;
+/* 3-D convolution of (N, C, D, H, W) or (C, D, H, W). */
+CT_API ct_tensor *ct_conv3d(ct_tensor *input, ct_tensor *weight, const ct_conv3d_opts *options);
+typedef struct ct_conv3d_padding_opts { ct_tensor *bias; ct_ints stride; const char *padding; ct_ints dilation; int64_t groups; } ct_conv3d_padding_opts;
+/* 3-D convolution with padding 'valid' or 'same'. */
+CT_API ct_tensor *ct_conv3d_padding(ct_tensor *input, ct_tensor *weight, const ct_conv3d_padding_opts *options);
+typedef struct ct_conv_transpose3d_opts { ct_tensor *bias; ct_ints stride; ct_ints padding; ct_ints output_padding; int64_t groups; ct_ints dilation; } ct_conv_transpose3d_opts;
+/* 3-D transposed convolution; weight (in, out / groups, k...). */
+CT_API ct_tensor *ct_conv_transpose3d(ct_tensor *input, ct_tensor *weight, const ct_conv_transpose3d_opts *options);
+typedef struct ct_max_pool3d_with_indices_opts { ct_ints stride; ct_ints padding; ct_ints dilation; bool ceil_mode; } ct_max_pool3d_with_indices_opts;
+typedef struct ct_max_pool3d_with_indices_result { ct_tensor *output; ct_tensor *indices; } ct_max_pool3d_with_indices_result;
+CT_API ct_max_pool3d_with_indices_result ct_max_pool3d_with_indices(ct_tensor *self, ct_ints kernel_size, const ct_max_pool3d_with_indices_opts *options);
+typedef struct ct_max_pool3d_opts { ct_ints stride; ct_ints padding; ct_ints dilation; bool ceil_mode; } ct_max_pool3d_opts;
+/* Largest element of each window of (N, C, D, H, W) or (C, D, H, W). */
+CT_API ct_tensor *ct_max_pool3d(ct_tensor *self, ct_ints kernel_size, const ct_max_pool3d_opts *options);
+typedef struct ct_avg_pool3d_opts { ct_ints stride; ct_ints padding; bool ceil_mode; bool count_include_pad; int64_t divisor_override; } ct_avg_pool3d_opts;
+/* Mean of each window of (N, C, D, H, W) or (C, D, H, W). */
+CT_API ct_tensor *ct_avg_pool3d(ct_tensor *self, ct_ints kernel_size, const ct_avg_pool3d_opts *options);
+/* Mean over windows that cut the input into output_size pieces (-1 keeps a size). */
+CT_API ct_tensor *ct_adaptive_avg_pool3d(ct_tensor *self, ct_ints output_size);
+typedef struct ct_adaptive_max_pool3d_with_indices_result { ct_tensor *output; ct_tensor *indices; } ct_adaptive_max_pool3d_with_indices_result;
+CT_API ct_adaptive_max_pool3d_with_indices_result ct_adaptive_max_pool3d_with_indices(ct_tensor *self, ct_ints output_size);
+/* Largest element over windows that cut the input into output_size pieces. */
+CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *self, ct_ints output_size);
+
 #ifndef __cplusplus
 #define ct_conv1d(input, weight, ...) CT_WITH(ct_conv1d_opts, (.bias = NULL, .stride = {1, ct__list_ones}, .padding = {1, ct__list_zeros}, .dilation = {1, ct__list_ones}, .groups = 1,), ct_conv1d(input, weight, ct__options), __VA_ARGS__)
 #define ct_conv1d_padding(input, weight, ...) CT_WITH(ct_conv1d_padding_opts, (.bias = NULL, .stride = {1, ct__list_ones}, .padding = "valid", .dilation = {1, ct__list_ones}, .groups = 1,), ct_conv1d_padding(input, weight, ct__options), __VA_ARGS__)
@@ -1219,14 +1296,30 @@ CT_API ct_tensor *ct_atleast_2d(ct_tensor *self);
 #define ct_extremum_grad(gy, self, other, sign) ct_extremum_grad(CT_OPERAND(gy), CT_OPERAND(self), CT_OPERAND(other), sign)
 #define ct_threshold_backward(gy, self, threshold) ct_threshold_backward(CT_OPERAND(gy), CT_OPERAND(self), ct_num(threshold))
 #define ct_hardtanh(self, ...) CT_WITH(ct_hardtanh_opts, (.min_val = {CT_SCALAR_INT, {.i = -1}}, .max_val = {CT_SCALAR_INT, {.i = 1}},), ct_hardtanh(self, ct__options), __VA_ARGS__)
+#define ct_hardtanh_(self, ...) CT_WITH(ct_hardtanh_opts, (.min_val = {CT_SCALAR_INT, {.i = -1}}, .max_val = {CT_SCALAR_INT, {.i = 1}},), ct_hardtanh_(self, ct__options), __VA_ARGS__)
+#define ct_hardtanh_out(out, self, ...) CT_WITH(ct_hardtanh_opts, (.min_val = {CT_SCALAR_INT, {.i = -1}}, .max_val = {CT_SCALAR_INT, {.i = 1}},), ct_hardtanh_out(out, self, ct__options), __VA_ARGS__)
 #define ct_leaky_relu(self, ...) CT_WITH(ct_leaky_relu_opts, (.negative_slope = {CT_SCALAR_FLOAT, {.f = 0.01}},), ct_leaky_relu(self, ct__options), __VA_ARGS__)
+#define ct_leaky_relu_(self, ...) CT_WITH(ct_leaky_relu_opts, (.negative_slope = {CT_SCALAR_FLOAT, {.f = 0.01}},), ct_leaky_relu_(self, ct__options), __VA_ARGS__)
+#define ct_leaky_relu_out(out, self, ...) CT_WITH(ct_leaky_relu_opts, (.negative_slope = {CT_SCALAR_FLOAT, {.f = 0.01}},), ct_leaky_relu_out(out, self, ct__options), __VA_ARGS__)
 #define ct_leaky_relu_backward(gy, self, negative_slope) ct_leaky_relu_backward(CT_OPERAND(gy), CT_OPERAND(self), ct_num(negative_slope))
 #define ct_elu(self, ...) CT_WITH(ct_elu_opts, (.alpha = {CT_SCALAR_INT, {.i = 1}},), ct_elu(self, ct__options), __VA_ARGS__)
+#define ct_elu_(self, ...) CT_WITH(ct_elu_opts, (.alpha = {CT_SCALAR_INT, {.i = 1}},), ct_elu_(self, ct__options), __VA_ARGS__)
+#define ct_elu_out(out, self, ...) CT_WITH(ct_elu_opts, (.alpha = {CT_SCALAR_INT, {.i = 1}},), ct_elu_out(out, self, ct__options), __VA_ARGS__)
+#define ct_celu(self, ...) CT_WITH(ct_celu_opts, (.alpha = {CT_SCALAR_FLOAT, {.f = 1.0}},), ct_celu(self, ct__options), __VA_ARGS__)
+#define ct_celu_(self, ...) CT_WITH(ct_celu_opts, (.alpha = {CT_SCALAR_FLOAT, {.f = 1.0}},), ct_celu_(self, ct__options), __VA_ARGS__)
+#define ct_hardswish_backward(gy, self) ct_hardswish_backward(CT_OPERAND(gy), CT_OPERAND(self))
+#define ct_threshold(self, threshold, value) ct_threshold(self, ct_num(threshold), ct_num(value))
+#define ct_threshold_(self, threshold, value) ct_threshold_(self, ct_num(threshold), ct_num(value))
+#define ct_threshold_out(out, self, threshold, value) ct_threshold_out(out, self, ct_num(threshold), ct_num(value))
+#define ct_hardshrink(self, ...) CT_WITH(ct_hardshrink_opts, (.lambd = {CT_SCALAR_FLOAT, {.f = 0.5}},), ct_hardshrink(self, ct__options), __VA_ARGS__)
+#define ct_softshrink_by(self, lambd) ct_softshrink_by(self, ct_num(lambd))
+#define ct_softshrink(self, ...) CT_WITH(ct_softshrink_opts, (.lambd = {CT_SCALAR_FLOAT, {.f = 0.5}},), ct_softshrink(self, ct__options), __VA_ARGS__)
 #define ct_gelu_erf_backward(gy, self) ct_gelu_erf_backward(CT_OPERAND(gy), CT_OPERAND(self))
 #define ct_gelu(self, ...) CT_WITH(ct_gelu_opts, (.approximate = "none",), ct_gelu(self, ct__options), __VA_ARGS__)
 #define ct_silu_slope(gy, self) ct_silu_slope(CT_OPERAND(gy), CT_OPERAND(self))
 #define ct_gelu_tanh_slope(gy, self) ct_gelu_tanh_slope(CT_OPERAND(gy), CT_OPERAND(self))
 #define ct_softplus(self, ...) CT_WITH(ct_softplus_opts, (.beta = {CT_SCALAR_INT, {.i = 1}}, .threshold = {CT_SCALAR_INT, {.i = 20}},), ct_softplus(self, ct__options), __VA_ARGS__)
+#define ct_softplus_out(out, self, ...) CT_WITH(ct_softplus_opts, (.beta = {CT_SCALAR_INT, {.i = 1}}, .threshold = {CT_SCALAR_INT, {.i = 20}},), ct_softplus_out(out, self, ct__options), __VA_ARGS__)
 #define ct_eq(self, other) ct_eq(CT_OPERAND(self), CT_OPERAND(other))
 #define ct_eq_(self, other) ct_eq_(CT_OPERAND(self), CT_OPERAND(other))
 #define ct_eq_out(out, self, other) ct_eq_out(out, CT_OPERAND(self), CT_OPERAND(other))
@@ -1385,6 +1478,13 @@ CT_API ct_tensor *ct_atleast_2d(ct_tensor *self);
 #define ct_to_dtype(self, dtype, ...) CT_WITH(ct_to_dtype_opts, (.non_blocking = false, .copy = false, .memory_format = CT_PRESERVE_FORMAT,), ct_to_dtype(self, dtype, ct__options), __VA_ARGS__)
 #define ct_repeat_interleave(self, repeats, ...) CT_WITH(ct_repeat_interleave_opts, (.dim = CT_NO_INT,), ct_repeat_interleave(self, repeats, ct__options), __VA_ARGS__)
 #define ct_rot90(self, ...) CT_WITH(ct_rot90_opts, (.k = 1, .dims = {2, ct__list_count},), ct_rot90(self, ct__options), __VA_ARGS__)
+#define ct_interpolate_to(self, size, ...) CT_WITH(ct_interpolate_to_opts, (.mode = "nearest", .align_corners = false, .antialias = false,), ct_interpolate_to(self, size, ct__options), __VA_ARGS__)
+#define ct_conv3d(input, weight, ...) CT_WITH(ct_conv3d_opts, (.bias = NULL, .stride = {3, ct__list_ones}, .padding = {3, ct__list_zeros}, .dilation = {3, ct__list_ones}, .groups = 1,), ct_conv3d(input, weight, ct__options), __VA_ARGS__)
+#define ct_conv3d_padding(input, weight, ...) CT_WITH(ct_conv3d_padding_opts, (.bias = NULL, .stride = {3, ct__list_ones}, .padding = "valid", .dilation = {3, ct__list_ones}, .groups = 1,), ct_conv3d_padding(input, weight, ct__options), __VA_ARGS__)
+#define ct_conv_transpose3d(input, weight, ...) CT_WITH(ct_conv_transpose3d_opts, (.bias = NULL, .stride = {3, ct__list_ones}, .padding = {3, ct__list_zeros}, .output_padding = {3, ct__list_zeros}, .groups = 1, .dilation = {3, ct__list_ones},), ct_conv_transpose3d(input, weight, ct__options), __VA_ARGS__)
+#define ct_max_pool3d_with_indices(self, kernel_size, ...) CT_WITH(ct_max_pool3d_with_indices_opts, (.stride = {0, ct__list_zeros}, .padding = {3, ct__list_zeros}, .dilation = {3, ct__list_ones}, .ceil_mode = false,), ct_max_pool3d_with_indices(self, kernel_size, ct__options), __VA_ARGS__)
+#define ct_max_pool3d(self, kernel_size, ...) CT_WITH(ct_max_pool3d_opts, (.stride = {0, ct__list_zeros}, .padding = {3, ct__list_zeros}, .dilation = {3, ct__list_ones}, .ceil_mode = false,), ct_max_pool3d(self, kernel_size, ct__options), __VA_ARGS__)
+#define ct_avg_pool3d(self, kernel_size, ...) CT_WITH(ct_avg_pool3d_opts, (.stride = {0, ct__list_zeros}, .padding = {3, ct__list_zeros}, .ceil_mode = false, .count_include_pad = true, .divisor_override = CT_NO_INT,), ct_avg_pool3d(self, kernel_size, ct__options), __VA_ARGS__)
 #endif
 
 #ifdef __cplusplus

@@ -13,7 +13,10 @@ static PyObject *errors_class(ct_error_kind kind, const char *message)
     case CT_ERR_NOT_IMPLEMENTED: return PyExc_NotImplementedError;
     case CT_ERR_MEMORY: return PyExc_MemoryError;
     case CT_ERR_IO:
-        return strstr(message, "No such file") ? PyExc_FileNotFoundError : PyExc_OSError;
+        return strstr(message, "No such file")        ? PyExc_FileNotFoundError
+               : strstr(message, "Is a directory")    ? PyExc_IsADirectoryError
+               : strstr(message, "Permission denied") ? PyExc_PermissionError
+                                                      : PyExc_OSError;
     case CT_ERR_UNPICKLING:
         if (!errors_unpickling) {
             PyObject *m = PyImport_ImportModule("pickle");

@@ -17,8 +17,6 @@ def _find_global(module, name):
         module = 'c' + module
     elif module == 'torchvision' or module.startswith('torchvision.'):
         module = 'ctorch.vision' + module[len('torchvision'):]
-    if module == '__builtin__':
-        module = 'builtins'
     found = import_module(module)
     for part in name.split('.'):
         found = getattr(found, part)
@@ -39,8 +37,31 @@ def _location(map_location):
     return 'cpu'
 
 
-class _Pickler(pickle.Pickler):
+def _name_in_file(module, name):
+    """Where PyTorch keeps what this package has as module.name."""
+    if module == 'ctorch._tensor' and name.startswith('_rebuild_'):
+        return 'torch._utils'
+    if module == 'ctorch._storage' and name.endswith('Storage') and name not in ('TypedStorage', 'UntypedStorage'):
+        return 'torch'
+    if module == 'ctorch.vision' or module.startswith('ctorch.vision.'):
+        return 'torchvision' + module[len('ctorch.vision'):]
+    return module[1:]
+
+
+class _Pickler(pickle._Pickler):
     """Storages go beside the pickle; the package's modules are written under PyTorch's names."""
+    dispatch = pickle._Pickler.dispatch.copy()
+
+    def save_global(self, obj, name=None):
+        module = getattr(obj, '__module__', None)
+        if not (isinstance(module, str) and (module == 'ctorch' or module.startswith('ctorch.'))):
+            return super().save_global(obj, name)
+        name = name or obj.__qualname__
+        text = f'{_name_in_file(module, name)}\n{name}\n'.encode()
+        self.write(pickle.GLOBAL + text)
+        self.memoize(obj)
+
+    dispatch[type(_find_global)] = save_global
 
     def __init__(self, file, protocol):
         super().__init__(file, protocol)
@@ -64,7 +85,7 @@ class _Unpickler(pickle.Unpickler):
         self.archive, self.loaded = archive, {}
 
     def find_class(self, module, name):
-        if module.split('.')[0] in ('torch', 'torchvision', '__builtin__'):
+        if module.split('.')[0] in ('torch', 'torchvision'):
             return _find_global(module, name)
         return super().find_class(module, name)
 
@@ -76,6 +97,56 @@ class _Unpickler(pickle.Unpickler):
                 raise RuntimeError(f'the archive has no storage {key}')
             self.loaded[key] = _C.frombuffer(data, dtype=_C.uint8) if len(data) else _C.empty(0, dtype=_C.uint8)
         return _storage_from_bytes(self.loaded[key], kind.__name__)
+
+
+_safe = {}      # what add_safe_globals has allowed, by the name in the file
+
+
+class _SafeUnpickler(_Unpickler):
+    """Finds tensors' parts and what add_safe_globals has named, and nothing else."""
+
+    def find_class(self, module, name):
+        if (module, name) in _safe:
+            return _safe[module, name]
+        if (module == 'torch._utils' and name.startswith('_rebuild_') or module == 'torch' and (
+                name.endswith('Storage') or name in ('Size', 'device')) or (module, name) == ('collections', 'OrderedDict')):
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f'Unsupported global: GLOBAL {module}.{name} was not an allowed global by default. Please use '
+                                     f'`torch.serialization.add_safe_globals([{name}])` to allowlist this global if you trust '
+                                     'this class/function.')
+
+
+def add_safe_globals(safe_globals):
+    """From now on load(weights_only=True) makes objects of these classes (or (class, name) pairs), too."""
+    for item in safe_globals:
+        cls, path = item if isinstance(item, tuple) else (item, f'{item.__module__}.{item.__qualname__}')
+        module, _, name = path.rpartition('.')
+        if module == 'ctorch' or module.startswith('ctorch.'):
+            module = module[1:]
+        _safe[module, name] = cls
+
+
+def get_safe_globals():
+    return list(_safe.values())
+
+
+def clear_safe_globals():
+    _safe.clear()
+
+
+class safe_globals:
+    """add_safe_globals for the length of a with block."""
+
+    def __init__(self, safe_globals):
+        self.added = safe_globals
+
+    def __enter__(self):
+        self.before = dict(_safe)
+        add_safe_globals(self.added)
+
+    def __exit__(self, *exc):
+        _safe.clear()
+        _safe.update(self.before)
 
 
 def _save_pickled(obj, f, protocol):
@@ -128,9 +199,17 @@ def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=No
     try:
         return _C._load(source, location, False, name if isinstance(name, str) else None)
     except pickle.UnpicklingError:
-        if weights_only is not False:
+        if weights_only is not False and not _safe or not _is_zip(source):
             raise
-    return _Unpickler(io.BytesIO(_C._archive_read(source, 'data.pkl')), source).load()
+    kind = _Unpickler if weights_only is False else _SafeUnpickler
+    return kind(io.BytesIO(_C._archive_read(source, 'data.pkl')), source).load()
+
+
+def _is_zip(source):
+    if isinstance(source, str):
+        with open(source, 'rb') as f:
+            return f.read(2) == b'PK'
+    return bytes(source[:2]) == b'PK'
 
 
 def save_file(tensors, filename, metadata=None):

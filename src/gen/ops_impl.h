@@ -158,6 +158,9 @@ CT_HIDDEN ct_tensor *ct__pad(ct_tensor *self, ct_ints pad, const char *mode, ct_
 
 /* pointwise */
 CT_HIDDEN ct_tensor *ct__div_mode(ct_tensor *self, ct_tensor *other, const char *rounding_mode);
+CT_HIDDEN ct_tensor *ct__mish_backward(ct_tensor *gy, ct_tensor *self);
+CT_HIDDEN ct_tensor *ct__softshrink(ct_tensor *self, ct_scalar lambd);
+CT_HIDDEN ct_tensor *ct__prelu(ct_tensor *self, ct_tensor *weight);
 CT_HIDDEN ct_tensor *ct__gelu_tanh_backward(ct_tensor *gy, ct_tensor *self);
 CT_HIDDEN ct_tensor *ct__gelu(ct_tensor *self, const char *approximate);
 CT_HIDDEN ct_tensor *ct__silu_backward(ct_tensor *gy, ct_tensor *self);
@@ -316,5 +319,23 @@ CT_HIDDEN ct_tensor *ct__repeat_interleave(ct_tensor *self, int64_t repeats, int
 CT_HIDDEN ct_tensor *ct__rot90(ct_tensor *self, int64_t k, ct_ints dims);
 CT_HIDDEN ct_tensor *ct__atleast_1d(ct_tensor *self);
 CT_HIDDEN ct_tensor *ct__atleast_2d(ct_tensor *self);
+
+/* spatial */
+CT_HIDDEN ct_tensor *ct__resample_axis(ct_tensor *self, int64_t dim, int64_t size, const char *mode, bool align_corners, double scale, bool antialias);
+CT_HIDDEN ct_tensor *ct__resample_axis_backward(ct_tensor *gy, ct_ints input_size, int64_t dim, const char *mode, bool align_corners, double scale, bool antialias);
+CT_HIDDEN ct_tensor *ct__resample_axis_again(ct_tensor *self, ct_ints size, int64_t dim, const char *mode, bool align_corners, double scale, bool antialias);
+CT_HIDDEN ct_tensor *ct__interpolate_to(ct_tensor *self, ct_ints size, const char *mode, bool align_corners, bool antialias);
+CT_HIDDEN ct_tensor *ct__im2col(ct_tensor *self, ct_ints kernel_size, ct_ints dilation, ct_ints padding, ct_ints stride);
+CT_HIDDEN ct_tensor *ct__im2col_backward(ct_tensor *gy, ct_ints input_size, ct_ints kernel_size, ct_ints dilation, ct_ints padding, ct_ints stride);
+CT_HIDDEN ct_tensor *ct__col2im(ct_tensor *self, ct_ints output_size, ct_ints kernel_size, ct_ints dilation, ct_ints padding, ct_ints stride);
+CT_HIDDEN ct_tensor *ct__conv3d(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_ints stride, ct_ints padding, ct_ints dilation, int64_t groups);
+CT_HIDDEN ct_tensor *ct__conv3d_padding(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_ints stride, const char *padding, ct_ints dilation, int64_t groups);
+CT_HIDDEN ct_tensor *ct__conv_transpose3d(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_ints stride, ct_ints padding, ct_ints output_padding, int64_t groups, ct_ints dilation);
+CT_HIDDEN bool ct__max_pool3d_with_indices(ct_tensor *self, ct_ints kernel_size, ct_ints stride, ct_ints padding, ct_ints dilation, bool ceil_mode, ct_tensor **results);
+CT_HIDDEN ct_tensor *ct__max_pool3d(ct_tensor *self, ct_ints kernel_size, ct_ints stride, ct_ints padding, ct_ints dilation, bool ceil_mode);
+CT_HIDDEN ct_tensor *ct__avg_pool3d(ct_tensor *self, ct_ints kernel_size, ct_ints stride, ct_ints padding, bool ceil_mode, bool count_include_pad, int64_t divisor_override);
+CT_HIDDEN ct_tensor *ct__adaptive_avg_pool3d(ct_tensor *self, ct_ints output_size);
+CT_HIDDEN bool ct__adaptive_max_pool3d_with_indices(ct_tensor *self, ct_ints output_size, ct_tensor **results);
+CT_HIDDEN ct_tensor *ct__adaptive_max_pool3d(ct_tensor *self, ct_ints output_size);
 
 #endif

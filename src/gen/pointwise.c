@@ -6553,6 +6553,93 @@ bool ct__call_hardtanh(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+static ct_tensor *run_hardtanh_(ct_tensor *self, ct_scalar min_val, ct_scalar max_val)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_hardtanh, 1, inputs, 1, 1, 2);
+        if (!n)
+            return NULL;
+        ct__node_save_clone(n, 0, self);
+        ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = max_val}});
+        ct__node_save_value(n, 1, (ct_value){CT_V_SCALAR, {.s = min_val}});
+    }
+    ct_tensor *same = ct__pointwise(CT_PW_hardtanh, self, 1, (ct_tensor *const[]){self}, (const ct_scalar[]){min_val}, (const ct_scalar[]){max_val});
+    ct_release(same);
+    if (!same) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__bump(self);
+    ct__node_attach_inplace(n, self);
+    return self;
+}
+
+ct_tensor *(ct_hardtanh_)(ct_tensor *self, const ct_hardtanh_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_hardtanh;
+    const char *was = ct__op_name;
+    ct__op_name = "hardtanh_";
+    ct_tensor *outcome = run_hardtanh_(self, options->min_val, options->max_val);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_hardtanh_(const ct_value *a, ct_value *results);
+bool ct__call_hardtanh_(const ct_value *a, ct_value *results)
+{
+    ct_hardtanh_opts o = {
+        .min_val = a[1].s,
+        .max_val = a[2].s};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_hardtanh_)(a[0].t, &o)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_hardtanh_out(ct_tensor *out, ct_tensor *self, ct_scalar min_val, ct_scalar max_val)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out))
+        return NULL;
+    ct_tensor *r = ct__pointwise(CT_PW_hardtanh, out, 1, (ct_tensor *const[]){self}, (const ct_scalar[]){min_val}, (const ct_scalar[]){max_val});
+    ct_release(r);
+    if (r)
+        ct__bump(out);
+    return r ? out : NULL;
+}
+
+ct_tensor *(ct_hardtanh_out)(ct_tensor *out, ct_tensor *self, const ct_hardtanh_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_hardtanh;
+    const char *was = ct__op_name;
+    ct__op_name = "hardtanh";
+    ct_tensor *outcome = run_hardtanh_out(out, self, options->min_val, options->max_val);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_hardtanh_out(const ct_value *a, ct_value *results);
+bool ct__call_hardtanh_out(const ct_value *a, ct_value *results)
+{
+    ct_hardtanh_opts o = {
+        .min_val = a[1].s,
+        .max_val = a[2].s};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_hardtanh_out)(a[3].t, a[0].t, &o)}};
+    return ct_ok();
+}
+
 /* leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor */
 static const ct_leaky_relu_opts defaults_leaky_relu = {.negative_slope = {CT_SCALAR_FLOAT, {.f = 0.01}}};
 static void backward_leaky_relu(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
@@ -6609,6 +6696,90 @@ bool ct__call_leaky_relu(const ct_value *a, ct_value *results)
     ct_leaky_relu_opts o = {
         .negative_slope = a[1].s};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_leaky_relu)(a[0].t, &o)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_leaky_relu_(ct_tensor *self, ct_scalar negative_slope)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_leaky_relu, 1, inputs, 1, 1, 1);
+        if (!n)
+            return NULL;
+        ct__node_save_clone(n, 0, self);
+        ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = negative_slope}});
+    }
+    ct_tensor *same = ct__pointwise(CT_PW_leaky_relu, self, 1, (ct_tensor *const[]){self}, (const ct_scalar[]){negative_slope}, NULL);
+    ct_release(same);
+    if (!same) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__bump(self);
+    ct__node_attach_inplace(n, self);
+    return self;
+}
+
+ct_tensor *(ct_leaky_relu_)(ct_tensor *self, const ct_leaky_relu_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_leaky_relu;
+    const char *was = ct__op_name;
+    ct__op_name = "leaky_relu_";
+    ct_tensor *outcome = run_leaky_relu_(self, options->negative_slope);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_leaky_relu_(const ct_value *a, ct_value *results);
+bool ct__call_leaky_relu_(const ct_value *a, ct_value *results)
+{
+    ct_leaky_relu_opts o = {
+        .negative_slope = a[1].s};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_leaky_relu_)(a[0].t, &o)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_leaky_relu_out(ct_tensor *out, ct_tensor *self, ct_scalar negative_slope)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out))
+        return NULL;
+    ct_tensor *r = ct__pointwise(CT_PW_leaky_relu, out, 1, (ct_tensor *const[]){self}, (const ct_scalar[]){negative_slope}, NULL);
+    ct_release(r);
+    if (r)
+        ct__bump(out);
+    return r ? out : NULL;
+}
+
+ct_tensor *(ct_leaky_relu_out)(ct_tensor *out, ct_tensor *self, const ct_leaky_relu_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_leaky_relu;
+    const char *was = ct__op_name;
+    ct__op_name = "leaky_relu";
+    ct_tensor *outcome = run_leaky_relu_out(out, self, options->negative_slope);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_leaky_relu_out(const ct_value *a, ct_value *results);
+bool ct__call_leaky_relu_out(const ct_value *a, ct_value *results)
+{
+    ct_leaky_relu_opts o = {
+        .negative_slope = a[1].s};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_leaky_relu_out)(a[2].t, a[0].t, &o)}};
     return ct_ok();
 }
 
@@ -6735,6 +6906,93 @@ bool ct__call_elu(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+static ct_tensor *run_elu_(ct_tensor *self, ct_scalar alpha)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_elu, 1, inputs, 1, 2, 1);
+        if (!n)
+            return NULL;
+        ct__node_save_clone(n, 0, self);
+        ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = alpha}});
+    }
+    ct_tensor *same = ct__pointwise(CT_PW_elu, self, 1, (ct_tensor *const[]){self}, (const ct_scalar[]){alpha}, NULL);
+    ct_release(same);
+    if (!same) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__bump(self);
+    if (n) {
+        ct__node_save_output(n, 1, self, 0);
+    }
+    ct__node_attach_inplace(n, self);
+    return self;
+}
+
+ct_tensor *(ct_elu_)(ct_tensor *self, const ct_elu_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_elu;
+    const char *was = ct__op_name;
+    ct__op_name = "elu_";
+    ct_tensor *outcome = run_elu_(self, options->alpha);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_elu_(const ct_value *a, ct_value *results);
+bool ct__call_elu_(const ct_value *a, ct_value *results)
+{
+    ct_elu_opts o = {
+        .alpha = a[1].s};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_elu_)(a[0].t, &o)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_elu_out(ct_tensor *out, ct_tensor *self, ct_scalar alpha)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out))
+        return NULL;
+    ct_tensor *r = ct__pointwise(CT_PW_elu, out, 1, (ct_tensor *const[]){self}, (const ct_scalar[]){alpha}, NULL);
+    ct_release(r);
+    if (r)
+        ct__bump(out);
+    return r ? out : NULL;
+}
+
+ct_tensor *(ct_elu_out)(ct_tensor *out, ct_tensor *self, const ct_elu_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_elu;
+    const char *was = ct__op_name;
+    ct__op_name = "elu";
+    ct_tensor *outcome = run_elu_out(out, self, options->alpha);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_elu_out(const ct_value *a, ct_value *results);
+bool ct__call_elu_out(const ct_value *a, ct_value *results)
+{
+    ct_elu_opts o = {
+        .alpha = a[1].s};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_elu_out)(a[2].t, a[0].t, &o)}};
+    return ct_ok();
+}
+
 /* selu(Tensor self) -> Tensor */
 static void backward_selu(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
@@ -6788,6 +7046,904 @@ CT_HIDDEN bool ct__call_selu(const ct_value *a, ct_value *results);
 bool ct__call_selu(const ct_value *a, ct_value *results)
 {
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_selu)(a[0].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_selu_(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_selu, 1, inputs, 1, 2, 0);
+        if (!n)
+            return NULL;
+        ct__node_save_clone(n, 0, self);
+    }
+    ct_tensor *same = ct__pointwise(CT_PW_selu, self, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    ct_release(same);
+    if (!same) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__bump(self);
+    if (n) {
+        ct__node_save_output(n, 1, self, 0);
+    }
+    ct__node_attach_inplace(n, self);
+    return self;
+}
+
+ct_tensor *(ct_selu_)(ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "selu_";
+    ct_tensor *outcome = run_selu_(self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_selu_(const ct_value *a, ct_value *results);
+bool ct__call_selu_(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_selu_)(a[0].t)}};
+    return ct_ok();
+}
+
+/* celu(Tensor self, Scalar alpha=1.0) -> Tensor */
+static const ct_celu_opts defaults_celu = {.alpha = {CT_SCALAR_FLOAT, {.f = 1.0}}};
+static void backward_celu(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_scalar value_alpha = ct__node_value(n, 0)->s;
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        results[0] = (ct_where)((ct_gt)(saved_self, ct_number_int(0)), grads[0], (ct_mul)(grads[0], (ct_exp)((ct_div)(saved_self, ct_number_float(ct_scalar_double(value_alpha))))));
+    }
+}
+
+static const ct__node_class class_celu = {"EluBackward0", NULL, backward_celu};
+
+static ct_tensor *run_celu(ct_tensor *self, ct_scalar alpha)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_celu, 1, inputs, 1, 1, 1);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+        ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = alpha}});
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_celu, NULL, 1, (ct_tensor *const[]){self}, (const ct_scalar[]){alpha}, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_celu)(ct_tensor *self, const ct_celu_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_celu;
+    const char *was = ct__op_name;
+    ct__op_name = "celu";
+    ct_tensor *outcome = run_celu(self, options->alpha);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_celu(const ct_value *a, ct_value *results);
+bool ct__call_celu(const ct_value *a, ct_value *results)
+{
+    ct_celu_opts o = {
+        .alpha = a[1].s};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_celu)(a[0].t, &o)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_celu_(ct_tensor *self, ct_scalar alpha)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_celu, 1, inputs, 1, 1, 1);
+        if (!n)
+            return NULL;
+        ct__node_save_clone(n, 0, self);
+        ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = alpha}});
+    }
+    ct_tensor *same = ct__pointwise(CT_PW_celu, self, 1, (ct_tensor *const[]){self}, (const ct_scalar[]){alpha}, NULL);
+    ct_release(same);
+    if (!same) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__bump(self);
+    ct__node_attach_inplace(n, self);
+    return self;
+}
+
+ct_tensor *(ct_celu_)(ct_tensor *self, const ct_celu_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_celu;
+    const char *was = ct__op_name;
+    ct__op_name = "celu_";
+    ct_tensor *outcome = run_celu_(self, options->alpha);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_celu_(const ct_value *a, ct_value *results);
+bool ct__call_celu_(const ct_value *a, ct_value *results)
+{
+    ct_celu_opts o = {
+        .alpha = a[1].s};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_celu_)(a[0].t, &o)}};
+    return ct_ok();
+}
+
+/* mish(Tensor self) -> Tensor */
+static void backward_mish(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        results[0] = (ct_mish_backward)(grads[0], saved_self);
+    }
+}
+
+static const ct__node_class class_mish = {"MishBackward0", NULL, backward_mish};
+
+static ct_tensor *run_mish(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_mish, 1, inputs, 1, 1, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_mish, NULL, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_mish)(ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "mish";
+    ct_tensor *outcome = run_mish(self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_mish(const ct_value *a, ct_value *results);
+bool ct__call_mish(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_mish)(a[0].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_mish_(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_mish, 1, inputs, 1, 1, 0);
+        if (!n)
+            return NULL;
+        ct__node_save_clone(n, 0, self);
+    }
+    ct_tensor *same = ct__pointwise(CT_PW_mish, self, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    ct_release(same);
+    if (!same) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__bump(self);
+    ct__node_attach_inplace(n, self);
+    return self;
+}
+
+ct_tensor *(ct_mish_)(ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "mish_";
+    ct_tensor *outcome = run_mish_(self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_mish_(const ct_value *a, ct_value *results);
+bool ct__call_mish_(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_mish_)(a[0].t)}};
+    return ct_ok();
+}
+
+/* mish_backward(Tensor gy, Tensor self) -> Tensor */
+static ct_tensor *run_mish_backward(ct_tensor *gy, ct_tensor *self)
+{
+    if (!ct__given(gy, "gy"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    return ct__mish_backward(gy, self);
+}
+
+ct_tensor *(ct_mish_backward)(ct_tensor *gy, ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "mish_backward";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_mish_backward(gy, self));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_mish_backward(const ct_value *a, ct_value *results);
+bool ct__call_mish_backward(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_mish_backward)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+/* hardsigmoid(Tensor self) -> Tensor */
+static void backward_hardsigmoid(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        results[0] = (ct_div)((ct_mul)(grads[0], (ct_logical_and)((ct_gt)(saved_self, ct_number_int((-3))), (ct_lt)(saved_self, ct_number_int(3)))), ct_number_int(6));
+    }
+}
+
+static const ct__node_class class_hardsigmoid = {"HardsigmoidBackward0", NULL, backward_hardsigmoid};
+
+static ct_tensor *run_hardsigmoid(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_hardsigmoid, 1, inputs, 1, 1, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_hardsigmoid, NULL, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_hardsigmoid)(ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "hardsigmoid";
+    ct_tensor *outcome = run_hardsigmoid(self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_hardsigmoid(const ct_value *a, ct_value *results);
+bool ct__call_hardsigmoid(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_hardsigmoid)(a[0].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_hardsigmoid_(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_hardsigmoid, 1, inputs, 1, 1, 0);
+        if (!n)
+            return NULL;
+        ct__node_save_clone(n, 0, self);
+    }
+    ct_tensor *same = ct__pointwise(CT_PW_hardsigmoid, self, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    ct_release(same);
+    if (!same) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__bump(self);
+    ct__node_attach_inplace(n, self);
+    return self;
+}
+
+ct_tensor *(ct_hardsigmoid_)(ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "hardsigmoid_";
+    ct_tensor *outcome = run_hardsigmoid_(self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_hardsigmoid_(const ct_value *a, ct_value *results);
+bool ct__call_hardsigmoid_(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_hardsigmoid_)(a[0].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_hardsigmoid_out(ct_tensor *out, ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out))
+        return NULL;
+    ct_tensor *r = ct__pointwise(CT_PW_hardsigmoid, out, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    ct_release(r);
+    if (r)
+        ct__bump(out);
+    return r ? out : NULL;
+}
+
+ct_tensor *(ct_hardsigmoid_out)(ct_tensor *out, ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "hardsigmoid";
+    ct_tensor *outcome = run_hardsigmoid_out(out, self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_hardsigmoid_out(const ct_value *a, ct_value *results);
+bool ct__call_hardsigmoid_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_hardsigmoid_out)(a[1].t, a[0].t)}};
+    return ct_ok();
+}
+
+/* hardswish(Tensor self) -> Tensor */
+static void backward_hardswish(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        results[0] = (ct_hardswish_backward)(grads[0], saved_self);
+    }
+}
+
+static const ct__node_class class_hardswish = {"HardswishBackward0", NULL, backward_hardswish};
+
+static ct_tensor *run_hardswish(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_hardswish, 1, inputs, 1, 1, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_hardswish, NULL, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_hardswish)(ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "hardswish";
+    ct_tensor *outcome = run_hardswish(self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_hardswish(const ct_value *a, ct_value *results);
+bool ct__call_hardswish(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_hardswish)(a[0].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_hardswish_(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_hardswish, 1, inputs, 1, 1, 0);
+        if (!n)
+            return NULL;
+        ct__node_save_clone(n, 0, self);
+    }
+    ct_tensor *same = ct__pointwise(CT_PW_hardswish, self, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    ct_release(same);
+    if (!same) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__bump(self);
+    ct__node_attach_inplace(n, self);
+    return self;
+}
+
+ct_tensor *(ct_hardswish_)(ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "hardswish_";
+    ct_tensor *outcome = run_hardswish_(self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_hardswish_(const ct_value *a, ct_value *results);
+bool ct__call_hardswish_(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_hardswish_)(a[0].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_hardswish_out(ct_tensor *out, ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out))
+        return NULL;
+    ct_tensor *r = ct__pointwise(CT_PW_hardswish, out, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    ct_release(r);
+    if (r)
+        ct__bump(out);
+    return r ? out : NULL;
+}
+
+ct_tensor *(ct_hardswish_out)(ct_tensor *out, ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "hardswish";
+    ct_tensor *outcome = run_hardswish_out(out, self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_hardswish_out(const ct_value *a, ct_value *results);
+bool ct__call_hardswish_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_hardswish_out)(a[1].t, a[0].t)}};
+    return ct_ok();
+}
+
+/* hardswish_backward(Tensor gy, Tensor self) -> Tensor */
+static void backward_hardswish_backward(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        results[0] = (ct_hardswish_backward)(grads[0], saved_self);
+    }
+    if (ct__node_needs(n, 1)) {
+        ct_tensor *saved_gy = ct__node_saved(n, 1);
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        results[1] = (ct_div)((ct_mul)((ct_mul)(grads[0], saved_gy), (ct_logical_and)((ct_gt)(saved_self, ct_number_int((-3))), (ct_lt)(saved_self, ct_number_int(3)))), ct_number_int(3));
+    }
+}
+
+static const ct__node_class class_hardswish_backward = {"HardswishBackwardBackward0", NULL, backward_hardswish_backward};
+
+static ct_tensor *run_hardswish_backward(ct_tensor *gy, ct_tensor *self)
+{
+    if (!ct__given(gy, "gy"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {gy, self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_hardswish_backward, 2, inputs, 1, 2, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+        if (ct__node_needs(n, 1))
+            ct__node_save(n, 1, gy);
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_hardswish_backward, NULL, 2, (ct_tensor *const[]){gy, self}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_hardswish_backward)(ct_tensor *gy, ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "hardswish_backward";
+    ct_tensor *outcome = run_hardswish_backward(gy, self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_hardswish_backward(const ct_value *a, ct_value *results);
+bool ct__call_hardswish_backward(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_hardswish_backward)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+/* threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor */
+static void backward_threshold(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_scalar value_threshold = ct__node_value(n, 0)->s;
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        results[0] = (ct_threshold_backward)(grads[0], saved_self, value_threshold);
+    }
+}
+
+static const ct__node_class class_threshold = {"ThresholdBackward0", NULL, backward_threshold};
+
+static ct_tensor *run_threshold(ct_tensor *self, ct_scalar threshold, ct_scalar value)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_threshold, 1, inputs, 1, 1, 1);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+        ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = threshold}});
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_threshold, NULL, 1, (ct_tensor *const[]){self}, (const ct_scalar[]){threshold}, (const ct_scalar[]){value});
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_threshold)(ct_tensor *self, ct_scalar threshold, ct_scalar value)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "threshold";
+    ct_tensor *outcome = run_threshold(self, threshold, value);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_threshold(const ct_value *a, ct_value *results);
+bool ct__call_threshold(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_threshold)(a[0].t, a[1].s, a[2].s)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_threshold_(ct_tensor *self, ct_scalar threshold, ct_scalar value)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_threshold, 1, inputs, 1, 1, 1);
+        if (!n)
+            return NULL;
+        ct__node_save_clone(n, 0, self);
+        ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = threshold}});
+    }
+    ct_tensor *same = ct__pointwise(CT_PW_threshold, self, 1, (ct_tensor *const[]){self}, (const ct_scalar[]){threshold}, (const ct_scalar[]){value});
+    ct_release(same);
+    if (!same) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__bump(self);
+    ct__node_attach_inplace(n, self);
+    return self;
+}
+
+ct_tensor *(ct_threshold_)(ct_tensor *self, ct_scalar threshold, ct_scalar value)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "threshold_";
+    ct_tensor *outcome = run_threshold_(self, threshold, value);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_threshold_(const ct_value *a, ct_value *results);
+bool ct__call_threshold_(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_threshold_)(a[0].t, a[1].s, a[2].s)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_threshold_out(ct_tensor *out, ct_tensor *self, ct_scalar threshold, ct_scalar value)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out))
+        return NULL;
+    ct_tensor *r = ct__pointwise(CT_PW_threshold, out, 1, (ct_tensor *const[]){self}, (const ct_scalar[]){threshold}, (const ct_scalar[]){value});
+    ct_release(r);
+    if (r)
+        ct__bump(out);
+    return r ? out : NULL;
+}
+
+ct_tensor *(ct_threshold_out)(ct_tensor *out, ct_tensor *self, ct_scalar threshold, ct_scalar value)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "threshold";
+    ct_tensor *outcome = run_threshold_out(out, self, threshold, value);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_threshold_out(const ct_value *a, ct_value *results);
+bool ct__call_threshold_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_threshold_out)(a[3].t, a[0].t, a[1].s, a[2].s)}};
+    return ct_ok();
+}
+
+/* hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor */
+static const ct_hardshrink_opts defaults_hardshrink = {.lambd = {CT_SCALAR_FLOAT, {.f = 0.5}}};
+static void backward_hardshrink(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_scalar value_lambd = ct__node_value(n, 0)->s;
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        results[0] = (ct_mul)(grads[0], (ct_logical_not)((ct_le)((ct_abs)(saved_self), ct_number_float(ct_scalar_double(value_lambd)))));
+    }
+}
+
+static const ct__node_class class_hardshrink = {"HardshrinkBackward0", NULL, backward_hardshrink};
+
+static ct_tensor *run_hardshrink(ct_tensor *self, ct_scalar lambd)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_hardshrink, 1, inputs, 1, 1, 1);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+        ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = lambd}});
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_hardshrink, NULL, 1, (ct_tensor *const[]){self}, (const ct_scalar[]){lambd}, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_hardshrink)(ct_tensor *self, const ct_hardshrink_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_hardshrink;
+    const char *was = ct__op_name;
+    ct__op_name = "hardshrink";
+    ct_tensor *outcome = run_hardshrink(self, options->lambd);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_hardshrink(const ct_value *a, ct_value *results);
+bool ct__call_hardshrink(const ct_value *a, ct_value *results)
+{
+    ct_hardshrink_opts o = {
+        .lambd = a[1].s};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_hardshrink)(a[0].t, &o)}};
+    return ct_ok();
+}
+
+/* softshrink_by(Tensor self, Scalar lambd) -> Tensor */
+static void backward_softshrink_by(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_scalar value_lambd = ct__node_value(n, 0)->s;
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        results[0] = (ct_mul)(grads[0], (ct_logical_not)((ct_le)((ct_abs)(saved_self), ct_number_float(ct_scalar_double(value_lambd)))));
+    }
+}
+
+static const ct__node_class class_softshrink_by = {"SoftshrinkBackward0", NULL, backward_softshrink_by};
+
+static ct_tensor *run_softshrink_by(ct_tensor *self, ct_scalar lambd)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_softshrink_by, 1, inputs, 1, 1, 1);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+        ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = lambd}});
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_softshrink_by, NULL, 1, (ct_tensor *const[]){self}, (const ct_scalar[]){lambd}, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_softshrink_by)(ct_tensor *self, ct_scalar lambd)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "softshrink_by";
+    ct_tensor *outcome = run_softshrink_by(self, lambd);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_softshrink_by(const ct_value *a, ct_value *results);
+bool ct__call_softshrink_by(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_softshrink_by)(a[0].t, a[1].s)}};
+    return ct_ok();
+}
+
+/* softshrink(Tensor self, Scalar lambd=0.5) -> Tensor */
+static const ct_softshrink_opts defaults_softshrink = {.lambd = {CT_SCALAR_FLOAT, {.f = 0.5}}};
+static ct_tensor *run_softshrink(ct_tensor *self, ct_scalar lambd)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    return ct__softshrink(self, lambd);
+}
+
+ct_tensor *(ct_softshrink)(ct_tensor *self, const ct_softshrink_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_softshrink;
+    const char *was = ct__op_name;
+    ct__op_name = "softshrink";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_softshrink(self, options->lambd));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_softshrink(const ct_value *a, ct_value *results);
+bool ct__call_softshrink(const ct_value *a, ct_value *results)
+{
+    ct_softshrink_opts o = {
+        .lambd = a[1].s};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_softshrink)(a[0].t, &o)}};
+    return ct_ok();
+}
+
+/* prelu(Tensor self, Tensor weight) -> Tensor */
+static ct_tensor *run_prelu(ct_tensor *self, ct_tensor *weight)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(weight, "weight"))
+        return NULL;
+    return ct__prelu(self, weight);
+}
+
+ct_tensor *(ct_prelu)(ct_tensor *self, ct_tensor *weight)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "prelu";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_prelu(self, weight));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_prelu(const ct_value *a, ct_value *results);
+bool ct__call_prelu(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_prelu)(a[0].t, a[1].t)}};
     return ct_ok();
 }
 
@@ -7071,6 +8227,81 @@ bool ct__call_silu(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+static ct_tensor *run_silu_(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_silu, 1, inputs, 1, 1, 0);
+        if (!n)
+            return NULL;
+        ct__node_save_clone(n, 0, self);
+    }
+    ct_tensor *same = ct__pointwise(CT_PW_silu, self, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    ct_release(same);
+    if (!same) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__bump(self);
+    ct__node_attach_inplace(n, self);
+    return self;
+}
+
+ct_tensor *(ct_silu_)(ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "silu_";
+    ct_tensor *outcome = run_silu_(self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_silu_(const ct_value *a, ct_value *results);
+bool ct__call_silu_(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_silu_)(a[0].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_silu_out(ct_tensor *out, ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out))
+        return NULL;
+    ct_tensor *r = ct__pointwise(CT_PW_silu, out, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    ct_release(r);
+    if (r)
+        ct__bump(out);
+    return r ? out : NULL;
+}
+
+ct_tensor *(ct_silu_out)(ct_tensor *out, ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "silu";
+    ct_tensor *outcome = run_silu_out(out, self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_silu_out(const ct_value *a, ct_value *results);
+bool ct__call_silu_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_silu_out)(a[1].t, a[0].t)}};
+    return ct_ok();
+}
+
 /* silu_backward(Tensor gy, Tensor self) -> Tensor */
 static ct_tensor *run_silu_backward(ct_tensor *gy, ct_tensor *self)
 {
@@ -7255,6 +8486,43 @@ bool ct__call_softplus(const ct_value *a, ct_value *results)
         .beta = a[1].s,
         .threshold = a[2].s};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_softplus)(a[0].t, &o)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_softplus_out(ct_tensor *out, ct_tensor *self, ct_scalar beta, ct_scalar threshold)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out))
+        return NULL;
+    ct_tensor *r = ct__pointwise(CT_PW_softplus, out, 1, (ct_tensor *const[]){self}, (const ct_scalar[]){beta}, (const ct_scalar[]){threshold});
+    ct_release(r);
+    if (r)
+        ct__bump(out);
+    return r ? out : NULL;
+}
+
+ct_tensor *(ct_softplus_out)(ct_tensor *out, ct_tensor *self, const ct_softplus_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_softplus;
+    const char *was = ct__op_name;
+    ct__op_name = "softplus";
+    ct_tensor *outcome = run_softplus_out(out, self, options->beta, options->threshold);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_softplus_out(const ct_value *a, ct_value *results);
+bool ct__call_softplus_out(const ct_value *a, ct_value *results)
+{
+    ct_softplus_opts o = {
+        .beta = a[1].s,
+        .threshold = a[2].s};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_softplus_out)(a[3].t, a[0].t, &o)}};
     return ct_ok();
 }
 

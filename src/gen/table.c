@@ -1581,10 +1581,30 @@ static const ct_arg_info args_hardtanh[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "min_val", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = -1}}}}},
     {.name = "max_val", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 1}}}}}};
+CT_HIDDEN bool ct__call_hardtanh_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_hardtanh_[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "min_val", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = -1}}}}},
+    {.name = "max_val", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 1}}}}}};
+CT_HIDDEN bool ct__call_hardtanh_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_hardtanh_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "min_val", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = -1}}}}},
+    {.name = "max_val", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 1}}}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_leaky_relu(const ct_value *a, ct_value *results);
 static const ct_arg_info args_leaky_relu[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "negative_slope", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_FLOAT, {.f = 0.01}}}}}};
+CT_HIDDEN bool ct__call_leaky_relu_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_leaky_relu_[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "negative_slope", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_FLOAT, {.f = 0.01}}}}}};
+CT_HIDDEN bool ct__call_leaky_relu_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_leaky_relu_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "negative_slope", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_FLOAT, {.f = 0.01}}}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_leaky_relu_backward(const ct_value *a, ct_value *results);
 static const ct_arg_info args_leaky_relu_backward[] = {
     {.name = "gy", .type = CT_V_TENSOR},
@@ -1594,9 +1614,95 @@ CT_HIDDEN bool ct__call_elu(const ct_value *a, ct_value *results);
 static const ct_arg_info args_elu[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "alpha", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 1}}}}}};
+CT_HIDDEN bool ct__call_elu_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_elu_[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "alpha", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 1}}}}}};
+CT_HIDDEN bool ct__call_elu_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_elu_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "alpha", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 1}}}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_selu(const ct_value *a, ct_value *results);
 static const ct_arg_info args_selu[] = {
     {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_selu_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_selu_[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_celu(const ct_value *a, ct_value *results);
+static const ct_arg_info args_celu[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "alpha", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_FLOAT, {.f = 1.0}}}}}};
+CT_HIDDEN bool ct__call_celu_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_celu_[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "alpha", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_FLOAT, {.f = 1.0}}}}}};
+CT_HIDDEN bool ct__call_mish(const ct_value *a, ct_value *results);
+static const ct_arg_info args_mish[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_mish_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_mish_[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_mish_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_mish_backward[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_hardsigmoid(const ct_value *a, ct_value *results);
+static const ct_arg_info args_hardsigmoid[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_hardsigmoid_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_hardsigmoid_[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_hardsigmoid_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_hardsigmoid_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
+CT_HIDDEN bool ct__call_hardswish(const ct_value *a, ct_value *results);
+static const ct_arg_info args_hardswish[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_hardswish_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_hardswish_[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_hardswish_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_hardswish_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
+CT_HIDDEN bool ct__call_hardswish_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_hardswish_backward[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_OPERAND}};
+CT_HIDDEN bool ct__call_threshold(const ct_value *a, ct_value *results);
+static const ct_arg_info args_threshold[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "threshold", .type = CT_V_SCALAR},
+    {.name = "value", .type = CT_V_SCALAR}};
+CT_HIDDEN bool ct__call_threshold_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_threshold_[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "threshold", .type = CT_V_SCALAR},
+    {.name = "value", .type = CT_V_SCALAR}};
+CT_HIDDEN bool ct__call_threshold_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_threshold_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "threshold", .type = CT_V_SCALAR},
+    {.name = "value", .type = CT_V_SCALAR},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
+CT_HIDDEN bool ct__call_hardshrink(const ct_value *a, ct_value *results);
+static const ct_arg_info args_hardshrink[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "lambd", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_FLOAT, {.f = 0.5}}}}}};
+CT_HIDDEN bool ct__call_softshrink_by(const ct_value *a, ct_value *results);
+static const ct_arg_info args_softshrink_by[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "lambd", .type = CT_V_SCALAR}};
+CT_HIDDEN bool ct__call_softshrink(const ct_value *a, ct_value *results);
+static const ct_arg_info args_softshrink[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "lambd", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_FLOAT, {.f = 0.5}}}}}};
+CT_HIDDEN bool ct__call_prelu(const ct_value *a, ct_value *results);
+static const ct_arg_info args_prelu[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR}};
 CT_HIDDEN bool ct__call_gelu_erf(const ct_value *a, ct_value *results);
 static const ct_arg_info args_gelu_erf[] = {
     {.name = "self", .type = CT_V_TENSOR}};
@@ -1618,6 +1724,13 @@ static const ct_arg_info args_gelu[] = {
 CT_HIDDEN bool ct__call_silu(const ct_value *a, ct_value *results);
 static const ct_arg_info args_silu[] = {
     {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_silu_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_silu_[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_silu_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_silu_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_silu_backward(const ct_value *a, ct_value *results);
 static const ct_arg_info args_silu_backward[] = {
     {.name = "gy", .type = CT_V_TENSOR},
@@ -1635,6 +1748,12 @@ static const ct_arg_info args_softplus[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "beta", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 1}}}}},
     {.name = "threshold", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 20}}}}}};
+CT_HIDDEN bool ct__call_softplus_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_softplus_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "beta", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 1}}}}},
+    {.name = "threshold", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 20}}}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_log_sigmoid(const ct_value *a, ct_value *results);
 static const ct_arg_info args_log_sigmoid[] = {
     {.name = "self", .type = CT_V_TENSOR}};
@@ -2795,6 +2914,130 @@ static const ct_arg_info args_atleast_1d[] = {
 CT_HIDDEN bool ct__call_atleast_2d(const ct_value *a, ct_value *results);
 static const ct_arg_info args_atleast_2d[] = {
     {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_resample_axis(const ct_value *a, ct_value *results);
+static const ct_arg_info args_resample_axis[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT},
+    {.name = "size", .type = CT_V_INT},
+    {.name = "mode", .type = CT_V_STRING},
+    {.name = "align_corners", .type = CT_V_BOOL},
+    {.name = "scale", .type = CT_V_FLOAT},
+    {.name = "antialias", .type = CT_V_BOOL}};
+CT_HIDDEN bool ct__call_resample_axis_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_resample_axis_backward[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "input_size", .type = CT_V_INTS, .list_size = -1},
+    {.name = "dim", .type = CT_V_INT},
+    {.name = "mode", .type = CT_V_STRING},
+    {.name = "align_corners", .type = CT_V_BOOL},
+    {.name = "scale", .type = CT_V_FLOAT},
+    {.name = "antialias", .type = CT_V_BOOL}};
+CT_HIDDEN bool ct__call_resample_axis_again(const ct_value *a, ct_value *results);
+static const ct_arg_info args_resample_axis_again[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "size", .type = CT_V_INTS, .list_size = -1},
+    {.name = "dim", .type = CT_V_INT},
+    {.name = "mode", .type = CT_V_STRING},
+    {.name = "align_corners", .type = CT_V_BOOL},
+    {.name = "scale", .type = CT_V_FLOAT},
+    {.name = "antialias", .type = CT_V_BOOL}};
+CT_HIDDEN bool ct__call_interpolate_to(const ct_value *a, ct_value *results);
+static const ct_arg_info args_interpolate_to[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "size", .type = CT_V_INTS, .list_size = -1},
+    {.name = "mode", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "nearest"}}},
+    {.name = "align_corners", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "antialias", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_im2col(const ct_value *a, ct_value *results);
+static const ct_arg_info args_im2col[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "kernel_size", .type = CT_V_INTS, .list_size = 2},
+    {.name = "dilation", .type = CT_V_INTS, .list_size = 2},
+    {.name = "padding", .type = CT_V_INTS, .list_size = 2},
+    {.name = "stride", .type = CT_V_INTS, .list_size = 2}};
+CT_HIDDEN bool ct__call_im2col_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_im2col_backward[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "input_size", .type = CT_V_INTS, .list_size = -1},
+    {.name = "kernel_size", .type = CT_V_INTS, .list_size = 2},
+    {.name = "dilation", .type = CT_V_INTS, .list_size = 2},
+    {.name = "padding", .type = CT_V_INTS, .list_size = 2},
+    {.name = "stride", .type = CT_V_INTS, .list_size = 2}};
+CT_HIDDEN bool ct__call_col2im(const ct_value *a, ct_value *results);
+static const ct_arg_info args_col2im[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "output_size", .type = CT_V_INTS, .list_size = 2},
+    {.name = "kernel_size", .type = CT_V_INTS, .list_size = 2},
+    {.name = "dilation", .type = CT_V_INTS, .list_size = 2},
+    {.name = "padding", .type = CT_V_INTS, .list_size = 2},
+    {.name = "stride", .type = CT_V_INTS, .list_size = 2}};
+CT_HIDDEN bool ct__call_conv3d(const ct_value *a, ct_value *results);
+static const ct_arg_info args_conv3d[] = {
+    {.name = "input", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR},
+    {.name = "bias", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
+    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 3, .value = {CT_V_INTS, {.ints = {3, ct__list_ones}}}},
+    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 3, .value = {CT_V_INTS, {.ints = {3, ct__list_zeros}}}},
+    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 3, .value = {CT_V_INTS, {.ints = {3, ct__list_ones}}}},
+    {.name = "groups", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}}};
+CT_HIDDEN bool ct__call_conv3d_padding(const ct_value *a, ct_value *results);
+static const ct_arg_info args_conv3d_padding[] = {
+    {.name = "input", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR},
+    {.name = "bias", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
+    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 3, .value = {CT_V_INTS, {.ints = {3, ct__list_ones}}}},
+    {.name = "padding", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "valid"}}},
+    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 3, .value = {CT_V_INTS, {.ints = {3, ct__list_ones}}}},
+    {.name = "groups", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}}};
+CT_HIDDEN bool ct__call_conv_transpose3d(const ct_value *a, ct_value *results);
+static const ct_arg_info args_conv_transpose3d[] = {
+    {.name = "input", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR},
+    {.name = "bias", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
+    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 3, .value = {CT_V_INTS, {.ints = {3, ct__list_ones}}}},
+    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 3, .value = {CT_V_INTS, {.ints = {3, ct__list_zeros}}}},
+    {.name = "output_padding", .type = CT_V_INTS, .has_default = true, .list_size = 3, .value = {CT_V_INTS, {.ints = {3, ct__list_zeros}}}},
+    {.name = "groups", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 1}}},
+    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 3, .value = {CT_V_INTS, {.ints = {3, ct__list_ones}}}}};
+CT_HIDDEN bool ct__call_max_pool3d_with_indices(const ct_value *a, ct_value *results);
+static const ct_arg_info args_max_pool3d_with_indices[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "kernel_size", .type = CT_V_INTS, .list_size = 3},
+    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 3, .value = {CT_V_INTS, {.ints = {0, ct__list_zeros}}}},
+    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 3, .value = {CT_V_INTS, {.ints = {3, ct__list_zeros}}}},
+    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 3, .value = {CT_V_INTS, {.ints = {3, ct__list_ones}}}},
+    {.name = "ceil_mode", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}}};
+static const char *const names_max_pool3d_with_indices[] = {"output", "indices"};
+CT_HIDDEN bool ct__call_max_pool3d(const ct_value *a, ct_value *results);
+static const ct_arg_info args_max_pool3d[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "kernel_size", .type = CT_V_INTS, .list_size = 3},
+    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 3, .value = {CT_V_INTS, {.ints = {0, ct__list_zeros}}}},
+    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 3, .value = {CT_V_INTS, {.ints = {3, ct__list_zeros}}}},
+    {.name = "dilation", .type = CT_V_INTS, .has_default = true, .list_size = 3, .value = {CT_V_INTS, {.ints = {3, ct__list_ones}}}},
+    {.name = "ceil_mode", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_avg_pool3d(const ct_value *a, ct_value *results);
+static const ct_arg_info args_avg_pool3d[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "kernel_size", .type = CT_V_INTS, .list_size = 3},
+    {.name = "stride", .type = CT_V_INTS, .has_default = true, .list_size = 3, .value = {CT_V_INTS, {.ints = {0, ct__list_zeros}}}},
+    {.name = "padding", .type = CT_V_INTS, .has_default = true, .list_size = 3, .value = {CT_V_INTS, {.ints = {3, ct__list_zeros}}}},
+    {.name = "ceil_mode", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "count_include_pad", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = true}}},
+    {.name = "divisor_override", .type = CT_V_INT, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_adaptive_avg_pool3d(const ct_value *a, ct_value *results);
+static const ct_arg_info args_adaptive_avg_pool3d[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "output_size", .type = CT_V_INTS, .list_size = 3}};
+CT_HIDDEN bool ct__call_adaptive_max_pool3d_with_indices(const ct_value *a, ct_value *results);
+static const ct_arg_info args_adaptive_max_pool3d_with_indices[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "output_size", .type = CT_V_INTS, .list_size = 3}};
+static const char *const names_adaptive_max_pool3d_with_indices[] = {"output", "indices"};
+CT_HIDDEN bool ct__call_adaptive_max_pool3d(const ct_value *a, ct_value *results);
+static const ct_arg_info args_adaptive_max_pool3d[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "output_size", .type = CT_V_INTS, .list_size = 3}};
 
 static const ct_op_info op_table_rows[] = {
     {.name = "H", .overload = "", .c_name = "ct_H", .schema = "H(Tensor self) -> Tensor", .family = "shape", .doc = "The transpose of a matrix.", .on = CT_ON_PROPERTY, .nargs = 1, .nresults = 1, .args = args_H, .result_type = CT_V_TENSOR, .call = ct__call_H},
@@ -2813,12 +3056,15 @@ static const ct_op_info op_table_rows[] = {
     {.name = "acosh_", .overload = "", .c_name = "ct_acosh_", .schema = "acosh(Tensor self) -> Tensor", .family = "pointwise", .doc = "Inverse hyperbolic cosine.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_acosh_, .result_type = CT_V_TENSOR, .call = ct__call_acosh_},
     {.name = "adaptive_avg_pool1d", .overload = "", .c_name = "ct_adaptive_avg_pool1d", .schema = "adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor", .family = "conv", .doc = "Mean over windows that cut the input into output_size pieces (-1 keeps a size).", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .nargs = 2, .nresults = 1, .args = args_adaptive_avg_pool1d, .result_type = CT_V_TENSOR, .call = ct__call_adaptive_avg_pool1d},
     {.name = "adaptive_avg_pool2d", .overload = "", .c_name = "ct_adaptive_avg_pool2d", .schema = "adaptive_avg_pool2d(Tensor self, int[2] output_size) -> Tensor", .family = "conv", .doc = "Mean over windows that cut the input into output_size pieces (-1 keeps a size).", .on = CT_ON_FUNCTIONAL, .nargs = 2, .nresults = 1, .args = args_adaptive_avg_pool2d, .result_type = CT_V_TENSOR, .call = ct__call_adaptive_avg_pool2d},
+    {.name = "adaptive_avg_pool3d", .overload = "", .c_name = "ct_adaptive_avg_pool3d", .schema = "adaptive_avg_pool3d(Tensor self, int[3] output_size) -> Tensor", .family = "spatial", .doc = "Mean over windows that cut the input into output_size pieces (-1 keeps a size).", .on = CT_ON_FUNCTIONAL, .nargs = 2, .nresults = 1, .args = args_adaptive_avg_pool3d, .result_type = CT_V_TENSOR, .call = ct__call_adaptive_avg_pool3d},
     {.name = "adaptive_avg_pool_backward", .overload = "", .c_name = "ct_adaptive_avg_pool_backward", .schema = "adaptive_avg_pool_backward(Tensor gy, int[] input_size, int dims) -> Tensor", .family = "conv", .doc = "Each window's gradient spread over it.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_adaptive_avg_pool_backward, .result_type = CT_V_TENSOR, .call = ct__call_adaptive_avg_pool_backward},
     {.name = "adaptive_avg_pool_forward", .overload = "", .c_name = "ct_adaptive_avg_pool_forward", .schema = "adaptive_avg_pool_forward(Tensor self, int[] sizes, int dims) -> Tensor", .family = "conv", .doc = "adaptive_avg_pool of `dims` dimensions to the last ones of sizes.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_adaptive_avg_pool_forward, .result_type = CT_V_TENSOR, .call = ct__call_adaptive_avg_pool_forward},
     {.name = "adaptive_max_pool1d", .overload = "", .c_name = "ct_adaptive_max_pool1d", .schema = "adaptive_max_pool1d(Tensor self, int[1] output_size) -> Tensor", .family = "conv", .doc = "Largest element over windows that cut the input into output_size pieces.", .on = CT_ON_FUNCTIONAL, .nargs = 2, .nresults = 1, .args = args_adaptive_max_pool1d, .result_type = CT_V_TENSOR, .call = ct__call_adaptive_max_pool1d},
     {.name = "adaptive_max_pool1d_with_indices", .overload = "", .c_name = "ct_adaptive_max_pool1d_with_indices", .schema = "adaptive_max_pool1d_with_indices(Tensor self, int[1] output_size) -> (Tensor output, Tensor indices)", .family = "conv", .doc = "Largest element over windows that cut the input into output_size pieces, and its flat place.", .on = CT_ON_FUNCTIONAL | CT_ON_INTERNAL, .nargs = 2, .nresults = 2, .args = args_adaptive_max_pool1d_with_indices, .result_names = names_adaptive_max_pool1d_with_indices, .tuple_name = "adaptive_max_pool1d_with_indices", .result_type = CT_V_TENSOR, .call = ct__call_adaptive_max_pool1d_with_indices},
     {.name = "adaptive_max_pool2d", .overload = "", .c_name = "ct_adaptive_max_pool2d", .schema = "adaptive_max_pool2d(Tensor self, int[2] output_size) -> Tensor", .family = "conv", .doc = "Largest element over windows that cut the input into output_size pieces.", .on = CT_ON_FUNCTIONAL, .nargs = 2, .nresults = 1, .args = args_adaptive_max_pool2d, .result_type = CT_V_TENSOR, .call = ct__call_adaptive_max_pool2d},
     {.name = "adaptive_max_pool2d_with_indices", .overload = "", .c_name = "ct_adaptive_max_pool2d_with_indices", .schema = "adaptive_max_pool2d_with_indices(Tensor self, int[2] output_size) -> (Tensor output, Tensor indices)", .family = "conv", .doc = "Largest element over windows that cut the input into output_size pieces, and its flat place.", .on = CT_ON_FUNCTIONAL | CT_ON_INTERNAL, .nargs = 2, .nresults = 2, .args = args_adaptive_max_pool2d_with_indices, .result_names = names_adaptive_max_pool2d_with_indices, .tuple_name = "adaptive_max_pool2d_with_indices", .result_type = CT_V_TENSOR, .call = ct__call_adaptive_max_pool2d_with_indices},
+    {.name = "adaptive_max_pool3d", .overload = "", .c_name = "ct_adaptive_max_pool3d", .schema = "adaptive_max_pool3d(Tensor self, int[3] output_size) -> Tensor", .family = "spatial", .doc = "Largest element over windows that cut the input into output_size pieces.", .on = CT_ON_FUNCTIONAL, .nargs = 2, .nresults = 1, .args = args_adaptive_max_pool3d, .result_type = CT_V_TENSOR, .call = ct__call_adaptive_max_pool3d},
+    {.name = "adaptive_max_pool3d_with_indices", .overload = "", .c_name = "ct_adaptive_max_pool3d_with_indices", .schema = "adaptive_max_pool3d_with_indices(Tensor self, int[3] output_size) -> (Tensor output, Tensor indices)", .family = "spatial", .doc = "Largest element over windows that cut the input into output_size pieces, and its flat place.", .on = CT_ON_FUNCTIONAL | CT_ON_INTERNAL, .nargs = 2, .nresults = 2, .args = args_adaptive_max_pool3d_with_indices, .result_names = names_adaptive_max_pool3d_with_indices, .tuple_name = "adaptive_max_pool3d_with_indices", .result_type = CT_V_TENSOR, .call = ct__call_adaptive_max_pool3d_with_indices},
     {.name = "add", .overload = "", .c_name = "ct_add", .schema = "add(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", .family = "pointwise", .doc = "self + alpha * other.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "+", .nargs = 3, .nresults = 1, .args = args_add, .result_type = CT_V_TENSOR, .call = ct__call_add},
     {.name = "add", .overload = "", .c_name = "ct_add_out", .schema = "add(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", .family = "pointwise", .doc = "self + alpha * other.", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_add_out, .result_type = CT_V_TENSOR, .call = ct__call_add_out},
     {.name = "add_", .overload = "", .c_name = "ct_add_", .schema = "add(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", .family = "pointwise", .doc = "self + alpha * other.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "+=", .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_add_, .result_type = CT_V_TENSOR, .call = ct__call_add_},
@@ -2889,6 +3135,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "atleast_2d", .overload = "", .c_name = "ct_atleast_2d", .schema = "atleast_2d(Tensor self) -> Tensor", .family = "shape", .doc = "At least two dimensions, new ones first.", .on = CT_ON_TORCH, .nargs = 1, .nresults = 1, .args = args_atleast_2d, .result_type = CT_V_TENSOR, .call = ct__call_atleast_2d},
     {.name = "avg_pool1d", .overload = "", .c_name = "ct_avg_pool1d", .schema = "avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=0, bool ceil_mode=False, bool count_include_pad=True) -> Tensor", .family = "conv", .doc = "Mean of each window.", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .nargs = 6, .nresults = 1, .args = args_avg_pool1d, .result_type = CT_V_TENSOR, .call = ct__call_avg_pool1d},
     {.name = "avg_pool2d", .overload = "", .c_name = "ct_avg_pool2d", .schema = "avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor", .family = "conv", .doc = "Mean of each window.", .on = CT_ON_FUNCTIONAL, .nargs = 7, .nresults = 1, .args = args_avg_pool2d, .result_type = CT_V_TENSOR, .call = ct__call_avg_pool2d},
+    {.name = "avg_pool3d", .overload = "", .c_name = "ct_avg_pool3d", .schema = "avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor", .family = "spatial", .doc = "Mean of each window of (N, C, D, H, W) or (C, D, H, W).", .on = CT_ON_FUNCTIONAL, .nargs = 7, .nresults = 1, .args = args_avg_pool3d, .result_type = CT_V_TENSOR, .call = ct__call_avg_pool3d},
     {.name = "avg_pool_backward", .overload = "", .c_name = "ct_avg_pool_backward", .schema = "avg_pool_backward(Tensor gy, int[] input_size, int[] kernel_size, int[] stride, int[] padding, bool ceil_mode, bool count_include_pad, int? divisor_override) -> Tensor", .family = "conv", .doc = "Each window's gradient spread over it.", .on = CT_ON_INTERNAL, .nargs = 8, .nresults = 1, .args = args_avg_pool_backward, .result_type = CT_V_TENSOR, .call = ct__call_avg_pool_backward},
     {.name = "avg_pool_forward", .overload = "", .c_name = "ct_avg_pool_forward", .schema = "avg_pool_forward(Tensor self, int[] kernel_size, int[] stride, int[] padding, bool ceil_mode, bool count_include_pad, int? divisor_override) -> Tensor", .family = "conv", .doc = "avg_pool1d or avg_pool2d, by the length of kernel_size.", .on = CT_ON_INTERNAL, .nargs = 7, .nresults = 1, .args = args_avg_pool_forward, .result_type = CT_V_TENSOR, .call = ct__call_avg_pool_forward},
     {.name = "baddbmm", .overload = "", .c_name = "ct_baddbmm", .schema = "baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", .family = "linalg", .doc = "beta * self + alpha * batch1 @ batch2.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_baddbmm, .result_type = CT_V_TENSOR, .call = ct__call_baddbmm},
@@ -2934,6 +3181,8 @@ static const ct_op_info op_table_rows[] = {
     {.name = "ceil", .overload = "", .c_name = "ct_ceil", .schema = "ceil(Tensor self) -> Tensor", .family = "pointwise", .doc = "Rounds up.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_ceil, .result_type = CT_V_TENSOR, .call = ct__call_ceil},
     {.name = "ceil", .overload = "", .c_name = "ct_ceil_out", .schema = "ceil(Tensor self) -> Tensor", .family = "pointwise", .doc = "Rounds up.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_ceil_out, .result_type = CT_V_TENSOR, .call = ct__call_ceil_out},
     {.name = "ceil_", .overload = "", .c_name = "ct_ceil_", .schema = "ceil(Tensor self) -> Tensor", .family = "pointwise", .doc = "Rounds up.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_ceil_, .result_type = CT_V_TENSOR, .call = ct__call_ceil_},
+    {.name = "celu", .overload = "", .c_name = "ct_celu", .schema = "celu(Tensor self, Scalar alpha=1.0) -> Tensor", .family = "pointwise", .doc = "x where positive, else alpha * (exp(x / alpha) - 1).", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .nargs = 2, .nresults = 1, .args = args_celu, .result_type = CT_V_TENSOR, .call = ct__call_celu},
+    {.name = "celu_", .overload = "", .c_name = "ct_celu_", .schema = "celu(Tensor self, Scalar alpha=1.0) -> Tensor", .family = "pointwise", .doc = "x where positive, else alpha * (exp(x / alpha) - 1).", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_celu_, .result_type = CT_V_TENSOR, .call = ct__call_celu_},
     {.name = "channel_affine", .overload = "", .c_name = "ct_channel_affine", .schema = "channel_affine(Tensor self, Tensor scale, Tensor? shift=None) -> Tensor", .family = "norm", .doc = "self * scale + shift, both one number a channel of (N, C, ...).", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_channel_affine, .result_type = CT_V_TENSOR, .call = ct__call_channel_affine},
     {.name = "channel_sum", .overload = "", .c_name = "ct_channel_sum", .schema = "channel_sum(Tensor self) -> Tensor", .family = "norm", .doc = "(N, C, ...) summed over all but C.", .on = CT_ON_INTERNAL, .nargs = 1, .nresults = 1, .args = args_channel_sum, .result_type = CT_V_TENSOR, .call = ct__call_channel_sum},
     {.name = "chunk", .overload = "", .c_name = "ct_chunk", .schema = "chunk(Tensor self, int chunks, int dim=0) -> Tensor[]", .family = "shape", .doc = "At most `chunks` pieces of equal size (the last may be smaller); views.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_chunk, .result_type = CT_V_TENSORS, .call = ct__call_chunk},
@@ -2951,6 +3200,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "clip", .overload = "", .c_name = "ct_clamp_out", .schema = "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", .family = "pointwise", .doc = "min(max(self, min), max); NaN stays.", .on = CT_ON_TORCH, .alias_of = "clamp", .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_clamp_out, .result_type = CT_V_TENSOR, .call = ct__call_clamp_out},
     {.name = "clip_", .overload = "", .c_name = "ct_clamp_", .schema = "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", .family = "pointwise", .doc = "min(max(self, min), max); NaN stays.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "clamp_", .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_clamp_, .result_type = CT_V_TENSOR, .call = ct__call_clamp_},
     {.name = "clone", .overload = "", .c_name = "ct_clone", .schema = "clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor", .family = "shape", .doc = "A copy; keeps the input's dense memory order unless a format is given.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_clone, .result_type = CT_V_TENSOR, .call = ct__call_clone},
+    {.name = "col2im", .overload = "", .c_name = "ct_col2im", .schema = "col2im(Tensor self, int[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor", .family = "spatial", .doc = "Adds up columns (N, C * kernel, windows) into images (N, C, *output_size).", .on = CT_ON_FUNCTIONAL, .nargs = 6, .nresults = 1, .args = args_col2im, .result_type = CT_V_TENSOR, .call = ct__call_col2im},
     {.name = "concat", .overload = "", .c_name = "ct_cat", .schema = "cat(Tensor[] tensors, int dim=0) -> Tensor", .family = "shape", .doc = "Joins tensors along an existing dimension; dtypes are promoted.", .on = CT_ON_TORCH, .alias_of = "cat", .nargs = 2, .nresults = 1, .args = args_cat, .result_type = CT_V_TENSOR, .call = ct__call_cat},
     {.name = "concat", .overload = "", .c_name = "ct_cat_out", .schema = "cat(Tensor[] tensors, int dim=0) -> Tensor", .family = "shape", .doc = "Joins tensors along an existing dimension; dtypes are promoted.", .on = CT_ON_TORCH, .alias_of = "cat", .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_cat_out, .result_type = CT_V_TENSOR, .call = ct__call_cat_out},
     {.name = "concatenate", .overload = "", .c_name = "ct_cat", .schema = "cat(Tensor[] tensors, int dim=0) -> Tensor", .family = "shape", .doc = "Joins tensors along an existing dimension; dtypes are promoted.", .on = CT_ON_TORCH, .alias_of = "cat", .nargs = 2, .nresults = 1, .args = args_cat, .result_type = CT_V_TENSOR, .call = ct__call_cat},
@@ -2962,11 +3212,14 @@ static const ct_op_info op_table_rows[] = {
     {.name = "conv1d", .overload = "padding", .c_name = "ct_conv1d_padding", .schema = "conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, str padding='valid', int[1] dilation=1, int groups=1) -> Tensor", .family = "conv", .doc = "1-D convolution with padding 'valid' or 'same'.", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .nargs = 7, .nresults = 1, .args = args_conv1d_padding, .result_type = CT_V_TENSOR, .call = ct__call_conv1d_padding},
     {.name = "conv2d", .overload = "", .c_name = "ct_conv2d", .schema = "conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] dilation=1, int groups=1) -> Tensor", .family = "conv", .doc = "2-D convolution of (N, C, H, W) or (C, H, W).", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .nargs = 7, .nresults = 1, .args = args_conv2d, .result_type = CT_V_TENSOR, .call = ct__call_conv2d},
     {.name = "conv2d", .overload = "padding", .c_name = "ct_conv2d_padding", .schema = "conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, str padding='valid', int[2] dilation=1, int groups=1) -> Tensor", .family = "conv", .doc = "2-D convolution with padding 'valid' or 'same'.", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .nargs = 7, .nresults = 1, .args = args_conv2d_padding, .result_type = CT_V_TENSOR, .call = ct__call_conv2d_padding},
+    {.name = "conv3d", .overload = "", .c_name = "ct_conv3d", .schema = "conv3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] dilation=1, int groups=1) -> Tensor", .family = "spatial", .doc = "3-D convolution of (N, C, D, H, W) or (C, D, H, W).", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .nargs = 7, .nresults = 1, .args = args_conv3d, .result_type = CT_V_TENSOR, .call = ct__call_conv3d},
+    {.name = "conv3d", .overload = "padding", .c_name = "ct_conv3d_padding", .schema = "conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, str padding='valid', int[3] dilation=1, int groups=1) -> Tensor", .family = "spatial", .doc = "3-D convolution with padding 'valid' or 'same'.", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .nargs = 7, .nresults = 1, .args = args_conv3d_padding, .result_type = CT_V_TENSOR, .call = ct__call_conv3d_padding},
     {.name = "conv_bias_grad", .overload = "", .c_name = "ct_conv_bias_grad", .schema = "conv_bias_grad(Tensor grad) -> Tensor", .family = "conv", .doc = "The gradient of a convolution's bias: grad (N, C, ...) summed over all but C.", .on = CT_ON_INTERNAL, .nargs = 1, .nresults = 1, .args = args_conv_bias_grad, .result_type = CT_V_TENSOR, .call = ct__call_conv_bias_grad},
     {.name = "conv_forward", .overload = "", .c_name = "ct_conv_forward", .schema = "conv_forward(Tensor input, Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] dilation, int groups) -> Tensor", .family = "conv", .doc = "The convolution of 1 or 2 spatial dimensions.", .on = CT_ON_INTERNAL, .nargs = 7, .nresults = 1, .args = args_conv_forward, .result_type = CT_V_TENSOR, .call = ct__call_conv_forward},
     {.name = "conv_input_grad", .overload = "", .c_name = "ct_conv_input_grad", .schema = "conv_input_grad(Tensor gy, Tensor weight, Tensor? bias, int[] input_size, int[] stride, int[] padding, int[] dilation, int groups) -> Tensor", .family = "conv", .doc = "The convolution's gradient for its input, of shape input_size; which is the transposed convolution of grad.", .on = CT_ON_INTERNAL, .nargs = 8, .nresults = 1, .args = args_conv_input_grad, .result_type = CT_V_TENSOR, .call = ct__call_conv_input_grad},
     {.name = "conv_transpose1d", .overload = "", .c_name = "ct_conv_transpose1d", .schema = "conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, int[1] output_padding=0, int groups=1, int[1] dilation=1) -> Tensor", .family = "conv", .doc = "1-D transposed convolution; weight (in, out / groups, k...).", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .nargs = 8, .nresults = 1, .args = args_conv_transpose1d, .result_type = CT_V_TENSOR, .call = ct__call_conv_transpose1d},
     {.name = "conv_transpose2d", .overload = "", .c_name = "ct_conv_transpose2d", .schema = "conv_transpose2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] output_padding=0, int groups=1, int[2] dilation=1) -> Tensor", .family = "conv", .doc = "2-D transposed convolution; weight (in, out / groups, k...).", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .nargs = 8, .nresults = 1, .args = args_conv_transpose2d, .result_type = CT_V_TENSOR, .call = ct__call_conv_transpose2d},
+    {.name = "conv_transpose3d", .overload = "", .c_name = "ct_conv_transpose3d", .schema = "conv_transpose3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] output_padding=0, int groups=1, int[3] dilation=1) -> Tensor", .family = "spatial", .doc = "3-D transposed convolution; weight (in, out / groups, k...).", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .nargs = 8, .nresults = 1, .args = args_conv_transpose3d, .result_type = CT_V_TENSOR, .call = ct__call_conv_transpose3d},
     {.name = "conv_weight_grad", .overload = "", .c_name = "ct_conv_weight_grad", .schema = "conv_weight_grad(Tensor gy, Tensor input, int[] weight_size, int[] stride, int[] padding, int[] dilation, int groups) -> Tensor", .family = "conv", .doc = "The convolution's gradient for its weight, of shape weight_size.", .on = CT_ON_INTERNAL, .nargs = 7, .nresults = 1, .args = args_conv_weight_grad, .result_type = CT_V_TENSOR, .call = ct__call_conv_weight_grad},
     {.name = "copy_", .overload = "", .c_name = "ct_copy_", .schema = "copy_(Tensor self, Tensor src, bool non_blocking=False) -> Tensor", .family = "shape", .doc = "Writes src's elements, broadcast and cast, into self.", .on = CT_ON_METHOD | CT_ON_INTERNAL, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_copy_, .result_type = CT_V_TENSOR, .call = ct__call_copy_},
     {.name = "cos", .overload = "", .c_name = "ct_cos", .schema = "cos(Tensor self) -> Tensor", .family = "pointwise", .doc = "Cosine of radians.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_cos, .result_type = CT_V_TENSOR, .call = ct__call_cos},
@@ -3001,6 +3254,8 @@ static const ct_op_info op_table_rows[] = {
     {.name = "dropout", .overload = "", .c_name = "ct_dropout", .schema = "dropout(Tensor input, float p, bool train) -> Tensor", .family = "norm", .doc = "While training each element is set to 0 with probability p, the others divided by 1 - p.", .on = CT_ON_TORCH, .nargs = 3, .nresults = 1, .args = args_dropout, .result_type = CT_V_TENSOR, .call = ct__call_dropout},
     {.name = "dropout_", .overload = "", .c_name = "ct_dropout_", .schema = "dropout(Tensor input, float p, bool train) -> Tensor", .family = "norm", .doc = "While training each element is set to 0 with probability p, the others divided by 1 - p.", .on = CT_ON_TORCH, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_dropout_, .result_type = CT_V_TENSOR, .call = ct__call_dropout_},
     {.name = "elu", .overload = "", .c_name = "ct_elu", .schema = "elu(Tensor self, Scalar alpha=1) -> Tensor", .family = "pointwise", .doc = "x where positive, else alpha * (exp(x) - 1).", .on = CT_ON_FUNCTIONAL, .nargs = 2, .nresults = 1, .args = args_elu, .result_type = CT_V_TENSOR, .call = ct__call_elu},
+    {.name = "elu", .overload = "", .c_name = "ct_elu_out", .schema = "elu(Tensor self, Scalar alpha=1) -> Tensor", .family = "pointwise", .doc = "x where positive, else alpha * (exp(x) - 1).", .on = CT_ON_FUNCTIONAL, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_elu_out, .result_type = CT_V_TENSOR, .call = ct__call_elu_out},
+    {.name = "elu_", .overload = "", .c_name = "ct_elu_", .schema = "elu(Tensor self, Scalar alpha=1) -> Tensor", .family = "pointwise", .doc = "x where positive, else alpha * (exp(x) - 1).", .on = CT_ON_FUNCTIONAL, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_elu_, .result_type = CT_V_TENSOR, .call = ct__call_elu_},
     {.name = "embedding", .overload = "", .c_name = "ct_embedding", .schema = "embedding(Tensor weight, Tensor indices, int padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor", .family = "norm", .doc = "The rows of weight (num, dim) that indices name: (*, dim).", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_embedding, .result_type = CT_V_TENSOR, .call = ct__call_embedding},
     {.name = "embedding_backward", .overload = "", .c_name = "ct_embedding_backward", .schema = "embedding_backward(Tensor gy, Tensor indices, int[] size, int padding_idx, bool scale_grad_by_freq) -> Tensor", .family = "norm", .doc = "gy's rows added up by index; padding_idx stays 0.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_embedding_backward, .result_type = CT_V_TENSOR, .call = ct__call_embedding_backward},
     {.name = "empty", .overload = "", .c_name = "ct_empty", .schema = "empty(int[] size, *, FACTORY, MemoryFormat? memory_format=None) -> Tensor", .family = "creation", .doc = "An uninitialised tensor.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_empty, .result_type = CT_V_TENSOR, .call = ct__call_empty},
@@ -3079,11 +3334,23 @@ static const ct_op_info op_table_rows[] = {
     {.name = "gt", .overload = "", .c_name = "ct_gt", .schema = "gt(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self > other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = ">", .nargs = 2, .nresults = 1, .args = args_gt, .result_type = CT_V_TENSOR, .call = ct__call_gt},
     {.name = "gt", .overload = "", .c_name = "ct_gt_out", .schema = "gt(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self > other, element by element.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_gt_out, .result_type = CT_V_TENSOR, .call = ct__call_gt_out},
     {.name = "gt_", .overload = "", .c_name = "ct_gt_", .schema = "gt(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self > other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = ">=", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_gt_, .result_type = CT_V_TENSOR, .call = ct__call_gt_},
+    {.name = "hardshrink", .overload = "", .c_name = "ct_hardshrink", .schema = "hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor", .family = "pointwise", .doc = "x where |x| > lambd, else 0.", .on = CT_ON_TORCH | CT_ON_METHOD | CT_ON_FUNCTIONAL, .nargs = 2, .nresults = 1, .args = args_hardshrink, .result_type = CT_V_TENSOR, .call = ct__call_hardshrink},
+    {.name = "hardsigmoid", .overload = "", .c_name = "ct_hardsigmoid", .schema = "hardsigmoid(Tensor self) -> Tensor", .family = "pointwise", .doc = "min(max(x + 3, 0), 6) / 6.", .on = CT_ON_FUNCTIONAL, .nargs = 1, .nresults = 1, .args = args_hardsigmoid, .result_type = CT_V_TENSOR, .call = ct__call_hardsigmoid},
+    {.name = "hardsigmoid", .overload = "", .c_name = "ct_hardsigmoid_out", .schema = "hardsigmoid(Tensor self) -> Tensor", .family = "pointwise", .doc = "min(max(x + 3, 0), 6) / 6.", .on = CT_ON_FUNCTIONAL, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_hardsigmoid_out, .result_type = CT_V_TENSOR, .call = ct__call_hardsigmoid_out},
+    {.name = "hardsigmoid_", .overload = "", .c_name = "ct_hardsigmoid_", .schema = "hardsigmoid(Tensor self) -> Tensor", .family = "pointwise", .doc = "min(max(x + 3, 0), 6) / 6.", .on = CT_ON_FUNCTIONAL, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_hardsigmoid_, .result_type = CT_V_TENSOR, .call = ct__call_hardsigmoid_},
+    {.name = "hardswish", .overload = "", .c_name = "ct_hardswish", .schema = "hardswish(Tensor self) -> Tensor", .family = "pointwise", .doc = "x * min(max(x + 3, 0), 6) / 6.", .on = CT_ON_FUNCTIONAL, .nargs = 1, .nresults = 1, .args = args_hardswish, .result_type = CT_V_TENSOR, .call = ct__call_hardswish},
+    {.name = "hardswish", .overload = "", .c_name = "ct_hardswish_out", .schema = "hardswish(Tensor self) -> Tensor", .family = "pointwise", .doc = "x * min(max(x + 3, 0), 6) / 6.", .on = CT_ON_FUNCTIONAL, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_hardswish_out, .result_type = CT_V_TENSOR, .call = ct__call_hardswish_out},
+    {.name = "hardswish_", .overload = "", .c_name = "ct_hardswish_", .schema = "hardswish(Tensor self) -> Tensor", .family = "pointwise", .doc = "x * min(max(x + 3, 0), 6) / 6.", .on = CT_ON_FUNCTIONAL, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_hardswish_, .result_type = CT_V_TENSOR, .call = ct__call_hardswish_},
+    {.name = "hardswish_backward", .overload = "", .c_name = "ct_hardswish_backward", .schema = "hardswish_backward(Tensor gy, Tensor self) -> Tensor", .family = "pointwise", .doc = "The gradient of hardswish.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_hardswish_backward, .result_type = CT_V_TENSOR, .call = ct__call_hardswish_backward},
     {.name = "hardtanh", .overload = "", .c_name = "ct_hardtanh", .schema = "hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor", .family = "pointwise", .doc = "Clamps to [min_val, max_val].", .on = CT_ON_FUNCTIONAL, .nargs = 3, .nresults = 1, .args = args_hardtanh, .result_type = CT_V_TENSOR, .call = ct__call_hardtanh},
+    {.name = "hardtanh", .overload = "", .c_name = "ct_hardtanh_out", .schema = "hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor", .family = "pointwise", .doc = "Clamps to [min_val, max_val].", .on = CT_ON_FUNCTIONAL, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_hardtanh_out, .result_type = CT_V_TENSOR, .call = ct__call_hardtanh_out},
+    {.name = "hardtanh_", .overload = "", .c_name = "ct_hardtanh_", .schema = "hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor", .family = "pointwise", .doc = "Clamps to [min_val, max_val].", .on = CT_ON_FUNCTIONAL, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_hardtanh_, .result_type = CT_V_TENSOR, .call = ct__call_hardtanh_},
     {.name = "hstack", .overload = "", .c_name = "ct_hstack", .schema = "hstack(Tensor[] tensors) -> Tensor", .family = "shape", .doc = "Joins along the second dimension (the first of vectors).", .on = CT_ON_TORCH, .nargs = 1, .nresults = 1, .args = args_hstack, .result_type = CT_V_TENSOR, .call = ct__call_hstack},
     {.name = "huber_loss", .overload = "", .c_name = "ct_huber_loss", .schema = "huber_loss(Tensor self, Tensor target, str reduction='mean', float delta=1.0) -> Tensor", .family = "loss", .doc = "d^2 / 2 where |d| < delta, else delta * (|d| - delta / 2).", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_huber_loss, .result_type = CT_V_TENSOR, .call = ct__call_huber_loss},
     {.name = "huber_slope", .overload = "", .c_name = "ct_huber_slope", .schema = "huber_slope(Tensor gy, Tensor self, Tensor target, Scalar delta) -> Tensor", .family = "loss", .doc = "gy * d, between -gy * delta and gy * delta.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_huber_slope, .result_type = CT_V_TENSOR, .call = ct__call_huber_slope},
     {.name = "huber_terms", .overload = "", .c_name = "ct_huber_terms", .schema = "huber_terms(Tensor self, Tensor target, Scalar delta) -> Tensor", .family = "loss", .doc = "The elements of huber_loss; delta > 0.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_huber_terms, .result_type = CT_V_TENSOR, .call = ct__call_huber_terms},
+    {.name = "im2col", .overload = "", .c_name = "ct_im2col", .schema = "im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor", .family = "spatial", .doc = "Every window of (N, C, H, W) as a column: (N, C * kernel, windows).", .on = CT_ON_FUNCTIONAL, .nargs = 5, .nresults = 1, .args = args_im2col, .result_type = CT_V_TENSOR, .call = ct__call_im2col},
+    {.name = "im2col_backward", .overload = "", .c_name = "ct_im2col_backward", .schema = "im2col_backward(Tensor gy, int[] input_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor", .family = "spatial", .doc = "col2im to the last two of input_size.", .on = CT_ON_INTERNAL, .nargs = 6, .nresults = 1, .args = args_im2col_backward, .result_type = CT_V_TENSOR, .call = ct__call_im2col_backward},
     {.name = "index_add", .overload = "", .c_name = "ct_index_add", .schema = "index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor", .family = "index", .doc = "A copy of self with alpha * source's slices added at index along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_index_add, .result_type = CT_V_TENSOR, .call = ct__call_index_add},
     {.name = "index_add_", .overload = "", .c_name = "ct_index_add_", .schema = "index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor", .family = "index", .doc = "A copy of self with alpha * source's slices added at index along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 5, .nresults = 1, .args = args_index_add_, .result_type = CT_V_TENSOR, .call = ct__call_index_add_},
     {.name = "index_backward", .overload = "", .c_name = "ct_index_backward", .schema = "index_backward(Tensor gy, Tensor indices, int[] size, int dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "gy put back at the places along dim.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_index_backward, .result_type = CT_V_TENSOR, .call = ct__call_index_backward},
@@ -3093,6 +3360,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "index_fill_", .overload = "", .c_name = "ct_index_fill_", .schema = "index_fill(Tensor self, int dim, Tensor index, Scalar value) -> Tensor", .family = "index", .doc = "A copy of self with a value written at the slices that index names.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 4, .nresults = 1, .args = args_index_fill_, .result_type = CT_V_TENSOR, .call = ct__call_index_fill_},
     {.name = "index_select", .overload = "", .c_name = "ct_index_select", .schema = "index_select(Tensor self, int dim, Tensor index) -> Tensor", .family = "index", .doc = "The slices of dim that the vector index names.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_index_select, .result_type = CT_V_TENSOR, .call = ct__call_index_select},
     {.name = "index_select", .overload = "", .c_name = "ct_index_select_out", .schema = "index_select(Tensor self, int dim, Tensor index) -> Tensor", .family = "index", .doc = "The slices of dim that the vector index names.", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_index_select_out, .result_type = CT_V_TENSOR, .call = ct__call_index_select_out},
+    {.name = "interpolate_to", .overload = "", .c_name = "ct_interpolate_to", .schema = "interpolate_to(Tensor self, int[] size, str mode='nearest', bool align_corners=False, bool antialias=False) -> Tensor", .family = "spatial", .doc = "The last dimensions of (N, C, ...) resized to `size`; mode nearest, nearest-exact, linear, bilinear, trilinear, bicubic or area.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_interpolate_to, .result_type = CT_V_TENSOR, .call = ct__call_interpolate_to},
     {.name = "isclose", .overload = "", .c_name = "ct_isclose", .schema = "isclose(Tensor self, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False) -> Tensor", .family = "pointwise", .doc = "abs(self - other) <= atol + rtol * abs(other).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_isclose, .result_type = CT_V_TENSOR, .call = ct__call_isclose},
     {.name = "isfinite", .overload = "", .c_name = "ct_isfinite", .schema = "isfinite(Tensor self) -> Tensor", .family = "pointwise", .doc = "The element is neither.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_isfinite, .result_type = CT_V_TENSOR, .call = ct__call_isfinite},
     {.name = "isinf", .overload = "", .c_name = "ct_isinf", .schema = "isinf(Tensor self) -> Tensor", .family = "pointwise", .doc = "The element is an infinity.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_isinf, .result_type = CT_V_TENSOR, .call = ct__call_isinf},
@@ -3108,6 +3376,8 @@ static const ct_op_info op_table_rows[] = {
     {.name = "le", .overload = "", .c_name = "ct_le_out", .schema = "le(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self <= other, element by element.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_le_out, .result_type = CT_V_TENSOR, .call = ct__call_le_out},
     {.name = "le_", .overload = "", .c_name = "ct_le_", .schema = "le(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self <= other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "<==", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_le_, .result_type = CT_V_TENSOR, .call = ct__call_le_},
     {.name = "leaky_relu", .overload = "", .c_name = "ct_leaky_relu", .schema = "leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor", .family = "pointwise", .doc = "x where positive, else negative_slope * x.", .on = CT_ON_FUNCTIONAL, .nargs = 2, .nresults = 1, .args = args_leaky_relu, .result_type = CT_V_TENSOR, .call = ct__call_leaky_relu},
+    {.name = "leaky_relu", .overload = "", .c_name = "ct_leaky_relu_out", .schema = "leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor", .family = "pointwise", .doc = "x where positive, else negative_slope * x.", .on = CT_ON_FUNCTIONAL, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_leaky_relu_out, .result_type = CT_V_TENSOR, .call = ct__call_leaky_relu_out},
+    {.name = "leaky_relu_", .overload = "", .c_name = "ct_leaky_relu_", .schema = "leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor", .family = "pointwise", .doc = "x where positive, else negative_slope * x.", .on = CT_ON_FUNCTIONAL, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_leaky_relu_, .result_type = CT_V_TENSOR, .call = ct__call_leaky_relu_},
     {.name = "leaky_relu_backward", .overload = "", .c_name = "ct_leaky_relu_backward", .schema = "leaky_relu_backward(Tensor gy, Tensor self, Scalar negative_slope) -> Tensor", .family = "pointwise", .doc = "grad, times negative_slope where self <= 0.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_leaky_relu_backward, .result_type = CT_V_TENSOR, .call = ct__call_leaky_relu_backward},
     {.name = "lerp", .overload = "", .c_name = "ct_lerp", .schema = "lerp(Tensor self, Tensor end, Tensor weight) -> Tensor", .family = "pointwise", .doc = "self + weight * (end - self).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_lerp, .result_type = CT_V_TENSOR, .call = ct__call_lerp},
     {.name = "lerp", .overload = "", .c_name = "ct_lerp_out", .schema = "lerp(Tensor self, Tensor end, Tensor weight) -> Tensor", .family = "pointwise", .doc = "self + weight * (end - self).", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_lerp_out, .result_type = CT_V_TENSOR, .call = ct__call_lerp_out},
@@ -3175,6 +3445,8 @@ static const ct_op_info op_table_rows[] = {
     {.name = "max_pool1d_with_indices", .overload = "", .c_name = "ct_max_pool1d_with_indices", .schema = "max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=0, int[1] dilation=1, bool ceil_mode=False) -> (Tensor output, Tensor indices)", .family = "conv", .doc = "Largest element of each window, and its flat place in the input's plane. Stride defaults to the kernel size.", .on = CT_ON_FUNCTIONAL | CT_ON_INTERNAL, .nargs = 6, .nresults = 2, .args = args_max_pool1d_with_indices, .result_names = names_max_pool1d_with_indices, .tuple_name = "max_pool1d_with_indices", .result_type = CT_V_TENSOR, .call = ct__call_max_pool1d_with_indices},
     {.name = "max_pool2d", .overload = "", .c_name = "ct_max_pool2d", .schema = "max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor", .family = "conv", .doc = "Largest element of each window.", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .nargs = 6, .nresults = 1, .args = args_max_pool2d, .result_type = CT_V_TENSOR, .call = ct__call_max_pool2d},
     {.name = "max_pool2d_with_indices", .overload = "", .c_name = "ct_max_pool2d_with_indices", .schema = "max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor output, Tensor indices)", .family = "conv", .doc = "Largest element of each window, and its flat place in the input's plane. Stride defaults to the kernel size.", .on = CT_ON_FUNCTIONAL | CT_ON_INTERNAL, .nargs = 6, .nresults = 2, .args = args_max_pool2d_with_indices, .result_names = names_max_pool2d_with_indices, .tuple_name = "max_pool2d_with_indices", .result_type = CT_V_TENSOR, .call = ct__call_max_pool2d_with_indices},
+    {.name = "max_pool3d", .overload = "", .c_name = "ct_max_pool3d", .schema = "max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor", .family = "spatial", .doc = "Largest element of each window of (N, C, D, H, W) or (C, D, H, W).", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .nargs = 6, .nresults = 1, .args = args_max_pool3d, .result_type = CT_V_TENSOR, .call = ct__call_max_pool3d},
+    {.name = "max_pool3d_with_indices", .overload = "", .c_name = "ct_max_pool3d_with_indices", .schema = "max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor output, Tensor indices)", .family = "spatial", .doc = "Largest element of each window, and its flat place in the input's volume.", .on = CT_ON_FUNCTIONAL | CT_ON_INTERNAL, .nargs = 6, .nresults = 2, .args = args_max_pool3d_with_indices, .result_names = names_max_pool3d_with_indices, .tuple_name = "max_pool3d_with_indices", .result_type = CT_V_TENSOR, .call = ct__call_max_pool3d_with_indices},
     {.name = "max_pool_backward", .overload = "", .c_name = "ct_max_pool_backward", .schema = "max_pool_backward(Tensor gy, Tensor indices, int[] input_size, int dims) -> Tensor", .family = "conv", .doc = "The gradient added up at the indices of the last `dims` dimensions.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_max_pool_backward, .result_type = CT_V_TENSOR, .call = ct__call_max_pool_backward},
     {.name = "max_pool_gather", .overload = "", .c_name = "ct_max_pool_gather", .schema = "max_pool_gather(Tensor self, Tensor indices, int dims) -> Tensor", .family = "conv", .doc = "The elements at the indices of the last `dims` dimensions.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_max_pool_gather, .result_type = CT_V_TENSOR, .call = ct__call_max_pool_gather},
     {.name = "maximum", .overload = "", .c_name = "ct_maximum", .schema = "maximum(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The larger of two elements; NaN wins.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_maximum, .result_type = CT_V_TENSOR, .call = ct__call_maximum},
@@ -3190,6 +3462,9 @@ static const ct_op_info op_table_rows[] = {
     {.name = "min", .overload = "dim", .c_name = "ct_min_dim_out", .schema = "min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", .family = "reduce", .doc = "The smallest element along dim and its place (the first of equals); NaN wins.", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 5, .nresults = 2, .args = args_min_dim_out, .result_names = names_min_dim, .tuple_name = "min", .result_type = CT_V_TENSOR, .call = ct__call_min_dim_out},
     {.name = "minimum", .overload = "", .c_name = "ct_minimum", .schema = "minimum(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The smaller of two elements; NaN wins.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_minimum, .result_type = CT_V_TENSOR, .call = ct__call_minimum},
     {.name = "minimum", .overload = "", .c_name = "ct_minimum_out", .schema = "minimum(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The smaller of two elements; NaN wins.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_minimum_out, .result_type = CT_V_TENSOR, .call = ct__call_minimum_out},
+    {.name = "mish", .overload = "", .c_name = "ct_mish", .schema = "mish(Tensor self) -> Tensor", .family = "pointwise", .doc = "x * tanh(log(1 + exp(x))).", .on = CT_ON_FUNCTIONAL, .nargs = 1, .nresults = 1, .args = args_mish, .result_type = CT_V_TENSOR, .call = ct__call_mish},
+    {.name = "mish_", .overload = "", .c_name = "ct_mish_", .schema = "mish(Tensor self) -> Tensor", .family = "pointwise", .doc = "x * tanh(log(1 + exp(x))).", .on = CT_ON_FUNCTIONAL, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_mish_, .result_type = CT_V_TENSOR, .call = ct__call_mish_},
+    {.name = "mish_backward", .overload = "", .c_name = "ct_mish_backward", .schema = "mish_backward(Tensor gy, Tensor self) -> Tensor", .family = "pointwise", .doc = "The gradient of mish.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_mish_backward, .result_type = CT_V_TENSOR, .call = ct__call_mish_backward},
     {.name = "mm", .overload = "", .c_name = "ct_mm", .schema = "mm(Tensor self, Tensor mat2) -> Tensor", .family = "linalg", .doc = "The product of matrices (n, m) and (m, p).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_mm, .result_type = CT_V_TENSOR, .call = ct__call_mm},
     {.name = "mm", .overload = "", .c_name = "ct_mm_out", .schema = "mm(Tensor self, Tensor mat2) -> Tensor", .family = "linalg", .doc = "The product of matrices (n, m) and (m, p).", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_mm_out, .result_type = CT_V_TENSOR, .call = ct__call_mm_out},
     {.name = "moveaxis", .overload = "int", .c_name = "ct_movedim_int", .schema = "movedim.int(Tensor self, int source, int destination) -> Tensor", .family = "shape", .doc = "Moves one dimension, the others keep their order.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "movedim", .nargs = 3, .nresults = 1, .args = args_movedim_int, .result_type = CT_V_TENSOR, .call = ct__call_movedim_int},
@@ -3254,6 +3529,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "pow", .overload = "", .c_name = "ct_pow_out", .schema = "pow(Tensor self, Tensor exponent) -> Tensor", .family = "pointwise", .doc = "self to the power of exponent.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_pow_out, .result_type = CT_V_TENSOR, .call = ct__call_pow_out},
     {.name = "pow_", .overload = "", .c_name = "ct_pow_", .schema = "pow(Tensor self, Tensor exponent) -> Tensor", .family = "pointwise", .doc = "self to the power of exponent.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "**=", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_pow_, .result_type = CT_V_TENSOR, .call = ct__call_pow_},
     {.name = "pow_slope", .overload = "", .c_name = "ct_pow_slope", .schema = "pow_slope(Tensor self, Tensor exponent) -> Tensor", .family = "pointwise", .doc = "exponent * self ** (exponent - 1), and 0 where the exponent is 0.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_pow_slope, .result_type = CT_V_TENSOR, .call = ct__call_pow_slope},
+    {.name = "prelu", .overload = "", .c_name = "ct_prelu", .schema = "prelu(Tensor self, Tensor weight) -> Tensor", .family = "pointwise", .doc = "x where positive, else weight * x; one weight, or one for each channel (dimension 1).", .on = CT_ON_TORCH | CT_ON_METHOD | CT_ON_FUNCTIONAL, .nargs = 2, .nresults = 1, .args = args_prelu, .result_type = CT_V_TENSOR, .call = ct__call_prelu},
     {.name = "prod", .overload = "", .c_name = "ct_prod", .schema = "prod(Tensor self, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "The product of all elements.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_prod, .result_type = CT_V_TENSOR, .call = ct__call_prod},
     {.name = "prod", .overload = "dim", .c_name = "ct_prod_dim", .schema = "prod.dim(Tensor self, int dim, bool keepdim=False, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "The product along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_prod_dim, .result_type = CT_V_TENSOR, .call = ct__call_prod_dim},
     {.name = "prod_backward", .overload = "", .c_name = "ct_prod_backward", .schema = "prod_backward(Tensor gy, Tensor self, int? dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "gy times the product of the other elements.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_prod_backward, .result_type = CT_V_TENSOR, .call = ct__call_prod_backward},
@@ -3285,6 +3561,9 @@ static const ct_op_info op_table_rows[] = {
     {.name = "repeat", .overload = "", .c_name = "ct_repeat", .schema = "repeat(Tensor self, int[] repeats) -> Tensor", .family = "shape", .doc = "Copies the tensor repeats[i] times along each dimension; new dimensions come first.", .on = CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_repeat, .result_type = CT_V_TENSOR, .call = ct__call_repeat},
     {.name = "repeat_backward", .overload = "", .c_name = "ct_repeat_backward", .schema = "repeat_backward(Tensor grad, int[] repeats, int[] size) -> Tensor", .family = "shape", .doc = "Sums the copies' gradients.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_repeat_backward, .result_type = CT_V_TENSOR, .call = ct__call_repeat_backward},
     {.name = "repeat_interleave", .overload = "", .c_name = "ct_repeat_interleave", .schema = "repeat_interleave(Tensor self, int repeats, int? dim=None) -> Tensor", .family = "shape", .doc = "Each element (or slice along dim) `repeats` times in a row.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_repeat_interleave, .result_type = CT_V_TENSOR, .call = ct__call_repeat_interleave},
+    {.name = "resample_axis", .overload = "", .c_name = "ct_resample_axis", .schema = "resample_axis(Tensor self, int dim, int size, str mode, bool align_corners, float scale, bool antialias) -> Tensor", .family = "spatial", .doc = "One axis interpolated to `size` elements; mode nearest, nearest-exact, linear, cubic or lanczos. scale: the factor that was\nasked for, or 0 to go by the sizes.", .on = CT_ON_FUNCTIONAL | CT_ON_INTERNAL, .nargs = 7, .nresults = 1, .args = args_resample_axis, .result_type = CT_V_TENSOR, .call = ct__call_resample_axis},
+    {.name = "resample_axis_again", .overload = "", .c_name = "ct_resample_axis_again", .schema = "resample_axis_again(Tensor self, int[] size, int dim, str mode, bool align_corners, float scale, bool antialias) -> Tensor", .family = "spatial", .doc = "resample_axis to that axis of size.", .on = CT_ON_INTERNAL, .nargs = 7, .nresults = 1, .args = args_resample_axis_again, .result_type = CT_V_TENSOR, .call = ct__call_resample_axis_again},
+    {.name = "resample_axis_backward", .overload = "", .c_name = "ct_resample_axis_backward", .schema = "resample_axis_backward(Tensor gy, int[] input_size, int dim, str mode, bool align_corners, float scale, bool antialias) -> Tensor", .family = "spatial", .doc = "The gradient of resample_axis: every weight the other way.", .on = CT_ON_INTERNAL, .nargs = 7, .nresults = 1, .args = args_resample_axis_backward, .result_type = CT_V_TENSOR, .call = ct__call_resample_axis_backward},
     {.name = "reshape", .overload = "", .c_name = "ct_reshape", .schema = "reshape(Tensor self, int[] shape) -> Tensor", .family = "shape", .doc = "A view where strides allow it, else a copy in the new shape.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_reshape, .result_type = CT_V_TENSOR, .call = ct__call_reshape},
     {.name = "reshape_as", .overload = "", .c_name = "ct_reshape_as", .schema = "reshape_as(Tensor self, Tensor other) -> Tensor", .family = "shape", .doc = "self.reshape(other.size()).", .on = CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_reshape_as, .result_type = CT_V_TENSOR, .call = ct__call_reshape_as},
     {.name = "roll", .overload = "", .c_name = "ct_roll", .schema = "roll(Tensor self, int[1] shifts, int[1] dims=[]) -> Tensor", .family = "shape", .doc = "Shifts cyclically along dims (without dims: the flattened tensor).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_roll, .result_type = CT_V_TENSOR, .call = ct__call_roll},
@@ -3308,6 +3587,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "select", .overload = "", .c_name = "ct_select", .schema = "select(Tensor self, int dim, int index) -> Tensor", .family = "shape", .doc = "One entry of dim, without that dimension; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_view = true, .nargs = 3, .nresults = 1, .args = args_select, .result_type = CT_V_TENSOR, .call = ct__call_select},
     {.name = "select_backward", .overload = "", .c_name = "ct_select_backward", .schema = "select_backward(Tensor grad, int[] size, int dim, int index) -> Tensor", .family = "shape", .doc = "The gradient put back into zeros.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_select_backward, .result_type = CT_V_TENSOR, .call = ct__call_select_backward},
     {.name = "selu", .overload = "", .c_name = "ct_selu", .schema = "selu(Tensor self) -> Tensor", .family = "pointwise", .doc = "Scaled ELU.", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .nargs = 1, .nresults = 1, .args = args_selu, .result_type = CT_V_TENSOR, .call = ct__call_selu},
+    {.name = "selu_", .overload = "", .c_name = "ct_selu_", .schema = "selu(Tensor self) -> Tensor", .family = "pointwise", .doc = "Scaled ELU.", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_selu_, .result_type = CT_V_TENSOR, .call = ct__call_selu_},
     {.name = "sgn", .overload = "", .c_name = "ct_sign", .schema = "sign(Tensor self) -> Tensor", .family = "pointwise", .doc = "-1, 0 or 1.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "sign", .nargs = 1, .nresults = 1, .args = args_sign, .result_type = CT_V_TENSOR, .call = ct__call_sign},
     {.name = "sgn", .overload = "", .c_name = "ct_sign_out", .schema = "sign(Tensor self) -> Tensor", .family = "pointwise", .doc = "-1, 0 or 1.", .on = CT_ON_TORCH, .alias_of = "sign", .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_sign_out, .result_type = CT_V_TENSOR, .call = ct__call_sign_out},
     {.name = "sgn_", .overload = "", .c_name = "ct_sign_", .schema = "sign(Tensor self) -> Tensor", .family = "pointwise", .doc = "-1, 0 or 1.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "sign_", .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_sign_, .result_type = CT_V_TENSOR, .call = ct__call_sign_},
@@ -3319,6 +3599,8 @@ static const ct_op_info op_table_rows[] = {
     {.name = "sign", .overload = "", .c_name = "ct_sign_out", .schema = "sign(Tensor self) -> Tensor", .family = "pointwise", .doc = "-1, 0 or 1.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_sign_out, .result_type = CT_V_TENSOR, .call = ct__call_sign_out},
     {.name = "sign_", .overload = "", .c_name = "ct_sign_", .schema = "sign(Tensor self) -> Tensor", .family = "pointwise", .doc = "-1, 0 or 1.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_sign_, .result_type = CT_V_TENSOR, .call = ct__call_sign_},
     {.name = "silu", .overload = "", .c_name = "ct_silu", .schema = "silu(Tensor self) -> Tensor", .family = "pointwise", .doc = "x * sigmoid(x).", .on = CT_ON_FUNCTIONAL, .nargs = 1, .nresults = 1, .args = args_silu, .result_type = CT_V_TENSOR, .call = ct__call_silu},
+    {.name = "silu", .overload = "", .c_name = "ct_silu_out", .schema = "silu(Tensor self) -> Tensor", .family = "pointwise", .doc = "x * sigmoid(x).", .on = CT_ON_FUNCTIONAL, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_silu_out, .result_type = CT_V_TENSOR, .call = ct__call_silu_out},
+    {.name = "silu_", .overload = "", .c_name = "ct_silu_", .schema = "silu(Tensor self) -> Tensor", .family = "pointwise", .doc = "x * sigmoid(x).", .on = CT_ON_FUNCTIONAL, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_silu_, .result_type = CT_V_TENSOR, .call = ct__call_silu_},
     {.name = "silu_backward", .overload = "", .c_name = "ct_silu_backward", .schema = "silu_backward(Tensor gy, Tensor self) -> Tensor", .family = "pointwise", .doc = "The gradient of silu.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_silu_backward, .result_type = CT_V_TENSOR, .call = ct__call_silu_backward},
     {.name = "silu_slope", .overload = "", .c_name = "ct_silu_slope", .schema = "silu_slope(Tensor gy, Tensor self) -> Tensor", .family = "pointwise", .doc = "silu_backward where it is not differentiated again.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_silu_slope, .result_type = CT_V_TENSOR, .call = ct__call_silu_slope},
     {.name = "sin", .overload = "", .c_name = "ct_sin", .schema = "sin(Tensor self) -> Tensor", .family = "pointwise", .doc = "Sine of radians.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_sin, .result_type = CT_V_TENSOR, .call = ct__call_sin},
@@ -3339,6 +3621,9 @@ static const ct_op_info op_table_rows[] = {
     {.name = "softmax_forward", .overload = "", .c_name = "ct_softmax_forward", .schema = "softmax_forward(Tensor self, int dim) -> Tensor", .family = "norm", .doc = "softmax of a floating-point tensor.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_softmax_forward, .result_type = CT_V_TENSOR, .call = ct__call_softmax_forward},
     {.name = "softmin", .overload = "", .c_name = "ct_softmin", .schema = "softmin(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "norm", .doc = "softmax(-x).", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_softmin, .result_type = CT_V_TENSOR, .call = ct__call_softmin},
     {.name = "softplus", .overload = "", .c_name = "ct_softplus", .schema = "softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor", .family = "pointwise", .doc = "log(1 + exp(beta * x)) / beta, and x itself where beta * x > threshold.", .on = CT_ON_FUNCTIONAL, .nargs = 3, .nresults = 1, .args = args_softplus, .result_type = CT_V_TENSOR, .call = ct__call_softplus},
+    {.name = "softplus", .overload = "", .c_name = "ct_softplus_out", .schema = "softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor", .family = "pointwise", .doc = "log(1 + exp(beta * x)) / beta, and x itself where beta * x > threshold.", .on = CT_ON_FUNCTIONAL, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_softplus_out, .result_type = CT_V_TENSOR, .call = ct__call_softplus_out},
+    {.name = "softshrink", .overload = "", .c_name = "ct_softshrink", .schema = "softshrink(Tensor self, Scalar lambd=0.5) -> Tensor", .family = "pointwise", .doc = "x moved towards 0 by lambd; 0 where |x| <= lambd.", .on = CT_ON_FUNCTIONAL, .nargs = 2, .nresults = 1, .args = args_softshrink, .result_type = CT_V_TENSOR, .call = ct__call_softshrink},
+    {.name = "softshrink_by", .overload = "", .c_name = "ct_softshrink_by", .schema = "softshrink_by(Tensor self, Scalar lambd) -> Tensor", .family = "pointwise", .doc = "x moved towards 0 by lambd; 0 where |x| <= lambd.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_softshrink_by, .result_type = CT_V_TENSOR, .call = ct__call_softshrink_by},
     {.name = "sort", .overload = "", .c_name = "ct_sort", .schema = "sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)", .family = "index", .doc = "Sorts along dim; NaN counts as the largest. The sort is stable.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 2, .args = args_sort, .result_names = names_sort, .tuple_name = "sort", .result_type = CT_V_TENSOR, .call = ct__call_sort},
     {.name = "sort", .overload = "stable", .c_name = "ct_sort_stable", .schema = "sort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)", .family = "index", .doc = "sort; ctorch's is always stable.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 2, .args = args_sort_stable, .result_names = names_sort_stable, .tuple_name = "sort", .result_type = CT_V_TENSOR, .call = ct__call_sort_stable},
     {.name = "sort", .overload = "", .c_name = "ct_sort_out", .schema = "sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)", .family = "index", .doc = "Sorts along dim; NaN counts as the largest. The sort is stable.", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 5, .nresults = 2, .args = args_sort_out, .result_names = names_sort, .tuple_name = "sort", .result_type = CT_V_TENSOR, .call = ct__call_sort_out},
@@ -3392,6 +3677,9 @@ static const ct_op_info op_table_rows[] = {
     {.name = "tanh_", .overload = "", .c_name = "ct_tanh_", .schema = "tanh(Tensor self) -> Tensor", .family = "pointwise", .doc = "Hyperbolic tangent.", .on = CT_ON_TORCH | CT_ON_METHOD | CT_ON_FUNCTIONAL, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_tanh_, .result_type = CT_V_TENSOR, .call = ct__call_tanh_},
     {.name = "tanh_backward", .overload = "", .c_name = "ct_tanh_backward", .schema = "tanh_backward(Tensor gy, Tensor output) -> Tensor", .family = "pointwise", .doc = "grad * (1 - output ** 2).", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_tanh_backward, .result_type = CT_V_TENSOR, .call = ct__call_tanh_backward},
     {.name = "tensor_split", .overload = "", .c_name = "ct_tensor_split", .schema = "tensor_split(Tensor self, int sections, int dim=0) -> Tensor[]", .family = "shape", .doc = "Exactly `sections` pieces, the first ones larger by one where it does not divide.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_tensor_split, .result_type = CT_V_TENSORS, .call = ct__call_tensor_split},
+    {.name = "threshold", .overload = "", .c_name = "ct_threshold", .schema = "threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor", .family = "pointwise", .doc = "x where it is greater than threshold, else value.", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .nargs = 3, .nresults = 1, .args = args_threshold, .result_type = CT_V_TENSOR, .call = ct__call_threshold},
+    {.name = "threshold", .overload = "", .c_name = "ct_threshold_out", .schema = "threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor", .family = "pointwise", .doc = "x where it is greater than threshold, else value.", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_threshold_out, .result_type = CT_V_TENSOR, .call = ct__call_threshold_out},
+    {.name = "threshold_", .overload = "", .c_name = "ct_threshold_", .schema = "threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor", .family = "pointwise", .doc = "x where it is greater than threshold, else value.", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_threshold_, .result_type = CT_V_TENSOR, .call = ct__call_threshold_},
     {.name = "threshold_backward", .overload = "", .c_name = "ct_threshold_backward", .schema = "threshold_backward(Tensor gy, Tensor self, Scalar threshold) -> Tensor", .family = "pointwise", .doc = "grad where self > threshold, else 0.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_threshold_backward, .result_type = CT_V_TENSOR, .call = ct__call_threshold_backward},
     {.name = "tile", .overload = "", .c_name = "ct_tile", .schema = "tile(Tensor self, int[] dims) -> Tensor", .family = "shape", .doc = "NumPy's tile: repeat, with dims padded by ones on the left.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_tile, .result_type = CT_V_TENSOR, .call = ct__call_tile},
     {.name = "to", .overload = "dtype", .c_name = "ct_to_dtype", .schema = "to.dtype(Tensor self, Dtype dtype, bool non_blocking=False, bool copy=False, *, MemoryFormat? memory_format=None) -> Tensor", .family = "shape", .doc = "self in the dtype: itself where it has it already (and no copy is asked), else a copy.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_to_dtype, .result_type = CT_V_TENSOR, .call = ct__call_to_dtype},

@@ -23,6 +23,8 @@
     X(reduce) \
     X(norm) \
     X(batch) \
+    X(resample) \
+    X(unfold) \
     X(random)
 
 #ifdef CT_ISA
@@ -42,6 +44,8 @@
 #include "kernels/reduce.h"
 #include "kernels/norm.h"
 #include "kernels/batch.h"
+#include "kernels/resample.h"
+#include "kernels/unfold.h"
 #include "kernels/random.h"
 
 #define CT_KERNEL_EXTERN(F) extern __attribute__((visibility("hidden"))) ct__##F##_kernels ct__k_##F;

@@ -76,6 +76,14 @@
     X(leaky_relu_backward, 2, ANY, PROMOTE) \
     X(elu, 1, FLOAT, FLOAT) \
     X(selu, 1, FLOAT, FLOAT) \
+    X(celu, 1, FLOAT, FLOAT) \
+    X(mish, 1, FLOAT, FLOAT) \
+    X(hardsigmoid, 1, FLOAT, FLOAT) \
+    X(hardswish, 1, FLOAT, FLOAT) \
+    X(hardswish_backward, 2, ANY, PROMOTE) \
+    X(threshold, 1, ANY, PROMOTE) \
+    X(hardshrink, 1, FLOAT, FLOAT) \
+    X(softshrink_by, 1, FLOAT, FLOAT) \
     X(gelu_erf, 1, FLOAT, FLOAT) \
     X(gelu_erf_backward, 2, FLOAT, FLOAT) \
     X(gelu_tanh, 1, FLOAT, FLOAT) \

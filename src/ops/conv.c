@@ -221,11 +221,12 @@ static bool conv_check(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, int
     if (groups <= 0)
         return ct__fail(CT_ERR_RUNTIME, "non-positive groups is not supported") != NULL;
     for (int64_t i = 0; i < dims; i++) {
-        if (stride.n != dims || padding.n != dims || dilation.n != dims)
-            return ct__fail(CT_ERR_RUNTIME, "expected stride, padding and dilation to be a single integer value or a list of %lld values to match "
-                            "the convolution dimensions, but got stride=%s, padding=%s, dilation=%s", (long long)dims,
-                            ct__ints_text(stride.n, stride.v), ct__ints_text(padding.n, padding.v),
-                            ct__ints_text(dilation.n, dilation.v)) != NULL;
+        if (stride.n != dims || padding.n != dims || dilation.n != dims) {
+            const char *what = stride.n != dims ? "stride" : padding.n != dims ? "padding" : "dilation";
+            ct_ints bad = stride.n != dims ? stride : padding.n != dims ? padding : dilation;
+            return ct__fail(CT_ERR_RUNTIME, "expected %s to be a single integer value or a list of %lld values to match the convolution "
+                            "dimensions, but got %s=%s", what, (long long)dims, what, ct__ints_text(bad.n, bad.v)) != NULL;
+        }
         if (stride.v[i] <= 0)
             return ct__fail(CT_ERR_RUNTIME, "non-positive stride is not supported") != NULL;
         if (padding.v[i] < 0)
@@ -241,8 +242,8 @@ static bool conv_check(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, int
         if (weight->sizes[0] % groups)
             return ct__fail(CT_ERR_RUNTIME, "Given groups=%lld, expected weight to be at least %lld at dimension 0 and divisible by it, but got "
                             "weight of size %s instead", (long long)groups, (long long)groups, ct__shape_text(weight)) != NULL;
-        return ct__fail(CT_ERR_RUNTIME, "Given %sgroups=%lld, weight of size %s, expected input%s to have %lld channels, but got %lld channels "
-                        "instead", transposed ? "transposed=1, " : "", (long long)groups, ct__shape_text(weight),
+        return ct__fail(CT_ERR_RUNTIME, "Given %s=%lld, weight of size %s, expected input%s to have %lld channels, but got %lld channels "
+                        "instead", transposed ? "transposed" : "groups", transposed ? 1LL : (long long)groups, ct__shape_text(weight),
                         ct__ints_text(dims + 2, batched), (long long)want, (long long)channels) != NULL;
     }
     int64_t out_channels = transposed ? weight->sizes[1] * groups : weight->sizes[0];
@@ -268,7 +269,7 @@ static ct_tensor *conv_same(ct_tensor *input, ct_tensor *weight, ct_tensor *bias
     int64_t pads[2] = {0, 0}, extra[4] = {0};
     bool uneven = false;
     if (strcmp(padding, "valid") && strcmp(padding, "same"))
-        return ct__fail(CT_ERR_RUNTIME, "Invalid padding string: '%s' (expected 'valid' or 'same')", padding);
+        return ct__fail(CT_ERR_RUNTIME, "Invalid padding string: '%s'", padding);
     if (!strcmp(padding, "same")) {
         for (int64_t i = 0; i < dims && weight->ndim == dims + 2; i++) {
             if (stride.v[i] != 1)
@@ -278,7 +279,7 @@ static ct_tensor *conv_same(ct_tensor *input, ct_tensor *weight, ct_tensor *bias
             extra[2 * (dims - 1 - i) + 1] = total % 2;
             uneven = uneven || total % 2;
         }
-        if (uneven)
+        if (uneven && (input->ndim == dims + 1 || input->ndim == dims + 2))
             input = ct_constant_pad_nd(input, ((ct_ints){2 * dims, extra}));
     }
     return input ? conv_public(input, weight, bias, dims, stride, (ct_ints){dims, pads}, dilation, groups) : NULL;
@@ -314,10 +315,14 @@ static ct_tensor *conv_transposed(ct_tensor *input, ct_tensor *weight, ct_tensor
     bool single = input->ndim == dims + 1;
     int64_t sizes[4] = {single ? 1 : input->sizes[0], weight->sizes[1] * groups};
     for (int64_t i = 0; i < dims; i++) {
-        if (output_padding.v[i] < 0 || (output_padding.v[i] >= stride.v[i] && output_padding.v[i] >= dilation.v[i]))
-            return ct__fail(CT_ERR_RUNTIME, "output padding must be smaller than either stride or dilation, but got output_padding: %s, stride: "
-                            "%s, dilation: %s", ct__ints_text(dims, output_padding.v), ct__ints_text(dims, stride.v),
-                            ct__ints_text(dims, dilation.v));
+        if (output_padding.v[i] < 0 || (output_padding.v[i] >= stride.v[i] && output_padding.v[i] >= dilation.v[i])) {
+            int64_t h = dims == 2 ? 0 : -1; /* one dimension counts as a height of 1 */
+            return ct__fail(CT_ERR_RUNTIME, "output padding must be smaller than either stride or dilation, but got output_padding_height: %lld "
+                            "output_padding_width: %lld stride_height: %lld stride_width: %lld dilation_height: %lld dilation_width: %lld",
+                            h < 0 ? 0LL : (long long)output_padding.v[0], (long long)output_padding.v[h + 1],
+                            h < 0 ? 1LL : (long long)stride.v[0], (long long)stride.v[h + 1], h < 0 ? 1LL : (long long)dilation.v[0],
+                            (long long)dilation.v[h + 1]);
+        }
         sizes[2 + i] = (input->sizes[input->ndim - dims + i] - 1) * stride.v[i] - 2 * padding.v[i]
                      + dilation.v[i] * (weight->sizes[2 + i] - 1) + output_padding.v[i] + 1;
         if (sizes[2 + i] <= 0)
@@ -348,10 +353,10 @@ ct_tensor *ct__constant_pad_nd(ct_tensor *self, ct_ints pad, ct_scalar value)
 {
     int64_t sizes[CT_MAX_DIMS], pairs = pad.n / 2;
     if (pad.n % 2)
-        return ct__fail(CT_ERR_RUNTIME, "Length of pad must be even but instead it equals %lld", (long long)pad.n);
+        return ct__fail(CT_ERR_RUNTIME, "Padding length must be divisible by 2");
     if (pairs > self->ndim)
-        return ct__fail(CT_ERR_RUNTIME, "Length of pad should be no more than twice the number of dimensions of the input. Pad length is %lld "
-                        "while the input has %d dimensions.", (long long)pad.n, self->ndim);
+        return ct__fail(CT_ERR_RUNTIME, "Padding length should be less than or equal to two times the input dimension but got padding length "
+                        "%lld and input of dimension %d", (long long)pad.n, self->ndim);
     memcpy(sizes, self->sizes, sizeof sizes);
     int64_t from = self->offset, length[CT_MAX_DIMS];
     memcpy(length, self->sizes, sizeof length);

@@ -386,9 +386,10 @@ ct_tensor *ct__matmul(ct_tensor *self, ct_tensor *other)
 
 ct_tensor *ct__linear(ct_tensor *input, ct_tensor *weight, ct_tensor *bias)
 {
-    if (input->ndim == 0 || weight->ndim != 2)
-        return ct__fail(CT_ERR_RUNTIME, "linear(): input must be at least 1D and weight 2D, got %s and %s", ct__shape_text(input),
-                        ct__shape_text(weight));
+    if (input->ndim == 0 || weight->ndim == 0)
+        return ct__fail(CT_ERR_RUNTIME, "both arguments to linear need to be at least 1D, but they are %dD and %dD", input->ndim, weight->ndim);
+    if (weight->ndim != 2)
+        return ct__fail(CT_ERR_RUNTIME, "linear(): weight must have two dimensions (out, in), got %s", ct__shape_text(weight));
     int64_t in = input->sizes[input->ndim - 1], out_features = weight->sizes[0], rows = in ? input->numel / in : 1, sizes[CT_MAX_DIMS];
     if (in == 0)
         for (int64_t i = 0; i < input->ndim - 1; i++)

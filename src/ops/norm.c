@@ -319,7 +319,7 @@ ct_tensor *ct__batch_norm(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, 
     if (!ct_is_floating((ct_dtype)input->dtype))
         return ct__fail(CT_ERR_NOT_IMPLEMENTED, "\"batch_norm\" not implemented for '%s'", ct_dtype_type_name((ct_dtype)input->dtype));
     if (!training && (!running_mean || !running_var))
-        return ct__fail(CT_ERR_RUNTIME, "Expected running_mean and running_var to be defined when training=False");
+        return ct__fail(CT_ERR_RUNTIME, "%s must be defined in evaluation mode", running_mean ? "running_var" : "running_mean");
     if (!training) {
         ct_tensor *k = ct_rsqrt(ct_add(running_var, eps));
         k = weight ? ct_mul(k, weight) : k;
@@ -523,8 +523,9 @@ ct_tensor *ct__alpha_dropout(ct_tensor *input, double p, bool train)
 /* The source of each place along a padded dimension. */
 static ct_tensor *norm_pad_places(int64_t size, int64_t before, int64_t after, char mode)
 {
-    int64_t n = size + before + after;
+    int64_t n = size + before + after, kept = size + (before < 0 ? before : 0) + (after < 0 ? after : 0);
     ct_tensor *t = ct_zeros(CT_INTS(n), .dtype = CT_INT64);
+    kept = kept > 0 ? kept : 1;
     for (int64_t i = 0; t && i < n; i++) {
         int64_t p = i - before;
         if (mode == 'e')
@@ -532,7 +533,7 @@ static ct_tensor *norm_pad_places(int64_t size, int64_t before, int64_t after, c
         else if (mode == 'p')
             p = p < 0 ? 0 : p >= size ? size - 1 : p; /* replicate */
         else
-            p = ((p % size) + size) % size;
+            p = ((i - (before > 0 ? before : 0)) % kept + kept) % kept - (before < 0 ? before : 0); /* circular, of what is kept */
         ((int64_t *)t->data)[i] = p;
     }
     return t;
@@ -547,8 +548,20 @@ ct_tensor *ct__pad(ct_tensor *self, ct_ints pad, const char *mode, ct_scalar val
         return ct__fail(CT_ERR_NOT_IMPLEMENTED, "Unrecognised padding mode %s", mode);
     if (value.kind != CT_SCALAR_NONE && ct_scalar_double(value) != 0)
         return ct__fail(CT_ERR_RUNTIME, "Padding mode \"%s\" doesn't take in value argument", mode);
-    if (pad.n % 2 || pad.n / 2 >= self->ndim)
-        return ct__fail(CT_ERR_NOT_IMPLEMENTED, "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now");
+    if (pad.n % 2)
+        return ct__fail(CT_ERR_RUNTIME, "Padding length must be divisible by 2");
+    int64_t pairs = pad.n / 2;
+    if (pairs > self->ndim)
+        return ct__fail(CT_ERR_RUNTIME, "Padding length should be less than or equal to two times the input dimension but got padding length "
+                        "%lld and input of dimension %d", (long long)pad.n, self->ndim);
+    if (pairs < 1 || pairs > 3 || (self->ndim != pairs + 1 && self->ndim != pairs + 2))
+        return ct__fail(CT_ERR_NOT_IMPLEMENTED, "Padding size %lld is not supported for %dD input tensor.\nSupported combinations for "
+                        "non-constant padding:\n  - 2D or 3D input: padding size = 2 (pads last dimension)\n  - 3D or 4D input: padding size = 4 "
+                        "(pads last 2 dimensions)\n  - 4D or 5D input: padding size = 6 (pads last 3 dimensions)", (long long)pad.n, self->ndim);
+    for (int64_t d = self->ndim == pairs + 2; d < self->ndim && mode[0] == 'r'; d++)
+        if (self->sizes[d] == 0)
+            return ct__fail(CT_ERR_RUNTIME, "Expected %lldD or %lldD (batch mode) tensor with possibly 0 batch size and other non-zero dimensions "
+                            "for input, but got: %s", (long long)pairs + 1, (long long)pairs + 2, ct__shape_text(self));
     ct_tensor *r = self;
     for (int64_t k = 0; k < pad.n / 2 && r; k++) {
         int64_t d = self->ndim - 1 - k, before = pad.v[2 * k], after = pad.v[2 * k + 1], size = self->sizes[d];

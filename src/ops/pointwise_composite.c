@@ -44,6 +44,45 @@ ct_tensor *ct__silu_backward(ct_tensor *gy, ct_tensor *self)
     return ct_mul(gy, ct_mul(s, ct_add(ct_mul(self, ct_rsub(s, 1)), 1)));
 }
 
+/* With t = tanh(softplus x): t + x (1 - t^2) sigmoid(x) */
+ct_tensor *ct__mish_backward(ct_tensor *gy, ct_tensor *self)
+{
+    ct_tensor *t = ct_tanh(ct_softplus(self));
+    ct_tensor *right = ct_mul(ct_mul(self, ct_sigmoid(self)), ct_rsub(ct_mul(t, t), 1));
+    return ct_mul(gy, ct_add(t, right));
+}
+
+ct_tensor *ct__softshrink(ct_tensor *self, ct_scalar lambd)
+{
+    double by = lambd.kind == CT_SCALAR_FLOAT ? lambd.f : (double)lambd.i;
+    if (!(by >= 0))
+        return ct__fail(CT_ERR_RUNTIME, "lambda must be in range [0, %g] for input dtype %s, but found %g",
+                        self->dtype == CT_FLOAT64 ? 0x1.fffffffffffffp+1023 : self->dtype == CT_FLOAT16 ? 65504.0 : 0x1.fffffep+127,
+                        ct_dtype_type_name((ct_dtype)self->dtype), by);
+    return ct_softshrink_by(self, lambd);
+}
+
+ct_tensor *ct__prelu(ct_tensor *self, ct_tensor *weight)
+{
+    if (self->dtype != weight->dtype)
+        return ct__fail(CT_ERR_RUNTIME, "prelu: Type promoting not supported. Got %s and %s", ct_dtype_type_name((ct_dtype)self->dtype),
+                        ct_dtype_type_name((ct_dtype)weight->dtype));
+    if (weight->numel != 1) {
+        if (self->ndim == 0)
+            return ct__fail(CT_ERR_RUNTIME, "Not allow zero-dim input tensor.");
+        int64_t channels = self->ndim > 1 ? self->sizes[1] : 1, sizes[CT_MAX_DIMS];
+        if (channels != weight->numel)
+            return ct__fail(CT_ERR_RUNTIME, "Mismatch of parameter numbers and input channel size. Found parameter numbers = %lld and "
+                            "channel size = %lld.", (long long)weight->numel, (long long)channels);
+        for (int64_t d = 0; d < self->ndim; d++)
+            sizes[d] = d == 1 ? channels : 1;
+        weight = ct_view(weight, ((ct_ints){self->ndim, sizes}));
+    } else if (weight->ndim) {
+        weight = ct_view(weight, ((ct_ints){0, NULL}));
+    }
+    return ct_where_self(ct_gt(self, 0), self, ct_mul(weight, self));
+}
+
 ct_tensor *ct__logsigmoid(ct_tensor *self) { return ct_log_sigmoid(self); }
 
 ct_tensor *ct__where(ct_tensor *condition, ct_tensor *self, ct_tensor *other)

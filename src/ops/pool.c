@@ -63,9 +63,24 @@ static ct_tensor *pool_run(pool_job *j, ct_tensor *input, const int64_t *out_siz
 
 static bool pool_input(const ct_tensor *self, int64_t dims, const char *name)
 {
-    if (self->ndim != dims + 1 && self->ndim != dims + 2)
-        return ct__fail(CT_ERR_RUNTIME, "%s: expected a %lldD (unbatched) or %lldD (batched) input, but got input of size %s", name,
-                        (long long)dims + 1, (long long)dims + 2, ct__shape_text(self)) != NULL;
+    if (self->ndim != dims + 1 && self->ndim != dims + 2) {
+        if (!strncmp(name, "adaptive", 8) && dims == 2)
+            return ct__fail(CT_ERR_RUNTIME, "%s(): Expected 3D or 4D tensor, but got%s %s", name, name[9] == 'm' ? ":" : "",
+                            ct__shape_text(self)) != NULL;
+        if (!strcmp(name, "max_pool1d"))
+            return ct__fail(CT_ERR_RUNTIME, "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:%s",
+                            ct__shape_text(self)) != NULL;
+        if (dims == 1)
+            return ct__fail(CT_ERR_RUNTIME, "Expected 2 to 3 dimensions, but got %d-dimensional tensor for argument #1 'self' (while checking "
+                            "arguments for %s)", self->ndim, name) != NULL;
+        if (!strcmp(name, "max_pool2d"))
+            return ct__fail(CT_ERR_RUNTIME, "non-empty 3D or 4D (batch mode) tensor expected for input") != NULL;
+        return ct__fail(CT_ERR_RUNTIME, "Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got:%s",
+                        ct__shape_text(self)) != NULL;
+    }
+    if (dims == 2 && strncmp(name, "adaptive", 8) && (self->sizes[self->ndim - 1] == 0 || self->sizes[self->ndim - 2] == 0))
+        return ct__fail(CT_ERR_RUNTIME, "Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got:%s",
+                        ct__shape_text(self)) != NULL;
     if (!ct_is_floating((ct_dtype)self->dtype))
         return ct__fail(CT_ERR_NOT_IMPLEMENTED, "\"%s\" not implemented for '%s'", name, ct_dtype_type_name((ct_dtype)self->dtype)) != NULL;
     return true;
@@ -90,16 +105,22 @@ static bool pool_plan(const ct_tensor *self, int64_t dims, ct_ints kernel, ct_in
     if (dilation.n == 0)
         dilation = (ct_ints){dims, one};
     if (kernel.n != dims || stride.n != dims || padding.n != dims || dilation.n != dims)
-        return ct__fail(CT_ERR_RUNTIME, "pooling: kernel_size, stride, padding and dilation must be a single int, or a tuple of %lld ints",
-                        (long long)dims) != NULL;
+        return ct__fail(CT_ERR_RUNTIME, "%s_pool%lldd: %s must either be a single int, or a tuple of %s",
+                        ct__op_name[0] == 'm' ? "max" : "avg", (long long)dims,
+                        kernel.n != dims ? "kernel_size" : stride.n != dims ? "stride" : padding.n != dims ? "padding" : "dilation",
+                        dims == 1 ? "one int" : "two ints") != NULL;
     *s = (ct__pool_shape){.h = 1, .oh = 1, .kh = 1, .sh = 1, .dh = 1};
     memcpy(sizes, self->sizes, sizeof(int64_t) * CT_MAX_DIMS);
     for (int64_t i = 0; i < dims; i++) {
         int64_t k = kernel.v[i], st = stride.v[i], p = padding.v[i], d = dilation.v[i], in = self->sizes[self->ndim - dims + i];
+        if (st == 0)
+            return ct__fail(CT_ERR_RUNTIME, "stride should not be zero") != NULL;
         if (k <= 0 || st <= 0 || d <= 0)
             return ct__fail(CT_ERR_RUNTIME, "%s should be greater than zero, but got %lld", k <= 0 ? "kernel size" : st <= 0 ? "stride" : "dilation",
                             (long long)(k <= 0 ? k : st <= 0 ? st : d)) != NULL;
-        if (p < 0 || 2 * p > k)
+        if (p < 0)
+            return ct__fail(CT_ERR_RUNTIME, "pad must be non-negative, but got pad: %lld", (long long)p) != NULL;
+        if (p > (d * (k - 1) + 1) / 2)
             return ct__fail(CT_ERR_RUNTIME, "pad should be at most half of effective kernel size, but got pad=%lld, kernel_size=%lld and "
                             "dilation=%lld", (long long)p, (long long)k, (long long)d) != NULL;
         int64_t out = pool_out_size(in, k, st, p, d, ceil_mode);
@@ -149,6 +170,9 @@ bool ct__max_pool2d_with_indices(ct_tensor *self, ct_ints kernel_size, ct_ints s
 
 ct_tensor *ct__max_pool1d(ct_tensor *self, ct_ints kernel_size, ct_ints stride, ct_ints padding, ct_ints dilation, bool ceil_mode)
 {
+    if (kernel_size.n == 1 && padding.n == 1 && kernel_size.v[0] > 0 && padding.v[0] > kernel_size.v[0] / 2)
+        return ct__fail(CT_ERR_RUNTIME, "max_pool1d() padding should be at most half of kernel size, but got padding=%lld and "
+                        "kernel_size=%lld", (long long)padding.v[0], (long long)kernel_size.v[0]);
     return ct_max_pool1d_with_indices(self, kernel_size, .stride = stride, .padding = padding, .dilation = dilation, .ceil_mode = ceil_mode).output;
 }
 

@@ -38,11 +38,45 @@ def test_own_classes(tmp_path):
     assert load(path, weights_only=False).t.tolist() == [1, 1, 1]
 
 
+def test_safe_globals(tmp_path):
+    import pickle
+    from ctorch import serialization
+    path = tmp_path / 'thing.pt'
+    save({'x': Thing(T.ones(3)), 'r': range(3)}, path)
+    assert load(path, weights_only=False)['r'] == range(3)
+    with serialization.safe_globals([Thing, (range, '__builtin__.xrange')]):
+        assert load(path)['x'].t.tolist() == [1, 1, 1]
+        save([Thing(T.ones(1)), Danger()], tmp_path / 'danger.pt')
+        with pytest.raises(pickle.UnpicklingError, match='posix.*system'):
+            load(tmp_path / 'danger.pt')
+    assert not serialization.get_safe_globals()
+    with pytest.raises(pickle.UnpicklingError):
+        load(path)
+
+
+class Danger:
+    def __reduce__(self):
+        import os
+        return os.system, ('exit 7',)
+
+
 def test_errors(tmp_path):
+    with pytest.raises(IsADirectoryError):
+        load(tmp_path)
     with pytest.raises(FileNotFoundError):
         load(tmp_path / 'missing.pt')
     with pytest.raises(AttributeError):
         load(3)
+
+
+def test_whole_modules_with_pytorch(tmp_path, oracle):
+    for theirs, ours in ((oracle, T), (T, oracle)):
+        module = theirs.nn.Sequential(theirs.nn.Linear(2, 3), theirs.nn.BatchNorm1d(3), theirs.nn.ReLU()).eval()
+        theirs.save({'m': module, 'p': theirs.nn.Parameter(theirs.ones(2))}, tmp_path / 'whole.pt')
+        got = ours.load(tmp_path / 'whole.pt', weights_only=False)
+        assert repr(got['m']) == repr(module) and isinstance(got['p'], ours.nn.Parameter)
+        x = [[0.5, -1.0], [2.0, 3.0]]
+        assert sum(got['m'](ours.tensor(x)).tolist(), []) == pytest.approx(sum(module(theirs.tensor(x)).tolist(), []))
 
 
 def test_with_pytorch(tmp_path, oracle):

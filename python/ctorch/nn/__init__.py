@@ -1,5 +1,5 @@
 """torch.nn: modules, losses, parameters, initialisation."""
-from .parameter import Parameter, Buffer, UninitializedParameter
+from .parameter import Parameter, Buffer, UninitializedParameter, UninitializedBuffer
 from . import functional, init, parameter
 from .modules import *
 from .modules import Module

@@ -2,8 +2,21 @@
 import math as _math
 import warnings
 
-from .._backend import Tensor, Size, op as _op, has_op as _has_op, _C
-from ._reduction import checked as _checked, legacy_get_string as _legacy
+from .._backend import op as _op, has_op as _has_op, _C
+from ._reduction import checked as _checked
+from ._losses import (
+    _cross_entropy, nll_loss, cross_entropy, kl_div, mse_loss, l1_loss, smooth_l1_loss, huber_loss, binary_cross_entropy,
+    binary_cross_entropy_with_logits, poisson_nll_loss, gaussian_nll_loss, hinge_embedding_loss, soft_margin_loss,
+    margin_ranking_loss, cosine_embedding_loss, triplet_margin_loss, triplet_margin_with_distance_loss,
+    multilabel_soft_margin_loss, multilabel_margin_loss, multi_margin_loss, ctc_loss)
+from ._pooling import (
+    _max_pool2d, max_pool1d, max_pool1d_with_indices, max_pool2d, max_pool2d_with_indices, max_pool3d, max_pool3d_with_indices,
+    avg_pool1d, avg_pool2d, avg_pool3d, adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, adaptive_max_pool1d,
+    adaptive_max_pool1d_with_indices, adaptive_max_pool2d, adaptive_max_pool2d_with_indices, adaptive_max_pool3d,
+    adaptive_max_pool3d_with_indices, lp_pool1d, lp_pool2d, lp_pool3d, max_unpool1d, max_unpool2d, max_unpool3d)
+from ._spatial import (
+    GRID_SAMPLE_INTERPOLATION_MODES, GRID_SAMPLE_PADDING_MODES, unfold, fold, interpolate, upsample, upsample_nearest,
+    upsample_bilinear, affine_grid, grid_sample, pixel_shuffle, pixel_unshuffle, channel_shuffle, native_channel_shuffle)
 
 # ---- the C ops as they are ----
 
@@ -14,22 +27,18 @@ conv3d = _op('conv3d')
 conv_transpose1d = _op('conv_transpose1d')
 conv_transpose2d = _op('conv_transpose2d')
 conv_transpose3d = _op('conv_transpose3d')
-avg_pool1d = _op('avg_pool1d')
-avg_pool2d = _op('avg_pool2d')
-avg_pool3d = _op('avg_pool3d')
-adaptive_avg_pool1d = _op('adaptive_avg_pool1d')
 gelu = _op('gelu')
 softplus = _op('softplus')
+softshrink = _op('softshrink')
+hardshrink = _op('hardshrink')
+logsigmoid = _op('logsigmoid')
+prelu = _op('prelu')
 one_hot = _op('one_hot')
 relu_ = _op('relu_')
 sigmoid = _op('sigmoid')
 tanh = _op('tanh')
 
 _relu = _op('relu')
-_max_pool1d = _op('max_pool1d')
-_max_pool2d = _op('max_pool2d')
-_max_pool2d_with_indices = _op('max_pool2d_with_indices')
-_adaptive_avg_pool2d = _op('adaptive_avg_pool2d')
 _batch_norm = _op('batch_norm')
 _layer_norm = _op('layer_norm')
 _dropout, _dropout_ = _op('dropout'), _op('dropout_')
@@ -39,16 +48,6 @@ _softmax, _log_softmax = _op('softmax'), _op('log_softmax')
 _leaky_relu, _leaky_relu_ = _op('leaky_relu'), _op('leaky_relu_')
 _elu, _elu_ = _op('elu'), _op('elu_')
 _silu, _silu_ = _op('silu'), _op('silu_')
-_nll_loss = _op('nll_loss')
-_cross_entropy = _op('cross_entropy_loss')
-_mse_loss, _l1_loss = _op('mse_loss'), _op('l1_loss')
-_smooth_l1_loss, _huber_loss = _op('smooth_l1_loss'), _op('huber_loss')
-_bce, _bce_logits = _op('binary_cross_entropy'), _op('binary_cross_entropy_with_logits')
-_kl_div = _op('kl_div')
-
-
-def _pair(x):
-    return x if isinstance(x, (tuple, list)) else (x, x)
 
 
 # ---- activations ----
@@ -73,26 +72,22 @@ def silu(input, inplace=False):
     return _silu_(input) if inplace else _silu(input)
 
 
-def _activation(name, composite):
-    """The C op of that name, else the composite; the in-place form copies into the input."""
-    native = _op(name) if _has_op(name) else composite
-    native_ = _op(name + '_') if _has_op(name + '_') else None
+def _activation(name):
+    """The C op of that name, and its in-place form."""
+    native, native_ = _op(name), _op(name + '_')
 
     def run(input, *args, inplace=False):
-        if not inplace:
-            return native(input, *args)
-        return native_(input, *args) if native_ is not None else input.copy_(native(input, *args))
+        return native_(input, *args) if inplace else native(input, *args)
     return run
 
 
-_hardtanh = _activation('hardtanh', lambda x, lo, hi: x.clamp(lo, hi))
-_selu = _activation('selu', lambda x: 1.0507009873554805 * _elu(x, 1.6732632423543772))
-_celu = _activation('celu', lambda x, alpha: x.clamp(min=0) + (alpha * (x / alpha).expm1()).clamp(max=0))
-_mish = _activation('mish', lambda x: x * softplus(x).tanh())
-_hardsigmoid = _activation('hardsigmoid', lambda x: (x + 3).clamp(0, 6) / 6)
-_hardswish = _activation('hardswish', lambda x: x * (x + 3).clamp(0, 6) / 6)
-_threshold = _activation('threshold', lambda x, t, v: _C.where(x > t, x, v))
-_relu6 = _activation('relu6', lambda x: x.clamp(0, 6))
+_hardtanh = _activation('hardtanh')
+_selu = _activation('selu')
+_celu = _activation('celu')
+_mish = _activation('mish')
+_hardsigmoid = _activation('hardsigmoid')
+_hardswish = _activation('hardswish')
+_threshold = _activation('threshold')
 
 
 def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
@@ -170,24 +165,6 @@ def tanhshrink(input):
     return input - input.tanh()
 
 
-@_or_else('softshrink')
-def softshrink(input, lambd=0.5):
-    if lambd < 0:
-        raise RuntimeError(f'lambda must be greater or equal to 0, but found to be {lambd}.')
-    return _C.where(input > lambd, input - lambd, _C.where(input < -lambd, input + lambd, input * 0))
-
-
-@_or_else('hardshrink')
-def hardshrink(input, lambd=0.5):
-    return _C.where((input >= -lambd) & (input <= lambd), 0.0, input)
-
-
-@_or_else('log_sigmoid')
-def logsigmoid(input):
-    """log(sigmoid(x)), without overflow."""
-    return -softplus(-input)
-
-
 def glu(input, dim=-1):
     """a * sigmoid(b), with a and b the halves of the input along dim."""
     if input.dim() == 0:
@@ -201,24 +178,21 @@ def glu(input, dim=-1):
     return a * b.sigmoid()
 
 
-@_or_else('prelu')
-def prelu(input, weight):
-    """x where x >= 0, else weight * x, with one weight or one a channel (dim 1)."""
-    if weight.numel() != 1:
-        shape = [1] * input.dim()
-        shape[1 if input.dim() > 1 else 0] = weight.numel()
-        weight = weight.view(shape)
-    return _C.where(input > 0, input, weight * input)
-
-
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
-    """leaky_relu with a slope drawn from U(lower, upper) for each element in training, their mean otherwise."""
-    if training:
-        slope = _C.empty_like(input).uniform_(lower, upper)
-        result = _C.where(input <= 0, input * slope, input)
-    else:
-        result = _leaky_relu(input, (lower + upper) / 2)
-    return input.copy_(result) if inplace else result
+    """leaky_relu with a slope drawn from U(lower, upper) for each element that is not positive in training, and with
+    their mean otherwise."""
+    if lower > upper:
+        raise RuntimeError('Lower bound should be less than or equal to the upper bound')
+    if not training:
+        return leaky_relu(input, (lower + upper) / 2, inplace)
+    negative = input.detach() <= 0
+    drawn = _C.empty(int(negative.sum().item()), dtype=_C.float64).uniform_(lower, upper).to(input.dtype)
+    slope = _C.ones_like(input, requires_grad=False).masked_scatter_(negative, drawn)
+    return input.mul_(slope) if inplace else input * slope
+
+
+def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
+    return rrelu(input, lower, upper, training, True)
 
 
 def _softmax_dim(name, ndim, stacklevel):
@@ -255,81 +229,6 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
         return soft
     index = soft.max(dim, keepdim=True)[1]
     return _C.zeros_like(logits).scatter_(dim, index, 1.0) - soft.detach() + soft
-
-
-# ---- pooling ----
-
-def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
-    """The largest of each window of the last dimension of (N, C, L) or (C, L)."""
-    if return_indices:
-        return max_pool1d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
-    return _max_pool1d(input, kernel_size, () if stride is None else stride, padding, dilation, ceil_mode)
-
-
-def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
-    """The largest of each window of (N, C, H, W) or (C, H, W); with return_indices also where it stood."""
-    if return_indices:
-        return _max_pool2d_with_indices(input, kernel_size, () if stride is None else stride, padding, dilation,
-                                        ceil_mode)
-    return _max_pool2d(input, kernel_size, () if stride is None else stride, padding, dilation, ceil_mode)
-
-
-def max_pool1d_with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
-                            return_indices=False):
-    if _has_op('max_pool1d_with_indices'):
-        return _op('max_pool1d_with_indices')(input, kernel_size, () if stride is None else stride, padding, dilation,
-                                              ceil_mode)
-    one = [x[0] if isinstance(x, (tuple, list)) else x for x in
-           (kernel_size, kernel_size if stride is None else stride, padding, dilation)]
-    out, index = _max_pool2d_with_indices(input.unsqueeze(-2), (1, one[0]), (1, one[1]), (0, one[2]), (1, one[3]),
-                                          ceil_mode)
-    return out.squeeze(-2), index.squeeze(-2)
-
-
-def max_pool2d_with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
-                            return_indices=False):
-    return max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
-
-
-def adaptive_avg_pool2d(input, output_size):
-    """Averages over windows chosen so that the result is (..., output_size); None keeps a size."""
-    output_size = _adaptive_size(input, output_size, 2)
-    return _adaptive_avg_pool2d(input, output_size)
-
-
-def _adaptive_size(input, output_size, n):
-    if not isinstance(output_size, (tuple, list)):
-        output_size = (output_size,) * n
-    if None in output_size:
-        output_size = tuple(s if o is None else o for o, s in zip(output_size, input.shape[-n:]))
-    return tuple(output_size)
-
-
-def _adaptive_max_pool(n):
-    name = f'adaptive_max_pool{n}d'
-    native = _op(name + '_with_indices' if _has_op(name + '_with_indices') else name)
-
-    def run(input, output_size, return_indices=False):
-        out, index = native(input, _adaptive_size(input, output_size, n))
-        return (out, index) if return_indices else out
-    run.__name__ = name
-    run.__doc__ = f'The largest of windows chosen so that the last {n} dimension(s) become output_size.'
-    return run
-
-
-adaptive_max_pool1d = _adaptive_max_pool(1)
-adaptive_max_pool2d = _adaptive_max_pool(2)
-
-
-def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
-    kw, kh = _pair(kernel_size)
-    out = avg_pool2d(input.pow(norm_type), kernel_size, () if stride is None else stride, 0, ceil_mode)
-    return (out.sign() * out.abs().relu()).mul(kw * kh).pow(1.0 / norm_type)
-
-
-def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
-    out = avg_pool1d(input.pow(norm_type), kernel_size, () if stride is None else stride, 0, ceil_mode)
-    return (out.sign() * out.abs().relu()).mul(kernel_size).pow(1.0 / norm_type)
 
 
 # ---- normalization ----
@@ -400,6 +299,16 @@ def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=
 def rms_norm(input, normalized_shape, weight=None, eps=None):
     if _has_op('rms_norm'):
         return _op('rms_norm')(input, normalized_shape, weight, eps)
+    normalized_shape = tuple(normalized_shape)
+    if input.dim() < len(normalized_shape):
+        raise ValueError(f'Input tensor must have at least {len(normalized_shape)} dimensions, but got {input.dim()}')
+    if weight is not None and tuple(weight.shape) != normalized_shape:
+        raise RuntimeError('Expected weight to be of same shape as normalized_shape, but got weight of shape '
+                           f'{list(weight.shape)} and normalized_shape = {list(normalized_shape)}')
+    if tuple(input.shape[input.dim() - len(normalized_shape):]) != normalized_shape:
+        wanted = ', '.join(map(str, normalized_shape))
+        raise RuntimeError(f'Given normalized_shape=[{wanted}], expected input with shape [*{wanted}], but got input of '
+                           f'size{list(input.shape)}')
     if eps is None:
         from .._constants import finfo
         eps = finfo(input.dtype).eps
@@ -482,24 +391,41 @@ def dropout2d(input, p=0.5, training=True, inplace=False):
 def dropout3d(input, p=0.5, training=True, inplace=False):
     """dropout of whole channels of (N, C, D, H, W) or (C, D, H, W)."""
     _check_p(p)
-    if input.dim() == 4:
+    if input.dim() not in (4, 5):
+        warnings.warn(f'dropout3d: Received a {input.dim()}-D input to dropout3d, which is deprecated and will result in an '
+                      'error in a future release. To retain the behavior and silence this warning, please use dropout '
+                      'instead. Note that dropout3d exists to provide channel-wise dropout on inputs with 3 spatial '
+                      'dimensions, a channel dimension, and an optional batch dimension (i.e. 4D or 5D inputs).', stacklevel=2)
+    if input.dim() != 5:
         return _feature_dropout(input.unsqueeze(0), p, training, inplace).squeeze(0)
     return _feature_dropout(input, p, training, inplace)
+
+
+def _alpha_dropout(input, p, training, inplace, shape):
+    if not training or p == 0 or input.numel() == 0:
+        return input
+    if p == 1:
+        return input.mul_(0) if inplace else input * 0
+    alpha = 1.7580993408473766
+    a = 1 / _math.sqrt((alpha * alpha * p + 1) * (1 - p))
+    noise = (_C.empty_like(input) if shape is None else _C.empty(shape, dtype=input.dtype)).bernoulli_(1 - p)
+    shift = (noise - 1).mul_(alpha * a).add_(alpha * a * p)
+    noise.mul_(a)
+    return input.mul_(noise).add_(shift) if inplace else input * noise + shift
 
 
 def alpha_dropout(input, p=0.5, training=False, inplace=False):
     """dropout that keeps mean and variance of selu's outputs."""
     _check_p(p)
-    if _has_op('alpha_dropout'):
-        return _op('alpha_dropout_' if inplace else 'alpha_dropout')(input, p, training)
-    if not training or p == 0 or input.numel() == 0:
-        return input
-    alpha = 1.7580993408473766
-    a = 1 / _math.sqrt((alpha * alpha * p + 1) * (1 - p))
-    noise = _C.empty_like(input).bernoulli_(1 - p)
-    shift = (noise - 1).mul_(alpha * a).add_(alpha * a * p)
-    noise.mul_(a)
-    return input.mul_(noise).add_(shift) if inplace else input * noise + shift
+    return _alpha_dropout(input, p, training, inplace, None)
+
+
+def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
+    """alpha_dropout of whole channels (dim 1)."""
+    _check_p(p)
+    if training and p and input.numel() and input.dim() < 2:
+        raise RuntimeError('Feature dropout requires at least 2 dimensions in the input')
+    return _alpha_dropout(input, p, training, inplace, tuple(input.shape[:2]) + (1,) * (input.dim() - 2))
 
 
 # ---- embedding, padding, shapes ----
@@ -522,275 +448,101 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
 def _renorm_rows(weight, index, max_norm, norm_type):
     from ..autograd import no_grad
     with no_grad():
-        rows = _C.unique(index.reshape(-1))
+        rows = index.reshape(-1).unique()
         values = weight.index_select(0, rows)
         norms = values.norm(norm_type, 1, keepdim=True)
         scale = _C.where(norms > max_norm, max_norm / (norms + 1e-7), _C.ones_like(norms))
         weight[rows] = values * scale
 
 
+def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2, scale_grad_by_freq=False, mode='mean', sparse=False,
+                  per_sample_weights=None, include_last_offset=False, padding_idx=None):
+    """The sum, mean or maximum of bags of weight's rows: the rows of a 2-d input, or what lies between the offsets of a 1-d
+    one. Rows padding_idx are left out."""
+    if per_sample_weights is not None and input.size() != per_sample_weights.size():
+        raise ValueError(f'embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the '
+                         f'same shape as the input ({input.shape})')
+    if weight.dim() != 2:
+        raise ValueError(f'weight has to be a 2D Tensor, but got Tensor of dimension {weight.dim()}')
+    if input.dim() == 2:
+        if offsets is not None:
+            raise ValueError('if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length '
+                             f'sequences. However, found offsets of type {type(offsets)}')
+        starts = [i * input.size(1) for i in range(input.size(0))]
+        input = input.reshape(-1)
+        per_sample_weights = None if per_sample_weights is None else per_sample_weights.reshape(-1)
+    elif input.dim() == 1:
+        if offsets is None:
+            raise ValueError('offsets has to be a 1D Tensor but got None')
+        if offsets.dim() != 1:
+            raise ValueError('offsets has to be a 1D Tensor')
+        starts = offsets.tolist()
+        if include_last_offset:
+            if not starts:
+                raise RuntimeError('include_last_offset: number of offset should be at least 1')
+            starts.pop()
+    else:
+        raise ValueError(f'input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}')
+    if mode not in ('sum', 'mean', 'max'):
+        raise ValueError('mode has to be one of sum, mean or max')
+    if mode == 'max' and scale_grad_by_freq:
+        raise ValueError('max mode does not support scaling the gradient by the frequency')
+    if mode == 'max' and sparse:
+        raise ValueError('max mode does not support sparse weights')
+    if max_norm is not None:
+        _renorm_rows(weight, input, max_norm, norm_type)
+    if per_sample_weights is not None and mode != 'sum':
+        raise NotImplementedError('embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for '
+                                  f"mode='sum' (got mode='{mode}'). Please open a feature request on GitHub.")
+    count = input.numel()
+    if starts and starts[0] != 0:
+        raise RuntimeError('offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. '
+                           f'However, got {starts[0]}')
+    if starts and starts[-1] > count:
+        raise RuntimeError(f'offsets[-1] can not be greater than input\'s length {count} but got offsets[-1] of {starts[-1]}')
+    bags = len(starts)
+    if input.numel() and (int(input.min()) < 0 or int(input.max()) >= weight.size(0)):
+        bad = int(input.min()) if int(input.min()) < 0 else int(input.max())
+        raise RuntimeError(f'embedding_bag: Expected idx >= 0 && idx < num_embeddings but found idx to be {bad}')
+    if padding_idx is not None and padding_idx < 0:
+        padding_idx += weight.size(0)
+    ends = starts[1:] + [count]
+    bag = _C.tensor([b for b in range(bags) for _ in range(ends[b] - starts[b])], dtype=_C.int64)
+    rows = _embedding(weight, input, -1, scale_grad_by_freq, False)
+    if per_sample_weights is not None:
+        rows = rows * per_sample_weights.unsqueeze(1)
+    if padding_idx is not None:
+        keep = (input != padding_idx).nonzero().view(-1)
+        rows, bag = rows.index_select(0, keep), bag.index_select(0, keep)
+    zeros = _C.zeros(bags, weight.size(1), dtype=weight.dtype)
+    if mode == 'max':
+        return _bag_max(rows, bag, zeros)
+    sums = zeros.index_add(0, bag, rows)
+    if mode == 'sum':
+        return sums
+    counts = _C.zeros(bags, dtype=weight.dtype).index_add(0, bag, _C.ones(bag.numel(), dtype=weight.dtype))
+    return sums / counts.clamp_min(1).unsqueeze(1)
+
+
+def _bag_max(rows, bag, zeros):
+    """The largest of each bag's rows, element by element; zeros for a bag without rows."""
+    sizes = [0] * zeros.size(0)
+    place = []
+    for b in bag.tolist():
+        place.append(sizes[b])
+        sizes[b] += 1
+    longest = max(sizes, default=0)
+    if longest == 0:
+        return zeros
+    slots = _C.full((zeros.size(0), longest, zeros.size(1)), -_math.inf, dtype=zeros.dtype)
+    slots = slots.index_put((bag, _C.tensor(place, dtype=_C.int64)), rows)
+    best = slots.max(1)[0]
+    return _C.where(_C.tensor([n > 0 for n in sizes]).unsqueeze(1), best, zeros)
+
+
 def pad(input, pad, mode='constant', value=None):
     """Pads the last len(pad) / 2 dimensions, the last one first: pad = (left, right, top, bottom, ...)."""
     return _pad(input, pad, mode, value)
-
-
-def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
-    return _op('im2col')(input, _pair(kernel_size), _pair(dilation), _pair(padding), _pair(stride))
-
-
-def interpolate(input, size=None, scale_factor=None, mode='nearest', align_corners=None, recompute_scale_factor=None,
-                antialias=False):
-    """Resizes the spatial dimensions. Only mode='nearest' is there so far."""
-    if mode != 'nearest':
-        raise NotImplementedError(f"interpolate has no mode '{mode}' yet")
-    n = input.dim() - 2
-    old = input.shape[2:]
-    if (size is None) == (scale_factor is None):
-        raise ValueError('either size or scale_factor should be defined' if size is None else
-                         'only one of size or scale_factor should be defined')
-    if size is None:
-        factors = scale_factor if isinstance(scale_factor, (tuple, list)) else (scale_factor,) * n
-        size = [int(_math.floor(o * f)) for o, f in zip(old, factors)]
-        scales = [1.0 / f for f in factors]
-    else:
-        size = list(size) if isinstance(size, (tuple, list)) else [size] * n
-        scales = [o / s for o, s in zip(old, size)]
-    for i in range(n):
-        if size[i] != old[i]:
-            index = _C.tensor([min(int(j * scales[i]), old[i] - 1) for j in range(size[i])], dtype=_C.int64)
-            input = input.index_select(i + 2, index)
-    return input
-
-
-def upsample(input, size=None, scale_factor=None, mode='nearest', align_corners=None):
-    warnings.warn('`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.', stacklevel=2)
-    return interpolate(input, size, scale_factor, mode, align_corners)
-
-
-# ---- losses ----
-
-def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction='mean'):
-    """-input[n, target[n]], of log-probabilities (N, C, ...) and classes (N, ...)."""
-    if size_average is not None or reduce is not None:
-        reduction = _legacy(size_average, reduce)
-    return _nll_loss(input, target, weight, _checked(reduction), ignore_index)
-
-
-def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction='mean',
-                  label_smoothing=0.0):
-    """nll_loss(log_softmax(input)), of scores (N, C, ...) and classes (N, ...) or class probabilities (N, C, ...)."""
-    if size_average is not None or reduce is not None:
-        reduction = _legacy(size_average, reduce)
-    return _cross_entropy(input, target, weight, _checked(reduction), ignore_index, label_smoothing)
-
-
-def kl_div(input, target, size_average=None, reduce=None, reduction='mean', log_target=False):
-    """target * (log(target) - input); 'batchmean' divides the sum by the batch size."""
-    if size_average is not None or reduce is not None:
-        reduction = _legacy(size_average, reduce)
-    if reduction == 'mean':
-        warnings.warn("reduction: 'mean' divides the total loss by both the batch size and the support size."
-                      "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
-                      "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
-                      stacklevel=2)
-    out = _kl_div(input, target, 'sum' if reduction == 'batchmean' else _checked(reduction), log_target=log_target)
-    return out / input.size(0) if reduction == 'batchmean' and input.dim() != 0 else out
-
-
-def _sizes_differ(input, target):
-    warnings.warn(f'Using a target size ({target.size()}) that is different to the input size ({input.size()}). This '
-                  'will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.',
-                  stacklevel=3)
-    return _C.broadcast_tensors(input, target)
-
-
-def _weighted(loss, weight, reduction):
-    if weight.size() != loss.size():
-        raise ValueError('Inputs and weights must have the same size.')
-    loss = loss * weight
-    if reduction == 'none':
-        return loss
-    return loss.sum() if reduction == 'sum' else loss.sum() / weight.sum()
-
-
-def mse_loss(input, target, size_average=None, reduce=None, reduction='mean', weight=None):
-    """(input - target)^2."""
-    if target.shape != input.shape:
-        input, target = _sizes_differ(input, target)
-    if size_average is not None or reduce is not None:
-        reduction = _legacy(size_average, reduce)
-    if weight is not None:
-        return _weighted(_mse_loss(input, target, 'none'), weight, reduction)
-    return _mse_loss(input, target, _checked(reduction))
-
-
-def l1_loss(input, target, size_average=None, reduce=None, reduction='mean', weight=None):
-    """|input - target|."""
-    if target.shape != input.shape:
-        input, target = _sizes_differ(input, target)
-    if size_average is not None or reduce is not None:
-        reduction = _legacy(size_average, reduce)
-    if weight is not None:
-        return _weighted(_l1_loss(input, target, 'none'), weight, reduction)
-    return _l1_loss(input, target, _checked(reduction))
-
-
-def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction='mean', beta=1.0):
-    """0.5 d^2 / beta where |d| < beta, else |d| - 0.5 beta, with d = input - target."""
-    if target.shape != input.shape:
-        input, target = _sizes_differ(input, target)
-    if size_average is not None or reduce is not None:
-        reduction = _legacy(size_average, reduce)
-    if beta == 0.0:
-        return _l1_loss(input, target, _checked(reduction))
-    return _smooth_l1_loss(input, target, _checked(reduction), beta)
-
-
-def huber_loss(input, target, reduction='mean', delta=1.0, weight=None):
-    """0.5 d^2 where |d| < delta, else delta * (|d| - 0.5 delta)."""
-    if target.shape != input.shape:
-        input, target = _sizes_differ(input, target)
-    if weight is not None:
-        return _weighted(_huber_loss(input, target, 'none', delta), weight, reduction)
-    return _huber_loss(input, target, _checked(reduction), delta)
-
-
-def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction='mean'):
-    """-(t log x + (1 - t) log(1 - x)), of probabilities of the target's shape."""
-    if size_average is not None or reduce is not None:
-        reduction = _legacy(size_average, reduce)
-    reduction = _checked(reduction)
-    if target.size() != input.size():
-        raise ValueError(f'Using a target size ({target.size()}) that is different to the input size ({input.size()}) '
-                         'is deprecated. Please ensure they have the same size.')
-    if weight is not None and weight.shape != target.shape:
-        weight = weight.expand(target.size())
-    return _bce(input, target, weight, reduction)
-
-
-def binary_cross_entropy_with_logits(input, target, weight=None, size_average=None, reduce=None, reduction='mean',
-                                     pos_weight=None):
-    """binary_cross_entropy(sigmoid(input), target), without overflow."""
-    if size_average is not None or reduce is not None:
-        reduction = _legacy(size_average, reduce)
-    if target.size() != input.size():
-        raise ValueError(f'Target size ({target.size()}) must be the same as input size ({input.size()})')
-    return _bce_logits(input, target, weight, pos_weight, _checked(reduction))
-
-
-def _reduce(loss, reduction):
-    kind = _checked(reduction)
-    return loss if kind == 'none' else loss.mean() if kind == 'mean' else loss.sum()
-
-
-def poisson_nll_loss(input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None,
-                     reduction='mean'):
-    if size_average is not None or reduce is not None:
-        reduction = _legacy(size_average, reduce)
-    loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
-    if full:
-        stirling = target * target.log() - target + 0.5 * (2 * _math.pi * target).log()
-        loss = loss + stirling.masked_fill(target <= 1, 0)
-    return _reduce(loss, reduction)
-
-
-def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction='mean'):
-    """0.5 (log var + (input - target)^2 / var), var at least eps."""
-    if not isinstance(var, Tensor):
-        var = _C.full_like(input, float(var)) if var >= 0 else _negative_var()
-    if var.size() != input.size():
-        if input.size()[:-1] == var.size():
-            var = var.unsqueeze(-1)
-        elif not (input.size()[:-1] == var.size()[:-1] and var.size(-1) == 1):
-            raise ValueError('var is of incorrect size')
-    if (var < 0).any():
-        _negative_var()
-    var = var.clone()
-    from ..autograd import no_grad
-    with no_grad():
-        var.clamp_(min=eps)
-    loss = 0.5 * (var.log() + (input - target) ** 2 / var)
-    return _reduce(loss + 0.5 * _math.log(2 * _math.pi) if full else loss, reduction)
-
-
-def _negative_var():
-    raise ValueError('var has negative entry/entries')
-
-
-def hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=None, reduction='mean'):
-    if size_average is not None or reduce is not None:
-        reduction = _legacy(size_average, reduce)
-    zero = _C.zeros_like(input)
-    return _reduce(_C.where(target != 1, (margin - input).clamp(min=0), zero)
-                   + _C.where(target != -1, input, zero), reduction)
-
-
-def soft_margin_loss(input, target, size_average=None, reduce=None, reduction='mean'):
-    if size_average is not None or reduce is not None:
-        reduction = _legacy(size_average, reduce)
-    return _reduce((-target * input).exp().log1p(), reduction)
-
-
-def margin_ranking_loss(input1, input2, target, margin=0, size_average=None, reduce=None, reduction='mean'):
-    if size_average is not None or reduce is not None:
-        reduction = _legacy(size_average, reduce)
-    if not input1.dim() == input2.dim() == target.dim():
-        raise RuntimeError('margin_ranking_loss : All input tensors should have same dimension but got sizes: '
-                           f'input1: {input1.size()}, input2: {input2.size()}, target: {target.size()} ')
-    return _reduce((-target * (input1 - input2) + margin).clamp(min=0), reduction)
-
-
-def cosine_embedding_loss(input1, input2, target, margin=0, size_average=None, reduce=None, reduction='mean'):
-    if size_average is not None or reduce is not None:
-        reduction = _legacy(size_average, reduce)
-    dim = target.dim()
-    eps = 1e-12
-    prod = (input1 * input2).sum(dim)
-    denom = ((input1.square().sum(dim) + eps) * (input2.square().sum(dim) + eps)).sqrt()
-    cos = prod / denom
-    zero = _C.zeros_like(cos)
-    loss = _C.where(target == 1, 1 - cos, zero) + _C.where(target == -1, (cos - margin).clamp(min=0), zero)
-    return _reduce(loss, reduction)
-
-
-def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-6, swap=False, size_average=None,
-                        reduce=None, reduction='mean'):
-    if size_average is not None or reduce is not None:
-        reduction = _legacy(size_average, reduce)
-    if margin <= 0:
-        raise ValueError(f'margin must be greater than 0, got {margin}')
-
-    def distance(a, b):
-        return (a - b + eps).norm(p, -1)
-    far = distance(anchor, negative)
-    if swap:
-        far = _C.minimum(far, distance(positive, negative))
-    return _reduce((margin + distance(anchor, positive) - far).clamp(min=0), reduction)
-
-
-def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, reduce=None, reduction='mean'):
-    if size_average is not None or reduce is not None:
-        reduction = _legacy(size_average, reduce)
-    loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
-    if weight is not None:
-        loss = loss * weight
-    return _reduce(loss.sum(-1) / input.size(-1), reduction)
-
-
-def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction='mean'):
-    if size_average is not None or reduce is not None:
-        reduction = _legacy(size_average, reduce)
-    if p not in (1, 2):
-        raise ValueError('only p == 1 and p == 2 supported')
-    x = input.unsqueeze(0) if input.dim() == 1 else input
-    y = target.reshape(-1, 1)
-    z = (margin - x.gather(1, y) + x).clamp(min=0)
-    if p == 2:
-        z = z * z
-    if weight is not None:
-        z = z * weight[y]
-    z = z.scatter(1, y, 0.0).sum(1) / x.size(1)
-    return _reduce(z[0] if input.dim() == 1 and reduction == 'none' else z, reduction)
 
 
 @_or_else('scaled_dot_product_attention')
@@ -800,6 +552,8 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     if enable_gqa:
         key = key.repeat_interleave(query.size(-3) // key.size(-3), -3)
         value = value.repeat_interleave(query.size(-3) // value.size(-3), -3)
+    if is_causal and attn_mask is not None:
+        raise RuntimeError('_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True')
     scale = 1 / _math.sqrt(query.size(-1)) if scale is None else scale
     scores = query @ key.transpose(-2, -1) * scale
     if is_causal:
@@ -828,16 +582,15 @@ def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     return (x1 - x2 + eps).norm(p, -1, keepdim)
 
 
-@_or_else('pixel_shuffle')
-def pixel_shuffle(input, upscale_factor):
-    from .modules.flatten import PixelShuffle
-    return PixelShuffle(upscale_factor).forward(input)
-
-
-@_or_else('pixel_unshuffle')
-def pixel_unshuffle(input, downscale_factor):
-    from .modules.flatten import PixelUnshuffle
-    return PixelUnshuffle(downscale_factor).forward(input)
+def pdist(input, p=2.0):
+    """The distances norm_p(x[i] - x[j]) of all pairs i < j of input's rows."""
+    if input.dim() != 2:
+        raise RuntimeError(f'pdist only supports 2D tensors, got: {input.dim()}D')
+    if p < 0:
+        raise RuntimeError('pdist only supports non-negative p values')
+    n = input.size(0)
+    first, second = _C.triu_indices(n, n, 1)
+    return (input.index_select(0, first) - input.index_select(0, second)).norm(p, -1)
 
 
 @_or_else('bilinear')

@@ -1,7 +1,7 @@
 """Adagrad."""
 from .._backend import Tensor, _C
 from ._steps import adagrad_step
-from .optimizer import Optimizer, _check, _check_lr, _step_tensor, _zeros_for
+from .optimizer import Optimizer, _check, _check_fused, _check_lr, _check_step_options, _step_tensor, _zeros_for
 
 
 class Adagrad(Optimizer):
@@ -18,6 +18,7 @@ class Adagrad(Optimizer):
             lr=lr, lr_decay=lr_decay, eps=eps, weight_decay=weight_decay,
             initial_accumulator_value=initial_accumulator_value, foreach=foreach, maximize=maximize,
             differentiable=differentiable, fused=fused))
+        _check_fused(fused, foreach, differentiable)
         for group in self.param_groups:
             for p in group['params']:
                 state = self.state[p]
@@ -45,6 +46,8 @@ class Adagrad(Optimizer):
         """One step on the gradients that are there; closure, if given, is called first and its value returned."""
         loss = self._closure(closure)
         for group in self.param_groups:
+            if group.get('differentiable') or group.get('capturable'):
+                _check_step_options(group)
             params = [p for p in group['params'] if p.grad is not None]
             states = [self.state[p] for p in params]
             adagrad_step(params, [p.grad for p in params], [s['sum'] for s in states], [s['step'] for s in states],

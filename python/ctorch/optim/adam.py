@@ -1,7 +1,7 @@
 """Adam and AdamW."""
 from .._backend import Tensor
 from ._steps import adam_step
-from .optimizer import Optimizer, _check, _check_lr, _step_tensor, _zeros_for
+from .optimizer import Optimizer, _check, _check_fused, _check_lr, _check_step_options, _step_tensor, _zeros_for
 
 
 class Adam(Optimizer):
@@ -9,16 +9,23 @@ class Adam(Optimizer):
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False, *, foreach=None,
                  maximize=False, capturable=False, differentiable=False, fused=None, decoupled_weight_decay=False):
+        if isinstance(lr, Tensor) and foreach and not capturable:
+            raise ValueError('lr as a Tensor is not supported for capturable=False and foreach=True')
         _check_lr(lr)
         _check(eps, 'epsilon value')
         for i in (0, 1):
             if not 0.0 <= betas[i] < 1.0:
                 raise ValueError(f'Invalid beta parameter at index {i}: {betas[i]}')
         _check(weight_decay, 'weight_decay value')
-        if fused and differentiable:
-            raise RuntimeError('`fused` does not support `differentiable`')
-        if fused and foreach:
-            raise RuntimeError('`fused` and `foreach` cannot be `True` together.')
+        if not (all(isinstance(b, float) for b in betas) or all(isinstance(b, Tensor) for b in betas)):
+            raise ValueError('betas must be either both floats or both Tensors')
+        for i in (0, 1):
+            if isinstance(betas[i], Tensor) and foreach and not capturable:
+                raise ValueError(f'betas[{i}] as a Tensor is not supported for capturable=False and foreach=True')
+            if isinstance(betas[i], Tensor) and betas[i].numel() != 1:
+                raise ValueError(f'Tensor betas[{i}] must be 1-element')
+        betas = tuple(b.item() if isinstance(b, Tensor) else b for b in betas)
+        _check_fused(fused, foreach, differentiable)
         super().__init__(params, dict(
             lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad, maximize=maximize, foreach=foreach,
             capturable=capturable, differentiable=differentiable, fused=fused,
@@ -43,6 +50,8 @@ class Adam(Optimizer):
         """One step on the gradients that are there; closure, if given, is called first and its value returned."""
         loss = self._closure(closure)
         for group in self.param_groups:
+            if group.get('differentiable') or group.get('capturable'):
+                _check_step_options(group)
             amsgrad = group['amsgrad']
             params, grads, averages, squares, largest, steps = [], [], [], [], [], []
             for p in group['params']:

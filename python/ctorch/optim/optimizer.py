@@ -278,6 +278,24 @@ def _check_lr(lr):
     _check(lr, 'learning rate')
 
 
+def _check_step_options(group):
+    """Refuses what a step on the CPU cannot do, as PyTorch does."""
+    if group.get('capturable'):
+        devices = ['cuda', 'xpu', 'hpu', 'privateuseone'] + ([] if group.get('foreach') else ['xla'])
+        raise AssertionError(f'If capturable=True, params and state_steps must be on supported devices: {devices}.')
+    if group.get('differentiable'):
+        if any(p.is_leaf and p.requires_grad for p in group['params']):
+            raise RuntimeError('a leaf Variable that requires grad is being used in an in-place operation.')
+        raise NotImplementedError('differentiable=True: a step that is part of the graph is not supported')
+
+
+def _check_fused(fused, foreach, differentiable):
+    if fused and differentiable:
+        raise RuntimeError('`fused` does not support `differentiable`')
+    if fused and foreach:
+        raise RuntimeError('`fused` and `foreach` cannot be `True` together.')
+
+
 def _step_tensor():
     return _C.tensor(0.0, dtype=_C.float32)
 

@@ -1,7 +1,7 @@
 """RMSprop."""
 from .._backend import Tensor
 from ._steps import rmsprop_step
-from .optimizer import Optimizer, _check, _check_lr, _step_tensor, _zeros_for
+from .optimizer import Optimizer, _check, _check_lr, _check_step_options, _step_tensor, _zeros_for
 
 
 class RMSprop(Optimizer):
@@ -36,6 +36,8 @@ class RMSprop(Optimizer):
         """One step on the gradients that are there; closure, if given, is called first and its value returned."""
         loss = self._closure(closure)
         for group in self.param_groups:
+            if group.get('differentiable') or group.get('capturable'):
+                _check_step_options(group)
             momentum, centered = group['momentum'], group['centered']
             params, grads, squares, averages, bufs, steps = [], [], [], [], [], []
             for p in group['params']:

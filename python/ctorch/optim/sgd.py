@@ -1,6 +1,6 @@
 """SGD."""
 from ._steps import sgd_step
-from .optimizer import Optimizer, _check, _check_lr
+from .optimizer import Optimizer, _check, _check_fused, _check_lr, _check_step_options
 
 
 class SGD(Optimizer):
@@ -16,6 +16,7 @@ class SGD(Optimizer):
         super().__init__(params, dict(
             lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, nesterov=nesterov,
             maximize=maximize, foreach=foreach, differentiable=differentiable, fused=fused))
+        _check_fused(fused, foreach, differentiable)
 
     def __setstate__(self, state):
         super().__setstate__(state)
@@ -31,6 +32,8 @@ class SGD(Optimizer):
         loss = self._closure(closure)
         state = self.state
         for group in self.param_groups:
+            if group.get('differentiable') or group.get('capturable'):
+                _check_step_options(group)
             params = [p for p in group['params'] if p.grad is not None]
             grads = [p.grad for p in params]
             momentum = group['momentum']

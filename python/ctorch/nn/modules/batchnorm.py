@@ -118,8 +118,8 @@ class SyncBatchNorm(_BatchNorm):
     """BatchNorm for any number of dimensions; there is one process, so nothing is synchronized."""
 
     def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True, process_group=None,
-                 device=None, dtype=None):
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+                 device=None, dtype=None, *, bias=True):
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
         self.process_group = process_group
 
     def _check_input_dim(self, input):
@@ -150,6 +150,10 @@ class _InstanceNorm(_NormBase):
         if channels != self.num_features and self.affine:
             raise ValueError(f'expected input\'s size at dim={0 if unbatched else 1} to match num_features '
                              f'({self.num_features}), but got: {channels}.')
+        if channels != self.num_features:
+            import warnings
+            warnings.warn(f"input's size at dim={0 if unbatched else 1} does not match num_features. You can silence this "
+                          'warning by not passing in num_features, which is not used because affine=False', stacklevel=2)
         out = F.instance_norm(input.unsqueeze(0) if unbatched else input, self.running_mean, self.running_var,
                               self.weight, self.bias, self.training or not self.track_running_stats,
                               0.0 if self.momentum is None else self.momentum, self.eps)

@@ -410,6 +410,8 @@ class ParameterDict(Module):
         return (self[k] for k in self._keys)
 
     def update(self, parameters):
+        if isinstance(parameters, dict) and not isinstance(parameters, OrderedDict):
+            parameters = dict(sorted(parameters.items()))
         for key, value in _pairs(parameters, 'ParameterDict'):
             self[key] = value
 

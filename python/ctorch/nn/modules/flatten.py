@@ -43,8 +43,7 @@ class Unflatten(Module):
                                 f'at pos {i}')
 
     def forward(self, input):
-        shape, dim = list(input.shape), self.dim % input.dim()
-        return input.reshape(shape[:dim] + list(self.unflattened_size) + shape[dim + 1:])
+        return input.unflatten(self.dim, self.unflattened_size)
 
     def extra_repr(self):
         return f'dim={self.dim}, unflattened_size={self.unflattened_size}'
@@ -58,13 +57,7 @@ class PixelShuffle(Module):
         self.upscale_factor = upscale_factor
 
     def forward(self, input):
-        r = self.upscale_factor
-        *lead, c, h, w = input.shape
-        if c % (r * r):
-            raise RuntimeError('pixel_shuffle expects its input\'s \'channel\' dimension to be divisible by the square '
-                               f'of upscale_factor, but input.size(-3)={c} is not divisible by {r * r}')
-        x = input.reshape(-1, c // (r * r), r, r, h, w).permute(0, 1, 4, 2, 5, 3)
-        return x.reshape(*lead, c // (r * r), h * r, w * r)
+        return F.pixel_shuffle(input, self.upscale_factor)
 
     def extra_repr(self):
         return f'upscale_factor={self.upscale_factor}'
@@ -78,17 +71,65 @@ class PixelUnshuffle(Module):
         self.downscale_factor = downscale_factor
 
     def forward(self, input):
-        r = self.downscale_factor
-        *lead, c, h, w = input.shape
-        x = input.reshape(-1, c, h // r, r, w // r, r).permute(0, 1, 3, 5, 2, 4)
-        return x.reshape(*lead, c * r * r, h // r, w // r)
+        return F.pixel_unshuffle(input, self.downscale_factor)
 
     def extra_repr(self):
         return f'downscale_factor={self.downscale_factor}'
 
 
+class ChannelShuffle(Module):
+    """The channels, seen as groups x (C / groups), transposed."""
+
+    def __init__(self, groups):
+        super().__init__()
+        self.groups = groups
+
+    def forward(self, input):
+        return F.channel_shuffle(input, self.groups)
+
+    def extra_repr(self):
+        return f'groups={self.groups}'
+
+
+class Unfold(Module):
+    """Every window of (N, C, H, W) as a column: (N, C * kernel, windows)."""
+
+    def __init__(self, kernel_size, dilation=1, padding=0, stride=1):
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.dilation = dilation
+        self.padding = padding
+        self.stride = stride
+
+    def forward(self, input):
+        return F.unfold(input, self.kernel_size, self.dilation, self.padding, self.stride)
+
+    def extra_repr(self):
+        return (f'kernel_size={self.kernel_size}, dilation={self.dilation}, padding={self.padding}, '
+                f'stride={self.stride}')
+
+
+class Fold(Module):
+    """Adds up columns (N, C * kernel, windows) into images (N, C, *output_size)."""
+
+    def __init__(self, output_size, kernel_size, dilation=1, padding=0, stride=1):
+        super().__init__()
+        self.output_size = output_size
+        self.kernel_size = kernel_size
+        self.dilation = dilation
+        self.padding = padding
+        self.stride = stride
+
+    def forward(self, input):
+        return F.fold(input, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride)
+
+    def extra_repr(self):
+        return (f'output_size={self.output_size}, kernel_size={self.kernel_size}, dilation={self.dilation}, '
+                f'padding={self.padding}, stride={self.stride}')
+
+
 class Upsample(Module):
-    """Resizes the spatial dimensions (mode 'nearest' so far)."""
+    """Resizes the spatial dimensions."""
 
     def __init__(self, size=None, scale_factor=None, mode='nearest', align_corners=None, recompute_scale_factor=None):
         super().__init__()
@@ -103,7 +144,8 @@ class Upsample(Module):
         self.recompute_scale_factor = recompute_scale_factor
 
     def forward(self, input):
-        return F.interpolate(input, self.size, self.scale_factor, self.mode, self.align_corners)
+        return F.interpolate(input, self.size, self.scale_factor, self.mode, self.align_corners,
+                             self.recompute_scale_factor)
 
     def extra_repr(self):
         return (f'scale_factor={self.scale_factor!r}' if self.scale_factor is not None else f'size={self.size!r}') \
@@ -113,3 +155,8 @@ class Upsample(Module):
 class UpsamplingNearest2d(Upsample):
     def __init__(self, size=None, scale_factor=None):
         super().__init__(size, scale_factor, mode='nearest')
+
+
+class UpsamplingBilinear2d(Upsample):
+    def __init__(self, size=None, scale_factor=None):
+        super().__init__(size, scale_factor, mode='bilinear', align_corners=True)

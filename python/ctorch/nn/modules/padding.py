@@ -22,6 +22,8 @@ def _pad_class(name, mode, n, value=None):
     def forward(self, input):
         if mode == 'constant':
             return F.pad(input, self.padding, 'constant', self.value)
+        if mode == 'circular' and input.dim() not in (n + 1, n + 2):
+            raise ValueError(f'expected {n + 1}D or {n + 2}D input (got {input.dim()}D input)')
         return F.pad(input, self.padding, mode)
 
     def extra_repr(self):

@@ -12,7 +12,8 @@ import ctorch as torch
 __all__ = ["InterpolationMode", "to_tensor", "pil_to_tensor", "to_pil_image", "convert_image_dtype", "normalize", "resize",
            "pad", "crop", "center_crop", "resized_crop", "hflip", "vflip", "to_grayscale", "rgb_to_grayscale", "five_crop",
            "ten_crop", "get_image_size", "get_image_num_channels", "get_dimensions", "adjust_brightness",
-           "adjust_contrast", "adjust_saturation", "adjust_hue", "rotate", "invert", "erase"]
+           "adjust_contrast", "adjust_saturation", "adjust_hue", "rotate", "affine", "perspective", "gaussian_blur", "invert",
+           "erase"]
 
 
 class InterpolationMode(enum.Enum):
@@ -48,7 +49,7 @@ def _is_array(image):
 def _check_tensor(image):
     if not isinstance(image, torch.Tensor) or image.dim() < 2:
         raise TypeError("Tensor is not a torch image." if isinstance(image, torch.Tensor)
-                        else f"Unexpected type {type(image)}")
+                        else f"img should be PIL Image. Got {type(image)}")
 
 
 def get_dimensions(img):
@@ -107,7 +108,8 @@ def pil_to_tensor(pic):
     """A Pillow image -> a tensor (C, H, W) of its own dtype, values as they are."""
     if not _is_pil(pic):
         raise TypeError(f"pic should be PIL Image. Got {type(pic)}")
-    return _pil_tensor(pic)
+    image = _pil_tensor(pic)
+    return image > 0 if pic.mode == "1" else image
 
 
 def to_pil_image(pic, mode=None):
@@ -138,6 +140,8 @@ def to_pil_image(pic, mode=None):
         height, width, channels = pic.shape
         if channels > 4:
             raise ValueError(f"pic should not have > 4 channels. Got {channels} channels.")
+        if pic.dtype.kind == "f" and mode != "F" and channels > 1:
+            pic = (pic * 255).astype("uint8")
         kinds = {"uint8": "B", "int16": "h", "int32": "i", "float32": "f"}
         kind = kinds.get(pic.dtype.name)
         if kind is None:
@@ -171,6 +175,8 @@ def _bytes(tensor):
 
 def convert_image_dtype(image, dtype=None):
     """Changes an image tensor's dtype and scales its values with it ([0, 1] for floats, the whole range for integers)."""
+    if not isinstance(image, torch.Tensor):
+        raise TypeError("Input img should be Tensor Image")
     dtype = torch.float32 if dtype is None else dtype
     if image.dtype == dtype:
         return image
@@ -292,6 +298,9 @@ def pad(img, padding, fill=0, padding_mode="constant"):
         from PIL import Image, ImageOps
         if padding_mode == "constant":
             if isinstance(fill, (tuple, list)):
+                if len(fill) not in (1, len(img.getbands())):
+                    raise ValueError("The number of elements in 'fill' does not match the number of channels of the image "
+                                     f"({len(fill)} != {len(img.getbands())})")
                 fill = tuple(fill) if len(fill) == len(img.getbands()) else fill[0]
             elif len(img.getbands()) > 1:
                 fill = (int(fill),) * len(img.getbands())
@@ -302,7 +311,9 @@ def pad(img, padding, fill=0, padding_mode="constant"):
                 out.putpalette(img.getpalette())
                 return out
             return ImageOps.expand(img, border=(left, top, right, bottom), fill=fill)
-        flat = to_pil_image(pad(_pil_tensor(img), padding, 0, padding_mode), mode=img.mode if img.mode != "P" else None)
+        flat = to_pil_image(pad(_pil_tensor(img), padding, 0, padding_mode), mode=img.mode if img.mode not in "P1" else None)
+        if img.mode == "1":
+            flat = flat.convert("1", dither=0)
         if img.mode == "P":
             flat = Image.frombytes("P", flat.size, flat.tobytes())
             flat.putpalette(img.getpalette())
@@ -310,8 +321,8 @@ def pad(img, padding, fill=0, padding_mode="constant"):
     _check_tensor(img)
     if padding_mode == "constant":
         if isinstance(fill, (tuple, list)):
-            if len(set(fill)) > 1:
-                raise ValueError("fill of several values is not supported for tensors")
+            if len(fill) > 1:
+                raise TypeError("Got inappropriate fill arg")
             fill = fill[0]
         return torch.nn.functional.pad(img, [left, right, top, bottom], mode="constant", value=fill)
     rows = torch.tensor(_pad_index(img.size(-2), top, bottom, padding_mode), dtype=torch.int64)
@@ -359,41 +370,6 @@ def _resized(height, width, size, max_size):
     return [new_long, new_short] if width <= height else [new_short, new_long]
 
 
-def _filter(size, new, mode, antialias):
-    """The weights of a resampling from size to new positions, (new, size), in double."""
-    scale = size / new
-    if mode == "nearest":
-        return None
-    support = {"bilinear": 1.0, "bicubic": 2.0}[mode]
-    stretch = max(scale, 1.0) if antialias else 1.0
-    rows = []
-    for i in range(new):
-        center = (i + 0.5) * scale
-        row = [0.0] * size
-        if antialias:
-            low, high = max(int(center - support * stretch + 0.5), 0), min(int(center + support * stretch + 0.5), size)
-            spots = [(j, (j - center + 0.5) / stretch) for j in range(low, high)]
-        else:
-            point = center - 0.5
-            if mode == "bilinear":
-                point = max(point, 0.0)
-            base = math.floor(point)
-            spots = [(j, j - point) for j in range(base - int(support) + 1, base + int(support) + 1)]
-        total = 0.0
-        for j, x in spots:
-            x = abs(x)
-            if mode == "bilinear":
-                weight = max(1.0 - x, 0.0)
-            else:
-                a = -0.5 if antialias else -0.75
-                weight = ((a + 2) * x - (a + 3)) * x * x + 1 if x < 1 else \
-                    (((x - 5) * x + 8) * x - 4) * a if x < 2 else 0.0
-            row[min(max(j, 0), size - 1)] += weight
-            total += weight
-        rows.append([value / total for value in row])
-    return torch.tensor(rows, dtype=torch.float64)
-
-
 def resize(img, size, interpolation=InterpolationMode.BILINEAR, max_size=None, antialias=True):
     """To size (height, width), or so that the shorter side is the one number given."""
     if isinstance(interpolation, int):
@@ -405,22 +381,19 @@ def resize(img, size, interpolation=InterpolationMode.BILINEAR, max_size=None, a
     if (new_height, new_width) == (height, width):
         return img
     if _is_pil(img):
+        if not antialias and antialias is not None:
+            import warnings
+            warnings.warn("Anti-alias option is always applied for PIL Image input. Argument antialias is ignored.", stacklevel=2)
         return img.resize((new_width, new_height), _PIL_CODES[interpolation])
     mode = interpolation.value
-    if mode not in ("nearest", "nearest-exact", "bilinear", "bicubic"):
-        raise ValueError("This interpolation mode is unsupported with Tensor input")
-    if mode.startswith("nearest"):
-        half = 0.5 if mode == "nearest-exact" else 0.0
-        rows = torch.tensor([min(int((i + half) * (height / new_height)), height - 1) for i in range(new_height)])
-        columns = torch.tensor([min(int((i + half) * (width / new_width)), width - 1) for i in range(new_width)])
-        return img.index_select(-2, rows).index_select(-1, columns)
-    work = img if img.dtype in (torch.float32, torch.float64) else img.to(torch.float32)
-    across = _filter(width, new_width, mode, antialias).to(work.dtype)
-    down = _filter(height, new_height, mode, antialias).to(work.dtype)
-    out = torch.matmul(torch.matmul(down, work), across.t())
-    if img.dtype == torch.uint8:
-        out = out.clamp(0, 255)
-    return out if out.dtype == img.dtype else (out.round() if not img.is_floating_point() else out).to(img.dtype)
+    smooth = mode in ("bilinear", "bicubic")
+    from ._warp import as_float_batch
+    x, back = as_float_batch(img)
+    x = torch.nn.functional.interpolate(x, [new_height, new_width], mode=mode, align_corners=False if smooth else None,
+                                        antialias=bool(antialias) and smooth)
+    if mode == "bicubic" and img.dtype == torch.uint8:
+        x = x.clamp(0, 255)
+    return back(x)
 
 
 def resized_crop(img, top, left, height, width, size, interpolation=InterpolationMode.BILINEAR, antialias=True):
@@ -445,34 +418,22 @@ def ten_crop(img, size, vertical_flip=False):
     return five_crop(img, size) + five_crop(vflip(img) if vertical_flip else hflip(img), size)
 
 
-def rotate(img, angle, interpolation=InterpolationMode.NEAREST, expand=False, center=None, fill=None):
-    """A Pillow image turned counter-clockwise by `angle` degrees. Tensors go through Pillow, so uint8 alone is exact."""
-    if _is_pil(img):
-        code = interpolation if isinstance(interpolation, int) else _PIL_CODES[interpolation]
-        if isinstance(fill, (int, float)) and len(img.getbands()) > 1:
-            fill = (int(fill),) * len(img.getbands())
-        elif isinstance(fill, (list, tuple)):
-            fill = tuple(int(f) for f in fill) if len(img.getbands()) > 1 else int(fill[0])
-        return img.rotate(angle, code, expand, center, fillcolor=fill)
-    return to_tensor(rotate(to_pil_image(img), angle, interpolation, expand, center, fill)) if img.is_floating_point() \
-        else pil_to_tensor(rotate(to_pil_image(img), angle, interpolation, expand, center, fill))
-
-
 # ---- colour ----
 
 def rgb_to_grayscale(img, num_output_channels=1):
     """Luminance 0.2989 R + 0.587 G + 0.114 B of a tensor; Pillow's "L" of a Pillow image."""
     if _is_pil(img):
         return to_grayscale(img, num_output_channels)
+    _check_tensor(img)
     if num_output_channels not in (1, 3):
         raise ValueError("num_output_channels should be either 1 or 3")
-    channels = get_dimensions(img)[0]
+    channels, shape = get_dimensions(img)[0], img.shape
     if channels == 3:
         r, g, b = img.unbind(-3)
         img = (0.2989 * r + 0.587 * g + 0.114 * b).to(img.dtype).unsqueeze(-3)
     elif channels != 1:
         raise TypeError(f"Input image tensor permitted channel values are [1, 3], but found {channels}")
-    return img.expand(*img.shape[:-3], 3, *img.shape[-2:]) if num_output_channels == 3 else img.clone()
+    return img.expand(shape) if num_output_channels == 3 else img.clone()
 
 
 def to_grayscale(img, num_output_channels=1):
@@ -505,6 +466,7 @@ def _positive(name, factor):
 def adjust_brightness(img, brightness_factor):
     if _is_pil(img):
         return _enhance(img, "Brightness", brightness_factor)
+    _check_tensor(img)
     _positive("brightness", brightness_factor)
     return _blend(img, torch.zeros_like(img), brightness_factor)
 
@@ -512,6 +474,7 @@ def adjust_brightness(img, brightness_factor):
 def adjust_contrast(img, contrast_factor):
     if _is_pil(img):
         return _enhance(img, "Contrast", contrast_factor)
+    _check_tensor(img)
     _positive("contrast", contrast_factor)
     gray = rgb_to_grayscale(img) if img.size(-3) == 3 else img
     gray = gray if gray.is_floating_point() else gray.to(torch.float32)
@@ -521,17 +484,50 @@ def adjust_contrast(img, contrast_factor):
 def adjust_saturation(img, saturation_factor):
     if _is_pil(img):
         return _enhance(img, "Color", saturation_factor)
+    _check_tensor(img)
     _positive("saturation", saturation_factor)
     return img if img.size(-3) == 1 else _blend(img, rgb_to_grayscale(img), saturation_factor)
 
 
+def _hue_saturation_value(img):
+    r, g, b = img.unbind(-3)
+    most, least = img.max(-3)[0], img.min(-3)[0]
+    gray = most == least
+    span = most - least
+    ones = torch.ones_like(most)
+    s = span / torch.where(gray, ones, most)
+    divisor = torch.where(gray, ones, span)
+    rc, gc, bc = (most - r) / divisor, (most - g) / divisor, (most - b) / divisor
+    red = most == r
+    green = (most == g) & red.logical_not()
+    h = red * (bc - gc) + green * (2.0 + rc - bc) + (red | green).logical_not() * (4.0 + gc - rc)
+    return (h / 6.0 + 1.0).fmod(1.0), s, most
+
+
+def _red_green_blue(h, s, v):
+    sector = (h * 6.0).floor()
+    f = h * 6.0 - sector
+    p = (v * (1.0 - s)).clamp(0.0, 1.0)
+    q = (v * (1.0 - s * f)).clamp(0.0, 1.0)
+    t = (v * (1.0 - s * (1.0 - f))).clamp(0.0, 1.0)
+    sector = sector.to(torch.int64) % 6
+    choices = ((v, q, p, p, t, v), (t, v, v, q, p, p), (p, p, t, v, v, q))
+    return torch.stack([torch.stack(c, 0).gather(0, sector.unsqueeze(0))[0] for c in choices], -3)
+
+
 def adjust_hue(img, hue_factor):
-    """The hue turned by hue_factor in [-0.5, 0.5] of the circle. Tensors go through Pillow's HSV."""
+    """The hue turned by hue_factor in [-0.5, 0.5] of the circle."""
     if not -0.5 <= hue_factor <= 0.5:
         raise ValueError(f"hue_factor ({hue_factor}) is not in [-0.5, 0.5].")
     if not _is_pil(img):
-        out = adjust_hue(to_pil_image(img), hue_factor)
-        return to_tensor(out) if img.is_floating_point() else pil_to_tensor(out)
+        _check_tensor(img)
+        channels = get_dimensions(img)[0]
+        if channels not in (1, 3):
+            raise TypeError(f"Input image tensor permitted channel values are [1, 3], but found {channels}")
+        if channels == 1:
+            return img
+        h, s, v = _hue_saturation_value(convert_image_dtype(img, torch.float32))
+        return convert_image_dtype(_red_green_blue((h + hue_factor) % 1.0, s, v), img.dtype)
     if img.mode in {"L", "1", "I", "F"}:
         return img
     from PIL import Image
@@ -555,3 +551,6 @@ def erase(img, i, j, h, w, v, inplace=False):
         img = img.clone()
     img[..., i:i + h, j:j + w] = v
     return img
+
+
+from ._warp import rotate, affine, perspective, gaussian_blur  # noqa: E402

@@ -18,7 +18,8 @@ from .functional import InterpolationMode
 __all__ = ["Compose", "ToTensor", "PILToTensor", "ConvertImageDtype", "ToPILImage", "Normalize", "Resize", "CenterCrop",
            "Pad", "Lambda", "RandomTransforms", "RandomApply", "RandomOrder", "RandomChoice", "RandomCrop",
            "RandomHorizontalFlip", "RandomVerticalFlip", "RandomResizedCrop", "FiveCrop", "TenCrop", "ColorJitter",
-           "RandomRotation", "Grayscale", "RandomGrayscale", "RandomErasing", "InterpolationMode"]
+           "RandomRotation", "RandomAffine", "RandomPerspective", "GaussianBlur", "Grayscale", "RandomGrayscale",
+           "RandomErasing", "InterpolationMode"]
 
 
 def _size_pair(size, error_msg):
@@ -469,12 +470,152 @@ class RandomRotation(_Transform):
         return float(torch.empty(1).uniform_(float(degrees[0]), float(degrees[1])).item())
 
     def forward(self, img):
-        return F.rotate(img, self.get_params(self.degrees), self.interpolation, self.expand, self.center, self.fill)
+        fill = _tensor_fill(img, self.fill)
+        return F.rotate(img, self.get_params(self.degrees), self.interpolation, self.expand, self.center, fill)
 
     def __repr__(self):
         return (f"{type(self).__name__}(degrees={self.degrees}, interpolation={self.interpolation.value}, "
                 f"expand={self.expand}{'' if self.center is None else f', center={self.center}'}"
                 f"{'' if self.fill is None else f', fill={self.fill}'})")
+
+
+def _tensor_fill(img, fill):
+    """For a tensor one number a channel; for a Pillow image fill as it is."""
+    if not isinstance(img, torch.Tensor):
+        return fill
+    return [float(fill)] * F.get_dimensions(img)[0] if isinstance(fill, (int, float)) else [float(f) for f in fill]
+
+
+def _angles(x, name):
+    if isinstance(x, numbers.Number):
+        if x < 0:
+            raise ValueError(f"If {name} is a single number, it must be positive.")
+        x = [-x, x]
+    return [float(d) for d in x]
+
+
+class RandomAffine(_Transform):
+    """Turned, moved, scaled and sheared by amounts drawn uniformly."""
+
+    def __init__(self, degrees, translate=None, scale=None, shear=None, interpolation=InterpolationMode.NEAREST, fill=0,
+                 center=None):
+        self.interpolation = F._mode_of_code(interpolation) if isinstance(interpolation, int) else interpolation
+        if not isinstance(degrees, numbers.Number) and len(degrees) != 2:
+            raise ValueError("degrees should be a sequence of length 2.")
+        self.degrees = _angles(degrees, "degrees")
+        if translate is not None:
+            if len(translate) != 2:
+                raise ValueError("translate should be a sequence of length 2.")
+            if not all(0.0 <= t <= 1.0 for t in translate):
+                raise ValueError("translation values should be between 0 and 1")
+        self.translate = translate
+        if scale is not None:
+            if len(scale) != 2:
+                raise ValueError("scale should be a sequence of length 2.")
+            if not all(s > 0 for s in scale):
+                raise ValueError("scale values should be positive")
+        self.scale = scale
+        if shear is not None and not isinstance(shear, numbers.Number) and len(shear) not in (2, 4):
+            raise ValueError("shear should be a sequence of length 2 or 4.")
+        self.shear = None if shear is None else _angles(shear, "shear")
+        self.fill = 0 if fill is None else fill
+        self.center = center
+
+    @staticmethod
+    def get_params(degrees, translate, scale_ranges, shears, img_size):
+        """(angle, (x, y), scale, (shear x, shear y)) for an image of img_size (width, height)."""
+        def drawn(low, high):
+            return float(torch.empty(1).uniform_(float(low), float(high)).item())
+        angle = drawn(degrees[0], degrees[1])
+        moved = (0, 0)
+        if translate is not None:
+            reach = [float(t * s) for t, s in zip(translate, img_size)]
+            moved = (int(round(drawn(-reach[0], reach[0]))), int(round(drawn(-reach[1], reach[1]))))
+        scale = drawn(*scale_ranges) if scale_ranges is not None else 1.0
+        shear_x = shear_y = 0.0
+        if shears is not None:
+            shear_x = drawn(shears[0], shears[1])
+            if len(shears) == 4:
+                shear_y = drawn(shears[2], shears[3])
+        return angle, moved, scale, (shear_x, shear_y)
+
+    def forward(self, img):
+        _, height, width = F.get_dimensions(img)
+        chosen = self.get_params(self.degrees, self.translate, self.scale, self.shear, [width, height])
+        return F.affine(img, *chosen, interpolation=self.interpolation, fill=_tensor_fill(img, self.fill), center=self.center)
+
+    def __repr__(self):
+        text = f"{type(self).__name__}(degrees={self.degrees}"
+        for name in ("translate", "scale", "shear"):
+            if getattr(self, name) is not None:
+                text += f", {name}={getattr(self, name)}"
+        if self.interpolation != InterpolationMode.NEAREST:
+            text += f", interpolation={self.interpolation.value}"
+        if self.fill != 0:
+            text += f", fill={self.fill}"
+        return text + (f", center={self.center}" if self.center is not None else "") + ")"
+
+
+class RandomPerspective(_Transform):
+    """With probability p warped by moving each corner inwards, by up to half of distortion_scale of the image."""
+
+    def __init__(self, distortion_scale=0.5, p=0.5, interpolation=InterpolationMode.BILINEAR, fill=0):
+        self.p = p
+        self.interpolation = F._mode_of_code(interpolation) if isinstance(interpolation, int) else interpolation
+        self.distortion_scale = distortion_scale
+        self.fill = 0 if fill is None else fill
+
+    @staticmethod
+    def get_params(width, height, distortion_scale):
+        """(start points, end points)."""
+        def drawn(low, high):
+            return int(torch.randint(low, high, size=(1,)).item())
+        x, y = int(distortion_scale * (width // 2)), int(distortion_scale * (height // 2))
+        ends = [[drawn(0, x + 1), drawn(0, y + 1)], [drawn(width - x - 1, width), drawn(0, y + 1)],
+                [drawn(width - x - 1, width), drawn(height - y - 1, height)], [drawn(0, x + 1), drawn(height - y - 1, height)]]
+        return [[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], ends
+
+    def forward(self, img):
+        _, height, width = F.get_dimensions(img)
+        fill = _tensor_fill(img, self.fill)
+        if torch.rand(1) < self.p:
+            start, end = self.get_params(width, height, self.distortion_scale)
+            return F.perspective(img, start, end, self.interpolation, fill)
+        return img
+
+    def __repr__(self):
+        return f"{type(self).__name__}(p={self.p})"
+
+
+class GaussianBlur(_Transform):
+    """Blurred with a sigma drawn uniformly from (smallest, largest)."""
+
+    def __init__(self, kernel_size, sigma=(0.1, 2.0)):
+        self.kernel_size = _size_pair(kernel_size, "Kernel size should be a tuple/list of two integers")
+        for k in self.kernel_size:
+            if k <= 0 or k % 2 == 0:
+                raise ValueError("Kernel size value should be an odd and positive number.")
+        if isinstance(sigma, numbers.Number):
+            if sigma <= 0:
+                raise ValueError("If sigma is a single number, it must be positive.")
+            sigma = (sigma, sigma)
+        elif isinstance(sigma, Sequence) and len(sigma) == 2:
+            if not 0.0 < sigma[0] <= sigma[1]:
+                raise ValueError(f"sigma values should be positive and of the form (min, max). Got {sigma}")
+        else:
+            raise TypeError(f"sigma should be a single number or a list/tuple with length 2. Got {sigma}")
+        self.sigma = sigma
+
+    @staticmethod
+    def get_params(sigma_min, sigma_max):
+        return torch.empty(1).uniform_(sigma_min, sigma_max).item()
+
+    def forward(self, img):
+        sigma = self.get_params(self.sigma[0], self.sigma[1])
+        return F.gaussian_blur(img, self.kernel_size, [sigma, sigma])
+
+    def __repr__(self):
+        return f"{type(self).__name__}(kernel_size={self.kernel_size}, sigma={self.sigma})"
 
 
 class Grayscale(_Transform):
@@ -529,6 +670,9 @@ class RandomErasing(_Transform):
                 value = torch.empty([channels, h, w], dtype=torch.float32).normal_()
             else:
                 values = [self.value] if isinstance(self.value, numbers.Number) else self.value
+                if len(values) not in (1, channels):
+                    raise ValueError("If value is a sequence, it should have either a single value or "
+                                     f"{channels} (number of input channels)")
                 value = torch.tensor(values)[:, None, None]
             top = torch.randint(0, height - h + 1, size=(1,)).item()
             left = torch.randint(0, width - w + 1, size=(1,)).item()
