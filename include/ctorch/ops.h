@@ -888,10 +888,12 @@ typedef struct ct_var_mean_opts { ct_ints dim; ct_scalar correction; bool keepdi
 typedef struct ct_var_mean_result { ct_tensor *var; ct_tensor *mean; } ct_var_mean_result;
 /* var and mean. */
 CT_API ct_var_mean_result ct_var_mean(ct_tensor *self, const ct_var_mean_opts *options);
+CT_API ct_tensor *ct_var_mean_backward(ct_tensor *gvar, ct_tensor *gmean, ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim);
 typedef struct ct_std_mean_opts { ct_ints dim; ct_scalar correction; bool keepdim; } ct_std_mean_opts;
 typedef struct ct_std_mean_result { ct_tensor *std; ct_tensor *mean; } ct_std_mean_result;
 /* std and mean. */
 CT_API ct_std_mean_result ct_std_mean(ct_tensor *self, const ct_std_mean_opts *options);
+CT_API ct_tensor *ct_std_mean_backward(ct_tensor *gstd, ct_tensor *gmean, ct_tensor *std, ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim);
 typedef struct ct_logsumexp_opts { bool keepdim; } ct_logsumexp_opts;
 /* log of the sum of exp, without overflow. */
 CT_API ct_tensor *ct_logsumexp(ct_tensor *self, ct_ints dim, const ct_logsumexp_opts *options);
@@ -909,6 +911,7 @@ CT_API ct_tensor *ct_cumprod_backward(ct_tensor *gy, ct_tensor *self, ct_tensor 
 
 /* The same elements in another shape, without a copy; one size may be -1. Fails where strides do not allow it. */
 CT_API ct_tensor *ct_view(ct_tensor *self, ct_ints size);
+CT_API ct_tensor *ct_unsafe_view(ct_tensor *self, ct_ints size);
 /* The same bytes read as another element type; the last dimension grows or shrinks where the sizes differ. */
 CT_API ct_tensor *ct_view_dtype(ct_tensor *self, ct_dtype dtype);
 /* self.view(other.size()). */
@@ -1322,7 +1325,9 @@ CT_API ct_tensor *ct_atleast_2d(ct_tensor *self);
 #define ct_std(self, ...) CT_WITH(ct_std_opts, (.dim = {0, NULL}, .correction = {CT_SCALAR_INT, {.i = 1}}, .keepdim = false,), ct_std(self, ct__options), __VA_ARGS__)
 #define ct_std_unbiased(self, dim, ...) CT_WITH(ct_std_unbiased_opts, (.unbiased = true, .keepdim = false,), ct_std_unbiased(self, dim, ct__options), __VA_ARGS__)
 #define ct_var_mean(self, ...) CT_WITH(ct_var_mean_opts, (.dim = {0, NULL}, .correction = {CT_SCALAR_INT, {.i = 1}}, .keepdim = false,), ct_var_mean(self, ct__options), __VA_ARGS__)
+#define ct_var_mean_backward(gvar, gmean, self, dim, correction, keepdim) ct_var_mean_backward(gvar, gmean, self, dim, ct_num(correction), keepdim)
 #define ct_std_mean(self, ...) CT_WITH(ct_std_mean_opts, (.dim = {0, NULL}, .correction = {CT_SCALAR_INT, {.i = 1}}, .keepdim = false,), ct_std_mean(self, ct__options), __VA_ARGS__)
+#define ct_std_mean_backward(gstd, gmean, std, self, dim, correction, keepdim) ct_std_mean_backward(gstd, gmean, std, self, dim, ct_num(correction), keepdim)
 #define ct_logsumexp(self, dim, ...) CT_WITH(ct_logsumexp_opts, (.keepdim = false,), ct_logsumexp(self, dim, ct__options), __VA_ARGS__)
 #define ct_cumsum(self, dim, ...) CT_WITH(ct_cumsum_opts, (.dtype = CT_DTYPE_NONE,), ct_cumsum(self, dim, ct__options), __VA_ARGS__)
 #define ct_cumsum_(self, dim, ...) CT_WITH(ct_cumsum_opts, (.dtype = CT_DTYPE_NONE,), ct_cumsum_(self, dim, ct__options), __VA_ARGS__)

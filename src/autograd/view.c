@@ -114,7 +114,13 @@ static bool view_refused(const ct__meta *m, bool indirect)
                  changed);
     else
         snprintf(start, sizeof start, "A view was created in no_grad mode and %s", changed);
-    if (m->creation == CT__VIEW_CUSTOM)
+    if (m->creation == CT__VIEW_MULTI)
+        ct__fail(CT_ERR_RUNTIME,
+                 "%s%s. This view is the output of a function that returns multiple views. Such functions do not "
+                 "allow the output views to be modified inplace. You should replace the inplace operation by an "
+                 "out-of-place one.",
+                 start, m->grad_fn ? "" : " with grad mode enabled");
+    else if (m->creation == CT__VIEW_CUSTOM)
         ct__fail(CT_ERR_RUNTIME,
                  "%s. This view was created inside a custom Function (or because an input was returned "
                  "as-is) and the autograd logic to handle view+inplace would override the custom backward "
@@ -157,20 +163,36 @@ ct_node *ct__view_history(ct_tensor *view, ct__meta *m, bool report, bool *inval
     return ct__pending() ? NULL : m->grad_fn;
 }
 
-void ct__view_attach(ct_node *n, ct_tensor *self, ct_tensor *view)
+/* Records self's base as the view's. */
+static void view_record(ct_tensor *self, ct_tensor *view, int creation)
 {
     ct__meta *m = NULL;
     if (view->dtype == self->dtype && (m = ct__meta_of(view)) && !m->base) {
         ct__meta *of = self->autograd;
         m->base = ct_retain(of && of->base ? of->base : self);
         m->view_version = *ct__version_of(view);
-        m->creation = !ct__grad_mode ? CT__VIEW_NO_GRAD : CT__VIEW_PLAIN;
+        m->creation = !ct__grad_mode ? CT__VIEW_NO_GRAD : (uint8_t)creation;
         if (of && of->base && of->creation != CT__VIEW_PLAIN && m->creation == CT__VIEW_PLAIN)
             m->creation = of->creation;
         view->is_view_checked = true;
     }
+}
+
+void ct__view_attach(ct_node *n, ct_tensor *self, ct_tensor *view)
+{
+    view_record(self, view, CT__VIEW_PLAIN);
     if (n)
         ct__node_attach(n, 1, &view);
+}
+
+ct_tensors ct__views_attach(ct_node *n, ct_tensor *self, ct_tensors views)
+{
+    for (int64_t i = 0; i < views.n && !ct__pending(); i++)
+        view_record(self, views.v[i], CT__VIEW_MULTI);
+    ct__node_attach(n, views.n, views.v);
+    for (int64_t i = 0; i < views.n; i++)
+        ct_adopt(views.v[i]);
+    return ct__pending() ? (ct_tensors){0, NULL} : views;
 }
 
 /* ---- In place ---- */

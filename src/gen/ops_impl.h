@@ -239,7 +239,9 @@ CT_HIDDEN ct_tensor *ct__std_unbiased_all(ct_tensor *self, bool unbiased);
 CT_HIDDEN ct_tensor *ct__std_unbiased(ct_tensor *self, ct_ints dim, bool unbiased, bool keepdim);
 CT_HIDDEN ct_tensor *ct__std_slope(ct_tensor *gy, ct_tensor *result);
 CT_HIDDEN bool ct__var_mean(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim, ct_tensor **results);
+CT_HIDDEN ct_tensor *ct__var_mean_backward(ct_tensor *gvar, ct_tensor *gmean, ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim);
 CT_HIDDEN bool ct__std_mean(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim, ct_tensor **results);
+CT_HIDDEN ct_tensor *ct__std_mean_backward(ct_tensor *gstd, ct_tensor *gmean, ct_tensor *std, ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim);
 CT_HIDDEN ct_tensor *ct__logsumexp(ct_tensor *self, ct_ints dim, bool keepdim);
 CT_HIDDEN ct_tensor *ct__cumsum(ct_tensor *self, int64_t dim, ct_dtype dtype);
 CT_HIDDEN ct_tensor *ct__cumprod(ct_tensor *self, int64_t dim, ct_dtype dtype);
@@ -247,6 +249,7 @@ CT_HIDDEN ct_tensor *ct__cumprod_backward(ct_tensor *gy, ct_tensor *self, ct_ten
 
 /* shape */
 CT_HIDDEN ct_tensor *ct__view(ct_tensor *self, ct_ints size);
+CT_HIDDEN ct_tensor *ct__unsafe_view(ct_tensor *self, ct_ints size);
 CT_HIDDEN ct_tensor *ct__view_dtype(ct_tensor *self, ct_dtype dtype);
 CT_HIDDEN ct_tensor *ct__view_as(ct_tensor *self, ct_tensor *other);
 CT_HIDDEN ct_tensor *ct__reshape(ct_tensor *self, ct_ints shape);

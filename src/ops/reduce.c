@@ -553,22 +553,50 @@ static bool reduce_float_only(const ct_tensor *self, const char *name)
            || ct__fail(CT_ERR_RUNTIME, "%s only support floating point and complex dtypes", name) != NULL;
 }
 
+/* Two owned results, or none and the error. */
+static bool reduce_both(ct_tensor **results)
+{
+    for (int i = 0; ct__pending() && i < 2; i++) {
+        ct_release(results[i]);
+        results[i] = NULL;
+    }
+    return results[0] != NULL;
+}
+
 bool ct__var_mean(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim, ct_tensor **results)
 {
     if (!reduce_float_only(self, "var_mean"))
         return false;
-    results[0] = ct_var(self, .dim = dim, .correction = correction, .keepdim = keepdim);
-    results[1] = ct_mean(self, .dim = dim, .keepdim = keepdim);
-    return ct_ok();
+    CT_COMPUTE();
+    results[0] = ct_retain(ct_var(self, .dim = dim, .correction = correction, .keepdim = keepdim));
+    results[1] = ct_retain(ct_mean(self, .dim = dim, .keepdim = keepdim));
+    return reduce_both(results);
+}
+
+ct_tensor *ct__var_mean_backward(ct_tensor *gvar, ct_tensor *gmean, ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim)
+{
+    ct_tensor *first = gvar ? ct_var_backward(gvar, self, dim, correction, keepdim) : NULL, *second = NULL;
+    if (gmean) {
+        ct_tensor *whole = ct_expand(ct_unsqueeze_reduced(gmean, dim, self->ndim, keepdim), ((ct_ints){self->ndim, self->sizes}));
+        second = ct_div(whole, (double)self->numel / (double)gmean->numel);
+    }
+    return first && second ? ct_add(first, second) : first ? first : second;
 }
 
 bool ct__std_mean(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim, ct_tensor **results)
 {
     if (!reduce_float_only(self, "std_mean"))
         return false;
-    results[0] = ct_std(self, .dim = dim, .correction = correction, .keepdim = keepdim);
-    results[1] = ct_mean(self, .dim = dim, .keepdim = keepdim);
-    return ct_ok();
+    CT_COMPUTE();
+    results[0] = ct_retain(ct_std(self, .dim = dim, .correction = correction, .keepdim = keepdim));
+    results[1] = ct_retain(ct_mean(self, .dim = dim, .keepdim = keepdim));
+    return reduce_both(results);
+}
+
+ct_tensor *ct__std_mean_backward(ct_tensor *gstd, ct_tensor *gmean, ct_tensor *std, ct_tensor *self, ct_ints dim, ct_scalar correction,
+                                 bool keepdim)
+{
+    return ct_var_mean_backward(gstd ? ct_std_slope(gstd, std) : NULL, gmean, self, dim, correction, keepdim);
 }
 
 ct_tensor *ct__logsumexp(ct_tensor *self, ct_ints dim, bool keepdim)

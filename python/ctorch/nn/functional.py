@@ -182,7 +182,7 @@ def hardshrink(input, lambd=0.5):
     return _C.where((input >= -lambd) & (input <= lambd), 0.0, input)
 
 
-@_or_else('log_sigmoid')
+@_or_else('logsigmoid')
 def logsigmoid(input):
     """log(sigmoid(x)), without overflow."""
     return -softplus(-input)
