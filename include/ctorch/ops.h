@@ -497,6 +497,7 @@ CT_API ct_tensor *ct_atanh_out(ct_tensor *out, ct_tensor *self);
 CT_API ct_tensor *ct_atan2(ct_tensor *self, ct_tensor *other);
 CT_API ct_tensor *ct_atan2_(ct_tensor *self, ct_tensor *other);
 CT_API ct_tensor *ct_atan2_out(ct_tensor *out, ct_tensor *self, ct_tensor *other);
+CT_API ct_tensor *ct_atan2_slope(ct_tensor *self, ct_tensor *other);
 /* Hyperbolic tangent. */
 CT_API ct_tensor *ct_tanh(ct_tensor *self);
 CT_API ct_tensor *ct_tanh_(ct_tensor *self);
@@ -687,6 +688,9 @@ CT_API ct_tensor *ct_clamp_out(ct_tensor *out, ct_tensor *self, const ct_clamp_o
 typedef struct ct_clamp_Tensor_opts { ct_tensor *min; ct_tensor *max; } ct_clamp_Tensor_opts;
 /* minimum(maximum(self, min), max). */
 CT_API ct_tensor *ct_clamp_Tensor(ct_tensor *self, const ct_clamp_Tensor_opts *options);
+CT_API ct_tensor *ct_clamp_self_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max);
+CT_API ct_tensor *ct_clamp_min_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max);
+CT_API ct_tensor *ct_clamp_max_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max);
 /* max(self, min). */
 CT_API ct_tensor *ct_clamp_min(ct_tensor *self, ct_scalar min);
 CT_API ct_tensor *ct_clamp_min_(ct_tensor *self, ct_scalar min);
@@ -820,6 +824,7 @@ typedef struct ct_amin_opts { ct_ints dim; bool keepdim; } ct_amin_opts;
 CT_API ct_tensor *ct_amin(ct_tensor *self, const ct_amin_opts *options);
 CT_API ct_tensor *ct_amin_out(ct_tensor *out, ct_tensor *self, const ct_amin_opts *options);
 CT_API ct_tensor *ct_extremes_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, ct_ints dim, bool keepdim);
+CT_API ct_tensor *ct_extreme_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result);
 /* The largest element. */
 CT_API ct_tensor *ct_max(ct_tensor *self);
 typedef struct ct_max_dim_opts { bool keepdim; } ct_max_dim_opts;
@@ -861,6 +866,8 @@ CT_API ct_tensor *ct_count_nonzero(ct_tensor *self, const ct_count_nonzero_opts 
 typedef struct ct_norm_opts { ct_scalar p; ct_ints dim; bool keepdim; ct_dtype dtype; } ct_norm_opts;
 /* The p-norm: (sum of |x|^p)^(1/p); inf: the largest |x|; 0: how many are not 0. */
 CT_API ct_tensor *ct_norm(ct_tensor *self, const ct_norm_opts *options);
+CT_API ct_tensor *ct_norm_p(ct_tensor *self, double p, ct_ints dim, bool keepdim);
+CT_API ct_tensor *ct_norm_p_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, double p, ct_ints dim, bool keepdim);
 CT_API ct_tensor *ct_norm2(ct_tensor *self, ct_ints dim, bool keepdim);
 CT_API ct_tensor *ct_norm2_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, ct_ints dim, bool keepdim);
 typedef struct ct_dist_opts { ct_scalar p; } ct_dist_opts;

@@ -1672,17 +1672,41 @@ bool ct__call_kthvalue(const ct_value *a, ct_value *results)
 }
 
 /* median(Tensor self) -> Tensor */
-static const ct__shown shown_median_0[] = {{NULL, 1}, {NULL, 0}};
-static const ct__node_class class_median_0 = {"MedianBackward0", .shown = shown_median_0};
+static void backward_median(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_result0 = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_extreme_backward)(grads[0], saved_self, saved_result0);
+    }
+}
+
+static const ct__node_class class_median = {"MedianBackward0", NULL, backward_median};
 
 static ct_tensor *run_median(ct_tensor *self)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    ct_tensor *r = ct__median(self);
     ct_tensor *const inputs[] = {self};
-    ct__show(&class_median_0, 1, inputs, 1, &r);
-    return r;
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_median, 1, inputs, 1, 2, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+    }
+    ct_tensor *r = ct__median(self);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    if (n) {
+        ct__node_save_output(n, 1, r, 0);
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
 }
 
 ct_tensor *(ct_median)(ct_tensor *self)
@@ -1691,11 +1715,9 @@ ct_tensor *(ct_median)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "median";
-    ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_median(self));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = run_median(self);
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_median(const ct_value *a, ct_value *results);

@@ -4255,14 +4255,14 @@ static void backward_atan2(ct_node *n, ct_tensor *const *grads, ct_tensor **resu
         ct_tensor *saved_self = ct__node_saved(n, 1);
         if (ct__pending())
             return;
-        results[0] = (ct_div)((ct_mul)(grads[0], saved_other), (ct_add)((ct_mul)(saved_self, saved_self), (ct_mul)(saved_other, saved_other), NULL));
+        results[0] = (ct_mul)(grads[0], (ct_atan2_slope)(saved_other, saved_self));
     }
     if (ct__node_needs(n, 1)) {
         ct_tensor *saved_other = ct__node_saved(n, 0);
         ct_tensor *saved_self = ct__node_saved(n, 1);
         if (ct__pending())
             return;
-        results[1] = (ct_div)((ct_mul)((ct_neg)(grads[0]), saved_self), (ct_add)((ct_mul)(saved_self, saved_self), (ct_mul)(saved_other, saved_other), NULL));
+        results[1] = (ct_mul)((ct_neg)(grads[0]), (ct_atan2_slope)(saved_self, saved_other));
     }
 }
 
@@ -4387,6 +4387,36 @@ CT_HIDDEN bool ct__call_atan2_out(const ct_value *a, ct_value *results);
 bool ct__call_atan2_out(const ct_value *a, ct_value *results)
 {
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_atan2_out)(a[2].t, a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+/* atan2_slope(Tensor self, Tensor other) -> Tensor */
+static ct_tensor *run_atan2_slope(ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    return ct__atan2_slope(self, other);
+}
+
+ct_tensor *(ct_atan2_slope)(ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "atan2_slope";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_retain(run_atan2_slope(self, other));
+    ct_scope_end(&scope);
+    ct__op_name = was;
+    return outcome ? ct_adopt(outcome) : NULL;
+}
+
+CT_HIDDEN bool ct__call_atan2_slope(const ct_value *a, ct_value *results);
+bool ct__call_atan2_slope(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_atan2_slope)(a[0].t, a[1].t)}};
     return ct_ok();
 }
 
@@ -9710,17 +9740,57 @@ bool ct__call_clamp_out(const ct_value *a, ct_value *results)
 
 /* clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
 static const ct_clamp_Tensor_opts defaults_clamp_Tensor = {.min = NULL, .max = NULL};
-static const ct__shown shown_clamp_Tensor_0[] = {{NULL, 3}, {NULL, 0}, {NULL, 1}, {NULL, 2}};
-static const ct__node_class class_clamp_Tensor_0 = {"ClampBackward0", .shown = shown_clamp_Tensor_0};
+static void backward_clamp_Tensor(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_max = ct__node_saved(n, 0);
+        ct_tensor *saved_min = ct__node_saved(n, 1);
+        ct_tensor *saved_self = ct__node_saved(n, 2);
+        if (ct__pending())
+            return;
+        results[0] = (ct_clamp_self_grad)(grads[0], saved_self, saved_min, saved_max);
+    }
+    if (ct__node_needs(n, 1)) {
+        ct_tensor *saved_max = ct__node_saved(n, 0);
+        ct_tensor *saved_min = ct__node_saved(n, 1);
+        ct_tensor *saved_self = ct__node_saved(n, 2);
+        if (ct__pending())
+            return;
+        results[1] = (ct_clamp_min_grad)(grads[0], saved_self, saved_min, saved_max);
+    }
+    if (ct__node_needs(n, 2)) {
+        ct_tensor *saved_max = ct__node_saved(n, 0);
+        ct_tensor *saved_min = ct__node_saved(n, 1);
+        ct_tensor *saved_self = ct__node_saved(n, 2);
+        if (ct__pending())
+            return;
+        results[2] = (ct_clamp_max_grad)(grads[0], saved_self, saved_min, saved_max);
+    }
+}
+
+static const ct__node_class class_clamp_Tensor = {"ClampBackward0", NULL, backward_clamp_Tensor};
 
 static ct_tensor *run_clamp_Tensor(ct_tensor *self, ct_tensor *min, ct_tensor *max)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    ct_tensor *r = ct__clamp_Tensor(self, min, max);
     ct_tensor *const inputs[] = {self, min, max};
-    ct__show(&class_clamp_Tensor_0, 3, inputs, 1, &r);
-    return r;
+    ct_node *n = NULL;
+    if (ct__needs_graph(3, inputs)) {
+        n = ct__node_new(&class_clamp_Tensor, 3, inputs, 1, 3, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, max);
+        ct__node_save(n, 1, min);
+        ct__node_save(n, 2, self);
+    }
+    ct_tensor *r = ct__clamp_Tensor(self, min, max);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
 }
 
 ct_tensor *(ct_clamp_Tensor)(ct_tensor *self, const ct_clamp_Tensor_opts *options)
@@ -9731,11 +9801,9 @@ ct_tensor *(ct_clamp_Tensor)(ct_tensor *self, const ct_clamp_Tensor_opts *option
         options = &defaults_clamp_Tensor;
     const char *was = ct__op_name;
     ct__op_name = "clamp";
-    ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_retain(run_clamp_Tensor(self, options->min, options->max));
-    ct_scope_end(&scope);
+    ct_tensor *outcome = run_clamp_Tensor(self, options->min, options->max);
     ct__op_name = was;
-    return outcome ? ct_adopt(outcome) : NULL;
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_clamp_Tensor(const ct_value *a, ct_value *results);
@@ -9745,6 +9813,100 @@ bool ct__call_clamp_Tensor(const ct_value *a, ct_value *results)
         .min = a[1].type == CT_V_NONE ? NULL : a[1].t,
         .max = a[2].type == CT_V_NONE ? NULL : a[2].t};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_clamp_Tensor)(a[0].t, &o)}};
+    return ct_ok();
+}
+
+/* clamp_self_grad(Tensor grad, Tensor self, Tensor? min, Tensor? max) -> Tensor */
+static ct_tensor *run_clamp_self_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max)
+{
+    if (!ct__given(grad, "grad"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    return ct__clamp_self_grad(grad, self, min, max);
+}
+
+ct_tensor *(ct_clamp_self_grad)(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "clamp_self_grad";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_retain(run_clamp_self_grad(grad, self, min, max));
+    ct_scope_end(&scope);
+    ct__op_name = was;
+    return outcome ? ct_adopt(outcome) : NULL;
+}
+
+CT_HIDDEN bool ct__call_clamp_self_grad(const ct_value *a, ct_value *results);
+bool ct__call_clamp_self_grad(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_clamp_self_grad)(a[0].t, a[1].t, a[2].type == CT_V_NONE ? NULL : a[2].t, a[3].type == CT_V_NONE ? NULL : a[3].t)}};
+    return ct_ok();
+}
+
+/* clamp_min_grad(Tensor grad, Tensor self, Tensor min, Tensor? max) -> Tensor */
+static ct_tensor *run_clamp_min_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max)
+{
+    if (!ct__given(grad, "grad"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(min, "min"))
+        return NULL;
+    return ct__clamp_min_grad(grad, self, min, max);
+}
+
+ct_tensor *(ct_clamp_min_grad)(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "clamp_min_grad";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_retain(run_clamp_min_grad(grad, self, min, max));
+    ct_scope_end(&scope);
+    ct__op_name = was;
+    return outcome ? ct_adopt(outcome) : NULL;
+}
+
+CT_HIDDEN bool ct__call_clamp_min_grad(const ct_value *a, ct_value *results);
+bool ct__call_clamp_min_grad(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_clamp_min_grad)(a[0].t, a[1].t, a[2].t, a[3].type == CT_V_NONE ? NULL : a[3].t)}};
+    return ct_ok();
+}
+
+/* clamp_max_grad(Tensor grad, Tensor self, Tensor? min, Tensor max) -> Tensor */
+static ct_tensor *run_clamp_max_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max)
+{
+    if (!ct__given(grad, "grad"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(max, "max"))
+        return NULL;
+    return ct__clamp_max_grad(grad, self, min, max);
+}
+
+ct_tensor *(ct_clamp_max_grad)(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "clamp_max_grad";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_retain(run_clamp_max_grad(grad, self, min, max));
+    ct_scope_end(&scope);
+    ct__op_name = was;
+    return outcome ? ct_adopt(outcome) : NULL;
+}
+
+CT_HIDDEN bool ct__call_clamp_max_grad(const ct_value *a, ct_value *results);
+bool ct__call_clamp_max_grad(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_clamp_max_grad)(a[0].t, a[1].t, a[2].type == CT_V_NONE ? NULL : a[2].t, a[3].t)}};
     return ct_ok();
 }
 

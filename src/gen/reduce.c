@@ -627,6 +627,38 @@ bool ct__call_extremes_backward(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+/* extreme_backward(Tensor gy, Tensor self, Tensor result) -> Tensor */
+static ct_tensor *run_extreme_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result)
+{
+    if (!ct__given(gy, "gy"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(result, "result"))
+        return NULL;
+    return ct__extreme_backward(gy, self, result);
+}
+
+ct_tensor *(ct_extreme_backward)(ct_tensor *gy, ct_tensor *self, ct_tensor *result)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "extreme_backward";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_retain(run_extreme_backward(gy, self, result));
+    ct_scope_end(&scope);
+    ct__op_name = was;
+    return outcome ? ct_adopt(outcome) : NULL;
+}
+
+CT_HIDDEN bool ct__call_extreme_backward(const ct_value *a, ct_value *results);
+bool ct__call_extreme_backward(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_extreme_backward)(a[0].t, a[1].t, a[2].t)}};
+    return ct_ok();
+}
+
 /* max(Tensor self) -> Tensor */
 static void backward_max(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
@@ -635,7 +667,7 @@ static void backward_max(ct_node *n, ct_tensor *const *grads, ct_tensor **result
         ct_tensor *saved_result0 = ct__node_saved(n, 1);
         if (ct__pending())
             return;
-        results[0] = (ct_extremes_backward)(grads[0], saved_self, saved_result0, CT_INTS(), false);
+        results[0] = (ct_extreme_backward)(grads[0], saved_self, saved_result0);
     }
 }
 
@@ -835,7 +867,7 @@ static void backward_min(ct_node *n, ct_tensor *const *grads, ct_tensor **result
         ct_tensor *saved_result0 = ct__node_saved(n, 1);
         if (ct__pending())
             return;
-        results[0] = (ct_extremes_backward)(grads[0], saved_self, saved_result0, CT_INTS(), false);
+        results[0] = (ct_extreme_backward)(grads[0], saved_self, saved_result0);
     }
 }
 
@@ -1269,17 +1301,11 @@ bool ct__call_count_nonzero(const ct_value *a, ct_value *results)
 
 /* norm(Tensor self, Scalar? p=2, int[1]? dim=None, bool keepdim=False, *, Dtype? dtype=None) -> Tensor */
 static const ct_norm_opts defaults_norm = {.p = {CT_SCALAR_INT, {.i = 2}}, .dim = {0, NULL}, .keepdim = false, .dtype = CT_DTYPE_NONE};
-static const ct__shown shown_norm_0[] = {{NULL, 1}, {NULL, 0}};
-static const ct__node_class class_norm_0 = {"LinalgVectorNormBackward0", .shown = shown_norm_0};
-
 static ct_tensor *run_norm(ct_tensor *self, ct_scalar p, ct_ints dim, bool keepdim, ct_dtype dtype)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    ct_tensor *r = ct__norm(self, p, dim, keepdim, dtype);
-    ct_tensor *const inputs[] = {self};
-    ct__show(!(dtype != CT_DTYPE_NONE) ? &class_norm_0 : NULL, 1, inputs, 1, &r);
-    return r;
+    return ct__norm(self, p, dim, keepdim, dtype);
 }
 
 ct_tensor *(ct_norm)(ct_tensor *self, const ct_norm_opts *options)
@@ -1306,6 +1332,100 @@ bool ct__call_norm(const ct_value *a, ct_value *results)
         .keepdim = a[3].b,
         .dtype = a[4].type == CT_V_NONE ? CT_DTYPE_NONE : a[4].dtype};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_norm)(a[0].t, &o)}};
+    return ct_ok();
+}
+
+/* norm_p(Tensor self, float p, int[]? dim, bool keepdim) -> Tensor */
+static void backward_norm_p(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        const ct_ints value_dim = ct__node_value(n, 0)->ints;
+        bool value_keepdim = ct__node_value(n, 1)->b;
+        double value_p = ct__node_value(n, 2)->f;
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_result0 = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_norm_p_backward)(grads[0], saved_self, saved_result0, value_p, value_dim, value_keepdim);
+    }
+}
+
+static const ct__node_class class_norm_p = {"LinalgVectorNormBackward0", "torch.autograd._functions.reduce.Norm", backward_norm_p};
+
+static ct_tensor *run_norm_p(ct_tensor *self, double p, ct_ints dim, bool keepdim)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_norm_p, 1, inputs, 1, 2, 3);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = dim}});
+        ct__node_save_value(n, 1, (ct_value){CT_V_BOOL, {.b = keepdim}});
+        ct__node_save_value(n, 2, (ct_value){CT_V_FLOAT, {.f = p}});
+    }
+    ct_tensor *r = ct__norm_p(self, p, dim, keepdim);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    if (n) {
+        ct__node_save_output(n, 1, r, 0);
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_norm_p)(ct_tensor *self, double p, ct_ints dim, bool keepdim)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "norm_p";
+    ct_tensor *outcome = run_norm_p(self, p, dim, keepdim);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_norm_p(const ct_value *a, ct_value *results);
+bool ct__call_norm_p(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_norm_p)(a[0].t, a[1].f, a[2].type == CT_V_NONE ? (ct_ints){0, NULL} : a[2].ints, a[3].b)}};
+    return ct_ok();
+}
+
+/* norm_p_backward(Tensor gy, Tensor self, Tensor result, float p, int[]? dim, bool keepdim) -> Tensor */
+static ct_tensor *run_norm_p_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, double p, ct_ints dim, bool keepdim)
+{
+    if (!ct__given(gy, "gy"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(result, "result"))
+        return NULL;
+    return ct__norm_p_backward(gy, self, result, p, dim, keepdim);
+}
+
+ct_tensor *(ct_norm_p_backward)(ct_tensor *gy, ct_tensor *self, ct_tensor *result, double p, ct_ints dim, bool keepdim)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "norm_p_backward";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_retain(run_norm_p_backward(gy, self, result, p, dim, keepdim));
+    ct_scope_end(&scope);
+    ct__op_name = was;
+    return outcome ? ct_adopt(outcome) : NULL;
+}
+
+CT_HIDDEN bool ct__call_norm_p_backward(const ct_value *a, ct_value *results);
+bool ct__call_norm_p_backward(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_norm_p_backward)(a[0].t, a[1].t, a[2].t, a[3].f, a[4].type == CT_V_NONE ? (ct_ints){0, NULL} : a[4].ints, a[5].b)}};
     return ct_ok();
 }
 

@@ -1354,6 +1354,10 @@ static const ct_arg_info args_atan2_out[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "other", .type = CT_V_OPERAND},
     {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
+CT_HIDDEN bool ct__call_atan2_slope(const ct_value *a, ct_value *results);
+static const ct_arg_info args_atan2_slope[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_TENSOR}};
 CT_HIDDEN bool ct__call_tanh(const ct_value *a, ct_value *results);
 static const ct_arg_info args_tanh[] = {
     {.name = "self", .type = CT_V_TENSOR}};
@@ -1885,6 +1889,24 @@ static const ct_arg_info args_clamp_Tensor[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "min", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
     {.name = "max", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_clamp_self_grad(const ct_value *a, ct_value *results);
+static const ct_arg_info args_clamp_self_grad[] = {
+    {.name = "grad", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "min", .type = CT_V_TENSOR, .optional = true},
+    {.name = "max", .type = CT_V_TENSOR, .optional = true}};
+CT_HIDDEN bool ct__call_clamp_min_grad(const ct_value *a, ct_value *results);
+static const ct_arg_info args_clamp_min_grad[] = {
+    {.name = "grad", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "min", .type = CT_V_TENSOR},
+    {.name = "max", .type = CT_V_TENSOR, .optional = true}};
+CT_HIDDEN bool ct__call_clamp_max_grad(const ct_value *a, ct_value *results);
+static const ct_arg_info args_clamp_max_grad[] = {
+    {.name = "grad", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "min", .type = CT_V_TENSOR, .optional = true},
+    {.name = "max", .type = CT_V_TENSOR}};
 CT_HIDDEN bool ct__call_clamp_min(const ct_value *a, ct_value *results);
 static const ct_arg_info args_clamp_min[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -2173,6 +2195,11 @@ static const ct_arg_info args_extremes_backward[] = {
     {.name = "result", .type = CT_V_TENSOR},
     {.name = "dim", .type = CT_V_INTS, .list_size = -1},
     {.name = "keepdim", .type = CT_V_BOOL}};
+CT_HIDDEN bool ct__call_extreme_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_extreme_backward[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "result", .type = CT_V_TENSOR}};
 CT_HIDDEN bool ct__call_max(const ct_value *a, ct_value *results);
 static const ct_arg_info args_max[] = {
     {.name = "self", .type = CT_V_TENSOR}};
@@ -2257,6 +2284,20 @@ static const ct_arg_info args_norm[] = {
     {.name = "dim", .type = CT_V_INTS, .optional = true, .has_default = true, .list_size = 1, .value = {CT_V_NONE, {0}}},
     {.name = "keepdim", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}},
     {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_norm_p(const ct_value *a, ct_value *results);
+static const ct_arg_info args_norm_p[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "p", .type = CT_V_FLOAT},
+    {.name = "dim", .type = CT_V_INTS, .optional = true, .list_size = -1},
+    {.name = "keepdim", .type = CT_V_BOOL}};
+CT_HIDDEN bool ct__call_norm_p_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_norm_p_backward[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "result", .type = CT_V_TENSOR},
+    {.name = "p", .type = CT_V_FLOAT},
+    {.name = "dim", .type = CT_V_INTS, .optional = true, .list_size = -1},
+    {.name = "keepdim", .type = CT_V_BOOL}};
 CT_HIDDEN bool ct__call_norm2(const ct_value *a, ct_value *results);
 static const ct_arg_info args_norm2[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -2842,6 +2883,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "atan2", .overload = "", .c_name = "ct_atan2", .schema = "atan2(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The angle of the point (other, self), in radians.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_atan2, .result_type = CT_V_TENSOR, .call = ct__call_atan2},
     {.name = "atan2", .overload = "", .c_name = "ct_atan2_out", .schema = "atan2(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The angle of the point (other, self), in radians.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_atan2_out, .result_type = CT_V_TENSOR, .call = ct__call_atan2_out},
     {.name = "atan2_", .overload = "", .c_name = "ct_atan2_", .schema = "atan2(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The angle of the point (other, self), in radians.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_atan2_, .result_type = CT_V_TENSOR, .call = ct__call_atan2_},
+    {.name = "atan2_slope", .overload = "", .c_name = "ct_atan2_slope", .schema = "atan2_slope(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self / (self^2 + other^2), 0 where both are 0.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_atan2_slope, .result_type = CT_V_TENSOR, .call = ct__call_atan2_slope},
     {.name = "atan_", .overload = "", .c_name = "ct_atan_", .schema = "atan(Tensor self) -> Tensor", .family = "pointwise", .doc = "Arc tangent, in radians.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_atan_, .result_type = CT_V_TENSOR, .call = ct__call_atan_},
     {.name = "atanh", .overload = "", .c_name = "ct_atanh", .schema = "atanh(Tensor self) -> Tensor", .family = "pointwise", .doc = "Inverse hyperbolic tangent.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_atanh, .result_type = CT_V_TENSOR, .call = ct__call_atanh},
     {.name = "atanh", .overload = "", .c_name = "ct_atanh_out", .schema = "atanh(Tensor self) -> Tensor", .family = "pointwise", .doc = "Inverse hyperbolic tangent.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_atanh_out, .result_type = CT_V_TENSOR, .call = ct__call_atanh_out},
@@ -2903,8 +2945,11 @@ static const ct_op_info op_table_rows[] = {
     {.name = "clamp_both", .overload = "", .c_name = "ct_clamp_both", .schema = "clamp_both(Tensor self, Scalar min, Scalar max) -> Tensor", .family = "pointwise", .doc = "min(max(self, min), max); NaN stays.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_clamp_both, .result_type = CT_V_TENSOR, .call = ct__call_clamp_both},
     {.name = "clamp_max", .overload = "", .c_name = "ct_clamp_max", .schema = "clamp_max(Tensor self, Scalar max) -> Tensor", .family = "pointwise", .doc = "min(self, max).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_clamp_max, .result_type = CT_V_TENSOR, .call = ct__call_clamp_max},
     {.name = "clamp_max_", .overload = "", .c_name = "ct_clamp_max_", .schema = "clamp_max(Tensor self, Scalar max) -> Tensor", .family = "pointwise", .doc = "min(self, max).", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_clamp_max_, .result_type = CT_V_TENSOR, .call = ct__call_clamp_max_},
+    {.name = "clamp_max_grad", .overload = "", .c_name = "ct_clamp_max_grad", .schema = "clamp_max_grad(Tensor grad, Tensor self, Tensor? min, Tensor max) -> Tensor", .family = "pointwise", .doc = "grad where max is the result.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_clamp_max_grad, .result_type = CT_V_TENSOR, .call = ct__call_clamp_max_grad},
     {.name = "clamp_min", .overload = "", .c_name = "ct_clamp_min", .schema = "clamp_min(Tensor self, Scalar min) -> Tensor", .family = "pointwise", .doc = "max(self, min).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_clamp_min, .result_type = CT_V_TENSOR, .call = ct__call_clamp_min},
     {.name = "clamp_min_", .overload = "", .c_name = "ct_clamp_min_", .schema = "clamp_min(Tensor self, Scalar min) -> Tensor", .family = "pointwise", .doc = "max(self, min).", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_clamp_min_, .result_type = CT_V_TENSOR, .call = ct__call_clamp_min_},
+    {.name = "clamp_min_grad", .overload = "", .c_name = "ct_clamp_min_grad", .schema = "clamp_min_grad(Tensor grad, Tensor self, Tensor min, Tensor? max) -> Tensor", .family = "pointwise", .doc = "grad where min is the result.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_clamp_min_grad, .result_type = CT_V_TENSOR, .call = ct__call_clamp_min_grad},
+    {.name = "clamp_self_grad", .overload = "", .c_name = "ct_clamp_self_grad", .schema = "clamp_self_grad(Tensor grad, Tensor self, Tensor? min, Tensor? max) -> Tensor", .family = "pointwise", .doc = "grad where self lies within the bounds.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_clamp_self_grad, .result_type = CT_V_TENSOR, .call = ct__call_clamp_self_grad},
     {.name = "clip", .overload = "", .c_name = "ct_clamp", .schema = "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", .family = "pointwise", .doc = "min(max(self, min), max); NaN stays.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "clamp", .nargs = 3, .nresults = 1, .args = args_clamp, .result_type = CT_V_TENSOR, .call = ct__call_clamp},
     {.name = "clip", .overload = "Tensor", .c_name = "ct_clamp_Tensor", .schema = "clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor", .family = "pointwise", .doc = "minimum(maximum(self, min), max).", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "clamp", .nargs = 3, .nresults = 1, .args = args_clamp_Tensor, .result_type = CT_V_TENSOR, .call = ct__call_clamp_Tensor},
     {.name = "clip", .overload = "", .c_name = "ct_clamp_out", .schema = "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", .family = "pointwise", .doc = "min(max(self, min), max); NaN stays.", .on = CT_ON_TORCH, .alias_of = "clamp", .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_clamp_out, .result_type = CT_V_TENSOR, .call = ct__call_clamp_out},
@@ -2985,8 +3030,9 @@ static const ct_op_info op_table_rows[] = {
     {.name = "expm1", .overload = "", .c_name = "ct_expm1_out", .schema = "expm1(Tensor self) -> Tensor", .family = "pointwise", .doc = "exp(x) - 1, accurate near 0.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_expm1_out, .result_type = CT_V_TENSOR, .call = ct__call_expm1_out},
     {.name = "expm1_", .overload = "", .c_name = "ct_expm1_", .schema = "expm1(Tensor self) -> Tensor", .family = "pointwise", .doc = "exp(x) - 1, accurate near 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_expm1_, .result_type = CT_V_TENSOR, .call = ct__call_expm1_},
     {.name = "exponential_", .overload = "", .c_name = "ct_exponential_", .schema = "exponential_(Tensor self, float lambd=1, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with exponentially distributed numbers of rate lambd.", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_exponential_, .result_type = CT_V_TENSOR, .call = ct__call_exponential_},
+    {.name = "extreme_backward", .overload = "", .c_name = "ct_extreme_backward", .schema = "extreme_backward(Tensor gy, Tensor self, Tensor result) -> Tensor", .family = "reduce", .doc = "The same for one result, where NaN equals NaN.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_extreme_backward, .result_type = CT_V_TENSOR, .call = ct__call_extreme_backward},
     {.name = "extremes_backward", .overload = "", .c_name = "ct_extremes_backward", .schema = "extremes_backward(Tensor gy, Tensor self, Tensor result, int[] dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "gy where self equals the result, divided by how many do.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_extremes_backward, .result_type = CT_V_TENSOR, .call = ct__call_extremes_backward},
-    {.name = "extremum_grad", .overload = "", .c_name = "ct_extremum_grad", .schema = "extremum_grad(Tensor gy, Tensor self, Tensor other, int sign) -> Tensor", .family = "pointwise", .doc = "grad where sign * self > sign * other, half of it where they are equal, else 0.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_extremum_grad, .result_type = CT_V_TENSOR, .call = ct__call_extremum_grad},
+    {.name = "extremum_grad", .overload = "", .c_name = "ct_extremum_grad", .schema = "extremum_grad(Tensor gy, Tensor self, Tensor other, int sign) -> Tensor", .family = "pointwise", .doc = "0 where sign * self < sign * other, half of grad where they are equal, else grad (NaN too).", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_extremum_grad, .result_type = CT_V_TENSOR, .call = ct__call_extremum_grad},
     {.name = "eye", .overload = "", .c_name = "ct_eye", .schema = "eye(int n, *, FACTORY) -> Tensor", .family = "creation", .doc = "The identity matrix (n, n).", .on = CT_ON_TORCH, .nargs = 4, .nresults = 1, .args = args_eye, .result_type = CT_V_TENSOR, .call = ct__call_eye},
     {.name = "eye", .overload = "m", .c_name = "ct_eye_m", .schema = "eye.m(int n, int m, *, FACTORY) -> Tensor", .family = "creation", .doc = "Ones on the main diagonal of an (n, m) matrix.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_eye_m, .result_type = CT_V_TENSOR, .call = ct__call_eye_m},
     {.name = "feature_dropout", .overload = "", .c_name = "ct_feature_dropout", .schema = "feature_dropout(Tensor input, float p, bool train) -> Tensor", .family = "norm", .doc = "Dropout of whole channels of (N, C, ...).", .on = CT_ON_TORCH, .nargs = 3, .nresults = 1, .args = args_feature_dropout, .result_type = CT_V_TENSOR, .call = ct__call_feature_dropout},
@@ -3186,6 +3232,8 @@ static const ct_op_info op_table_rows[] = {
     {.name = "norm", .overload = "", .c_name = "ct_norm", .schema = "norm(Tensor self, Scalar? p=2, int[1]? dim=None, bool keepdim=False, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "The p-norm: (sum of |x|^p)^(1/p); inf: the largest |x|; 0: how many are not 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_norm, .result_type = CT_V_TENSOR, .call = ct__call_norm},
     {.name = "norm2", .overload = "", .c_name = "ct_norm2", .schema = "norm2(Tensor self, int[]? dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "The Euclidean norm.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_norm2, .result_type = CT_V_TENSOR, .call = ct__call_norm2},
     {.name = "norm2_backward", .overload = "", .c_name = "ct_norm2_backward", .schema = "norm2_backward(Tensor gy, Tensor self, Tensor result, int[]? dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "gy * self / result, 0 where the result is 0.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_norm2_backward, .result_type = CT_V_TENSOR, .call = ct__call_norm2_backward},
+    {.name = "norm_p", .overload = "", .c_name = "ct_norm_p", .schema = "norm_p(Tensor self, float p, int[]? dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "The p-norm, p not 2.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_norm_p, .result_type = CT_V_TENSOR, .call = ct__call_norm_p},
+    {.name = "norm_p_backward", .overload = "", .c_name = "ct_norm_p_backward", .schema = "norm_p_backward(Tensor gy, Tensor self, Tensor result, float p, int[]? dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "The gradient of the p-norm, 0 where the norm is.", .on = CT_ON_INTERNAL, .nargs = 6, .nresults = 1, .args = args_norm_p_backward, .result_type = CT_V_TENSOR, .call = ct__call_norm_p_backward},
     {.name = "normal", .overload = "", .c_name = "ct_normal", .schema = "normal(Tensor mean, Tensor std, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Normal numbers of these means and standard deviations.", .on = CT_ON_TORCH, .nargs = 3, .nresults = 1, .args = args_normal, .result_type = CT_V_TENSOR, .call = ct__call_normal},
     {.name = "normal", .overload = "tensor_float", .c_name = "ct_normal_tensor_float", .schema = "normal.tensor_float(Tensor mean, float std=1, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Normal numbers of these means.", .on = CT_ON_TORCH, .nargs = 3, .nresults = 1, .args = args_normal_tensor_float, .result_type = CT_V_TENSOR, .call = ct__call_normal_tensor_float},
     {.name = "normal", .overload = "float_tensor", .c_name = "ct_normal_float_tensor", .schema = "normal.float_tensor(float mean, Tensor std, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Normal numbers of these standard deviations.", .on = CT_ON_TORCH, .nargs = 3, .nresults = 1, .args = args_normal_float_tensor, .result_type = CT_V_TENSOR, .call = ct__call_normal_float_tensor},

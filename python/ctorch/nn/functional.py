@@ -87,11 +87,11 @@ def _activation(name, composite):
 
 _hardtanh = _activation('hardtanh', lambda x, lo, hi: x.clamp(lo, hi))
 _selu = _activation('selu', lambda x: 1.0507009873554805 * _elu(x, 1.6732632423543772))
-_celu = _activation('celu', lambda x, alpha: x.clamp(min=0) + (alpha * (x / alpha).expm1()).clamp(max=0))
+_celu = _activation('celu', lambda x, alpha: _C.where(x > 0, x, alpha * (x.clamp(max=0) / alpha).expm1()))
 _mish = _activation('mish', lambda x: x * softplus(x).tanh())
 _hardsigmoid = _activation('hardsigmoid', lambda x: (x + 3).clamp(0, 6) / 6)
 _hardswish = _activation('hardswish', lambda x: x * (x + 3).clamp(0, 6) / 6)
-_threshold = _activation('threshold', lambda x, t, v: _C.where(x > t, x, v))
+_threshold = _activation('threshold', lambda x, t, v: _C.where(x <= t, v, x))
 _relu6 = _activation('relu6', lambda x: x.clamp(0, 6))
 
 
@@ -174,12 +174,12 @@ def tanhshrink(input):
 def softshrink(input, lambd=0.5):
     if lambd < 0:
         raise RuntimeError(f'lambda must be greater or equal to 0, but found to be {lambd}.')
-    return _C.where(input > lambd, input - lambd, _C.where(input < -lambd, input + lambd, input * 0))
+    return _C.where(input > lambd, input - lambd, _C.where(input < -lambd, input + lambd, _C.where(input.isnan(), input.detach(), 0.0)))
 
 
 @_or_else('hardshrink')
 def hardshrink(input, lambd=0.5):
-    return _C.where((input >= -lambd) & (input <= lambd), 0.0, input)
+    return _C.where((input > lambd) | (input < -lambd), input, _C.where(input.isnan(), input.detach(), 0.0))
 
 
 @_or_else('logsigmoid')
