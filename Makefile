@@ -22,6 +22,8 @@ BUILD = PATH="$(BIN):$$PATH" $(BIN)/cmake --build
 PYTEST = -m pytest -q -p no:cacheprovider
 # Under a sanitizer optimised kernels take minutes to compile and show no more.
 PLAIN_KERNELS = -DCT_KERNEL_FLAGS="-O1;-fno-trapping-math"
+# Tests that use one thread, or use more in a small part of minutes that they would take.
+SINGLE_THREADED = kernels|autograd_basic|autograd_faults|reduce|serialize_fuzz|serialize_pickle|serialize_checkpoint
 # Modules whose native code has most to do with memory.
 SANITIZED_PYTHON = $(wildcard $(addprefix tests/python/,test_binding_*.py test_data_native.py test_autograd_python.py test_optim.py))
 
@@ -92,7 +94,7 @@ build-tsan/.configured: $(VENV)/.stamp CMakeLists.txt
 
 tsan: build-tsan/.configured
 	$(BUILD) build-tsan -j $(JOBS)
-	$(BIN)/ctest --test-dir build-tsan --output-on-failure -j $(JOBS) -R 'pool|data|base|autograd'
+	$(BIN)/ctest --test-dir build-tsan --output-on-failure -j $(JOBS) -E '$(SINGLE_THREADED)'
 
 check:
 	$(PYTHON) tools/opgen --check

@@ -71,8 +71,8 @@ static void test_bounds(void)
     for (int i = 0; i < 100; i++) p[i] = ct__alloc(60000);
     for (int i = 0; i < 100; i++) ct__free(p[i], 60000);
     for (int round = 0; round < 2; round++) {
-        for (int i = 0; i < 30; i++) p[i] = ct__alloc((size_t)(100 + i) << 20);
-        for (int i = 0; i < 30; i++) ct__free(p[i], (size_t)(100 + i) << 20);
+        for (int i = 0; i < FAULTS_FEW(30, 2); i++) p[i] = ct__alloc((size_t)(100 + i) << 20);
+        for (int i = 0; i < FAULTS_FEW(30, 2); i++) ct__free(p[i], (size_t)(100 + i) << 20);
     }
 }
 

@@ -121,6 +121,7 @@ static void test_anchors(void)
 {
     const ct__random_kernels *k = &ct__k_random;
     ct_generator *g = ct_generator_new();
+    CHECK(g);
     ct__mt *m = &g->mt;
     float f[17];
     double d[16];
