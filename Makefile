@@ -3,7 +3,7 @@
 #   make cifar10     train the introduction's network on all of CIFAR-10   (ARGS="--epochs 1 --data DIR")
 #   make test        build and run every test                              (PYTEST_ARGS="-k name -x")
 #   make parity      the comparison tests against PyTorch 2.13, in an environment of their own
-#   make sanitize    the tests under AddressSanitizer and UBSan;  make tsan: the threaded ones under ThreadSanitizer
+#   make sanitize    the tests under AddressSanitizer and UBSan;  make tsan: the threaded C tests under ThreadSanitizer
 #   make check       the generator's output is committed, no layer climbs
 #   make bench       the same work here and in PyTorch, with ratios
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -22,7 +22,10 @@ BUILD = PATH="$(BIN):$$PATH" $(BIN)/cmake --build
 PYTEST = -m pytest -q -p no:cacheprovider
 # Under a sanitizer optimised kernels take minutes to compile and show no more.
 PLAIN_KERNELS = -DCT_KERNEL_FLAGS="-O1;-fno-trapping-math"
-# Modules whose native code has most to do with memory.
+# Tests that use one thread, or use more in a small part of minutes that they would take.
+SINGLE_THREADED = kernels|autograd_basic|autograd_faults|reduce|serialize_fuzz|serialize_pickle|serialize_checkpoint
+# Every module but those that build or install the package themselves: they would test another build.
+UNSANITIZED_PYTHON = $(addprefix tests/python/,test_adding_an_op.py test_examples_c.py test_package.py)
 SANITIZED_PYTHON = $(wildcard $(addprefix tests/python/,test_binding_*.py test_data_native.py test_autograd_python.py test_optim.py))
 
 .PHONY: all build test ctest pytest cifar10 parity sanitize tsan check bench clean
@@ -92,7 +95,7 @@ build-tsan/.configured: $(VENV)/.stamp CMakeLists.txt
 
 tsan: build-tsan/.configured
 	$(BUILD) build-tsan -j $(JOBS)
-	$(BIN)/ctest --test-dir build-tsan --output-on-failure -j $(JOBS) -R 'pool|data|images|base|autograd'
+	$(BIN)/ctest --test-dir build-tsan --output-on-failure -j $(JOBS) -E '$(SINGLE_THREADED)'
 
 check:
 	$(PYTHON) tools/opgen --check

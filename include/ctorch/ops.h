@@ -509,6 +509,7 @@ CT_API ct_tensor *ct_atanh_out(ct_tensor *out, ct_tensor *self);
 CT_API ct_tensor *ct_atan2(ct_tensor *self, ct_tensor *other);
 CT_API ct_tensor *ct_atan2_(ct_tensor *self, ct_tensor *other);
 CT_API ct_tensor *ct_atan2_out(ct_tensor *out, ct_tensor *self, ct_tensor *other);
+CT_API ct_tensor *ct_atan2_slope(ct_tensor *self, ct_tensor *other);
 /* Hyperbolic tangent. */
 CT_API ct_tensor *ct_tanh(ct_tensor *self);
 CT_API ct_tensor *ct_tanh_(ct_tensor *self);
@@ -741,6 +742,9 @@ CT_API ct_tensor *ct_clamp_out(ct_tensor *out, ct_tensor *self, const ct_clamp_o
 typedef struct ct_clamp_Tensor_opts { ct_tensor *min; ct_tensor *max; } ct_clamp_Tensor_opts;
 /* minimum(maximum(self, min), max). */
 CT_API ct_tensor *ct_clamp_Tensor(ct_tensor *self, const ct_clamp_Tensor_opts *options);
+CT_API ct_tensor *ct_clamp_self_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max);
+CT_API ct_tensor *ct_clamp_min_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max);
+CT_API ct_tensor *ct_clamp_max_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max);
 /* max(self, min). */
 CT_API ct_tensor *ct_clamp_min(ct_tensor *self, ct_scalar min);
 CT_API ct_tensor *ct_clamp_min_(ct_tensor *self, ct_scalar min);
@@ -874,6 +878,7 @@ typedef struct ct_amin_opts { ct_ints dim; bool keepdim; } ct_amin_opts;
 CT_API ct_tensor *ct_amin(ct_tensor *self, const ct_amin_opts *options);
 CT_API ct_tensor *ct_amin_out(ct_tensor *out, ct_tensor *self, const ct_amin_opts *options);
 CT_API ct_tensor *ct_extremes_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, ct_ints dim, bool keepdim);
+CT_API ct_tensor *ct_extreme_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result);
 /* The largest element. */
 CT_API ct_tensor *ct_max(ct_tensor *self);
 typedef struct ct_max_dim_opts { bool keepdim; } ct_max_dim_opts;
@@ -915,6 +920,8 @@ CT_API ct_tensor *ct_count_nonzero(ct_tensor *self, const ct_count_nonzero_opts 
 typedef struct ct_norm_opts { ct_scalar p; ct_ints dim; bool keepdim; ct_dtype dtype; } ct_norm_opts;
 /* The p-norm: (sum of |x|^p)^(1/p); inf: the largest |x|; 0: how many are not 0. */
 CT_API ct_tensor *ct_norm(ct_tensor *self, const ct_norm_opts *options);
+CT_API ct_tensor *ct_norm_p(ct_tensor *self, double p, ct_ints dim, bool keepdim);
+CT_API ct_tensor *ct_norm_p_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, double p, ct_ints dim, bool keepdim);
 CT_API ct_tensor *ct_norm2(ct_tensor *self, ct_ints dim, bool keepdim);
 CT_API ct_tensor *ct_norm2_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, ct_ints dim, bool keepdim);
 typedef struct ct_dist_opts { ct_scalar p; } ct_dist_opts;
@@ -942,10 +949,12 @@ typedef struct ct_var_mean_opts { ct_ints dim; ct_scalar correction; bool keepdi
 typedef struct ct_var_mean_result { ct_tensor *var; ct_tensor *mean; } ct_var_mean_result;
 /* var and mean. */
 CT_API ct_var_mean_result ct_var_mean(ct_tensor *self, const ct_var_mean_opts *options);
+CT_API ct_tensor *ct_var_mean_backward(ct_tensor *gvar, ct_tensor *gmean, ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim);
 typedef struct ct_std_mean_opts { ct_ints dim; ct_scalar correction; bool keepdim; } ct_std_mean_opts;
 typedef struct ct_std_mean_result { ct_tensor *std; ct_tensor *mean; } ct_std_mean_result;
 /* std and mean. */
 CT_API ct_std_mean_result ct_std_mean(ct_tensor *self, const ct_std_mean_opts *options);
+CT_API ct_tensor *ct_std_mean_backward(ct_tensor *gstd, ct_tensor *gmean, ct_tensor *std, ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim);
 typedef struct ct_logsumexp_opts { bool keepdim; } ct_logsumexp_opts;
 /* log of the sum of exp, without overflow. */
 CT_API ct_tensor *ct_logsumexp(ct_tensor *self, ct_ints dim, const ct_logsumexp_opts *options);
@@ -963,6 +972,7 @@ CT_API ct_tensor *ct_cumprod_backward(ct_tensor *gy, ct_tensor *self, ct_tensor 
 
 /* The same elements in another shape, without a copy; one size may be -1. Fails where strides do not allow it. */
 CT_API ct_tensor *ct_view(ct_tensor *self, ct_ints size);
+CT_API ct_tensor *ct_unsafe_view(ct_tensor *self, ct_ints size);
 /* The same bytes read as another element type; the last dimension grows or shrinks where the sizes differ. */
 CT_API ct_tensor *ct_view_dtype(ct_tensor *self, ct_dtype dtype);
 /* self.view(other.size()). */
@@ -1442,7 +1452,9 @@ CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *self, ct_ints output_size);
 #define ct_std(self, ...) CT_WITH(ct_std_opts, (.dim = {0, NULL}, .correction = {CT_SCALAR_INT, {.i = 1}}, .keepdim = false,), ct_std(self, ct__options), __VA_ARGS__)
 #define ct_std_unbiased(self, dim, ...) CT_WITH(ct_std_unbiased_opts, (.unbiased = true, .keepdim = false,), ct_std_unbiased(self, dim, ct__options), __VA_ARGS__)
 #define ct_var_mean(self, ...) CT_WITH(ct_var_mean_opts, (.dim = {0, NULL}, .correction = {CT_SCALAR_INT, {.i = 1}}, .keepdim = false,), ct_var_mean(self, ct__options), __VA_ARGS__)
+#define ct_var_mean_backward(gvar, gmean, self, dim, correction, keepdim) ct_var_mean_backward(gvar, gmean, self, dim, ct_num(correction), keepdim)
 #define ct_std_mean(self, ...) CT_WITH(ct_std_mean_opts, (.dim = {0, NULL}, .correction = {CT_SCALAR_INT, {.i = 1}}, .keepdim = false,), ct_std_mean(self, ct__options), __VA_ARGS__)
+#define ct_std_mean_backward(gstd, gmean, std, self, dim, correction, keepdim) ct_std_mean_backward(gstd, gmean, std, self, dim, ct_num(correction), keepdim)
 #define ct_logsumexp(self, dim, ...) CT_WITH(ct_logsumexp_opts, (.keepdim = false,), ct_logsumexp(self, dim, ct__options), __VA_ARGS__)
 #define ct_cumsum(self, dim, ...) CT_WITH(ct_cumsum_opts, (.dtype = CT_DTYPE_NONE,), ct_cumsum(self, dim, ct__options), __VA_ARGS__)
 #define ct_cumsum_(self, dim, ...) CT_WITH(ct_cumsum_opts, (.dtype = CT_DTYPE_NONE,), ct_cumsum_(self, dim, ct__options), __VA_ARGS__)

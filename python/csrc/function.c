@@ -76,7 +76,12 @@ static PyObject *node_repr(PyObject *o)
     return PyUnicode_FromFormat("<%s object at %p>", legacy ? legacy : name, (void *)o);
 }
 
-static PyObject *node_name(PyObject *o, PyObject *u) { return PyUnicode_FromString(ct_node_name(((PyNode *)o)->n)); }
+/* Two kinds of nodes say their namespace here and nowhere else. */
+static PyObject *node_name(PyObject *o, PyObject *u)
+{
+    const char *name = ct_node_name(((PyNode *)o)->n);
+    return PyUnicode_FromFormat("%s%s", strcmp(name, "AccumulateGrad") && strcmp(name, "CopySlices") ? "" : "torch::autograd::", name);
+}
 
 static PyObject *node_edge(ct_node *n, int64_t i)
 {

@@ -335,7 +335,7 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None):
     """The mean of the elements that are not nan."""
     ok = ~input.isnan()
     if dim is None:
-        return input.nan_to_num(0.0).masked_fill(~ok, 0).sum(dtype=dtype) / ok.sum()
+        return input.masked_fill(~ok, 0).sum(dtype=dtype) / ok.sum()
     return input.masked_fill(~ok, 0).sum(dim, keepdim=keepdim, dtype=dtype) / ok.sum(dim, keepdim=keepdim)
 
 
@@ -405,7 +405,11 @@ def xlogy(input, other):
 
 @_both
 def hypot(input, other):
-    return (input * input + other * other).sqrt()
+    """sqrt(input^2 + other^2), without overflow; an infinite operand wins over nan."""
+    scale = _C.maximum(input.abs(), other.abs()).detach()
+    scale = _C.where((scale > 0) & scale.isfinite(), scale, 1.0)
+    x, y = input / scale, other / scale
+    return _C.where(input.isinf() | other.isinf(), float('inf'), (x * x + y * y).sqrt() * scale)
 
 
 @_both
@@ -468,7 +472,7 @@ def erfinv(input):
     y = _C.where(x.abs() == 1, x * float('inf'), _C.where(x.abs() > 1, float('nan'), y)).to(
         input.dtype if input.is_floating_point() else _C.get_default_dtype())
     if input.requires_grad:
-        y = y + (input - input.detach()) * (y * y).exp() * 0.886226925452758
+        y = _C.where(y.isinf(), y, y + (input - input.detach()) * (y * y).exp() * 0.886226925452758)
     return y
 
 

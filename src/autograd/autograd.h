@@ -6,6 +6,14 @@
 #include <ctorch/autograd.h>
 #include <ctorch/schema.h>
 
+/* How a node looks where PyTorch divides the work otherwise: the edges that it is seen with, each entry followed by
+ * those below it. node NULL: the node's own edge of index n (of the first entry: n edges follow); else a node of
+ * that class with n edges, which is there for looking at alone. */
+typedef struct ct__shown {
+    const struct ct__node_class *node;
+    int8_t n;
+} ct__shown;
+
 typedef struct ct__node_class {
     const char *name;        /* "AddBackward0" */
     const char *legacy_name; /* full path of 0.1.12's class, or NULL */
@@ -17,6 +25,7 @@ typedef struct ct__node_class {
     void (*drop)(ct_node *n);
     void (*forget)(ct_node *n);
     bool always; /* backward is called even where no gradient arrived */
+    const ct__shown *shown; /* NULL: it is seen as it is */
 } ct__node_class;
 
 struct ct__saved {
@@ -81,7 +90,17 @@ CT_INLINE void ct__bump(ct_tensor *self) { ++*ct__version_of(self); }
 /* After a view op made `view` of `self` (by ct__new_view): records self's base as the view's base; n (may be
  * NULL) is the node of the view op, given away. */
 CT_HIDDEN void ct__view_attach(ct_node *n, ct_tensor *self, ct_tensor *view);
-/* Like ct__view_attach for ops that return several views (split, unbind). */
+/* Like ct__view_attach for ops that return several views (split, unbind), each an output of n; the scope gets them.
+ * With an error pending they are released. */
+CT_HIDDEN ct_tensors ct__views_attach(ct_node *n, ct_tensor *self, ct_tensors views);
+/* What arrived at each output, zeros where nothing did. Empty with the error set. */
+CT_HIDDEN ct_tensors ct__node_grads(ct_node *n, ct_tensor *const *grads);
+/* The nodes of a composite op's results are from now on seen as one of class `as` (NULL: as they are) over the op's
+ * inputs. */
+CT_HIDDEN void ct__show(const ct__node_class *as, int64_t ninputs, ct_tensor *const *inputs, int64_t nresults,
+                        ct_tensor *const *results);
+/* self took over a result in place: its new node is seen as the result's. Gives self back. */
+CT_HIDDEN ct_tensor *ct__show_as(ct_tensor *self, ct_tensor *result);
 
 /* out= under autograd: "add(): functions with out=... arguments don't support automatic differentiation,
  * ...". */

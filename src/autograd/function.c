@@ -87,8 +87,8 @@ ct_node *ct_function_attach(const ct_function *f, ct_tensors inputs, ct_tensors 
             continue;
         }
         ct__set_history(t, m, n, i);
-        if (t->view_base && t->view_kind == CT__VIEW_PLAIN)
-            t->view_kind = CT__VIEW_CUSTOM;
+        if (t->view_base)
+            t->view_kind = outputs.n > 1 ? CT__VIEW_MULTI : CT__VIEW_CUSTOM;
     }
     if (ct__pending())
         x->f.free_data = NULL; /* data stays the caller's, who is told so by NULL */

@@ -46,6 +46,7 @@ struct ct_node {
     ct_tensor *variable;     /* AccumulateGrad: the leaf, owned while refcount > 0 */
     void *extra;             /* the class's own data */
     void *user;
+    ct_node *shown; /* atomic, owned: the name and the edges that it is seen with, made when someone looks */
     ct__hooks hooks;
     ct__visit visit;
     ct__edge *edges;
@@ -56,7 +57,7 @@ struct ct_node {
     ct__output_meta *metas;
 };
 
-enum { CT__VIEW_PLAIN, CT__VIEW_NO_GRAD, CT__VIEW_CUSTOM }; /* view_kind */
+enum { CT__VIEW_PLAIN, CT__VIEW_NO_GRAD, CT__VIEW_CUSTOM, CT__VIEW_MULTI }; /* view_kind */
 
 struct ct__autograd {
     ct_tensor *grad;
@@ -69,6 +70,9 @@ struct ct__autograd {
     uint8_t lock;
 };
 typedef struct ct__autograd ct__meta;
+
+/* shown.c: the node that is looked at in n's place (n itself where it shows itself). */
+CT_HIDDEN const ct_node *ct__shown_of(const ct_node *n);
 
 /* node.c */
 CT_HIDDEN void ct__node_forget(ct_node *n);

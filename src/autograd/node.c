@@ -1,6 +1,7 @@
 /* Graph nodes: one block of memory each (header, edges, saved tensors, values, output shapes), released
  * without recursion; saved tensors with version checks. A node never owns its own outputs. */
 #include "autograd/graph.h"
+#include "ops/ops.h"
 #include <stdio.h>
 
 static CT_THREAD_WORD uint64_t node_sequence = 1;
@@ -53,6 +54,7 @@ static void node_free(ct_node *n)
         ct__hooks_free(&n->hooks);
     for (int64_t i = 0; i < n->ninputs; i++)
         ct_release(n->edges[i].node);
+    ct_release(n->shown);
     ct__free(n, n->bytes);
 }
 
@@ -192,7 +194,7 @@ void ct__node_save_copy(ct_node *n, int64_t i, ct_tensor *t)
 
 const char *ct__node_short_name(const ct_node *n, char *buffer)
 {
-    const char *name = n->cls->name, *end = strstr(name, "Backward");
+    const char *name = ct_node_name(n), *end = strstr(name, "Backward");
     if (!strcmp(name, "CopySlices") || !strcmp(name, "CopyBackwards") || ct__is_accumulator(n))
         snprintf(buffer, 128, "torch::autograd::%s", name);
     else if (!end || end == name || (end[8] && strspn(end + 8, "0123456789") != strlen(end + 8)))
@@ -237,7 +239,7 @@ ct_tensor *ct__node_saved(ct_node *n, int64_t i)
     ct_tensor *t = s->tensor;
     if (CT_UNLIKELY(*ct__version_of(t) != s->version)) {
         bool invalid = false;
-        ct_node *history = s->is_output ? n : ct__history(t, false, &invalid);
+        ct_node *history = s->is_output ? n : ct__history(t, t->view_base && t->view_kind == CT__VIEW_MULTI, &invalid);
         ct__saved_changed(t, history, s->is_output ? s->output_nr : ct_output_nr(t), s->version);
         return NULL;
     }
@@ -340,24 +342,27 @@ void ct__node_attach(ct_node *n, int64_t noutputs, ct_tensor *const *outputs)
         ct_release(n);
 }
 
+ct_tensors ct__node_grads(ct_node *n, ct_tensor *const *grads)
+{
+    static const int64_t strides[CT_MAX_DIMS];
+    ct_tensor **all = ct__scratch(sizeof *all * (size_t)n->noutputs), *zero = NULL;
+    for (int64_t i = 0; all && i < n->noutputs; i++) {
+        const ct__output_meta *m = &n->metas[i];
+        all[i] = grads[i];
+        if (all[i])
+            continue;
+        if (!zero)
+            zero = ct_zeros(((ct_ints){0, NULL}), .dtype = (ct_dtype)m->dtype, .device = {(ct_device_type)m->device, 0});
+        ct_tensor *zeros = zero ? ct__new_view(zero, 0, m->ndim, m->sizes, strides) : NULL;
+        if (!zeros || !(all[i] = ct_adopt(zeros)))
+            return CT_NO_TENSORS;
+    }
+    return all ? (ct_tensors){n->noutputs, all} : CT_NO_TENSORS;
+}
+
 /* ---- For users and bindings ---- */
 
-const char *ct_node_name(const ct_node *n) { return n ? n->cls->name : ""; }
-const char *ct_node_legacy_name(const ct_node *n)
-{
-    return n && n->cls->legacy_name ? n->cls->legacy_name : ct_node_name(n);
-}
-int64_t ct_node_num_inputs(const ct_node *n) { return n ? n->ninputs : 0; }
 ct_tensor *ct_node_variable(const ct_node *n) { return n ? n->variable : NULL; }
 void *ct_node_user(const ct_node *n) { return n ? n->user : NULL; }
 void ct_node_set_user(ct_node *n, void *user) { n->user = user; }
 bool ct_node_freed(const ct_node *n) { return n && n->freed; }
-
-ct_node *ct_node_next(const ct_node *n, int64_t i, int64_t *output_nr)
-{
-    if (!n || i < 0 || i >= n->ninputs)
-        return NULL;
-    if (output_nr)
-        *output_nr = n->edges[i].output_nr;
-    return n->edges[i].node;
-}

@@ -109,7 +109,13 @@ static bool view_refused(const ct_tensor *view, bool indirect)
                  changed);
     else
         snprintf(start, sizeof start, "A view was created in no_grad mode and %s", changed);
-    if (view->view_kind == CT__VIEW_CUSTOM)
+    if (view->view_kind == CT__VIEW_MULTI)
+        ct__fail(CT_ERR_RUNTIME,
+                 "%s%s. This view is the output of a function that returns multiple views. Such functions do not "
+                 "allow the output views to be modified inplace. You should replace the inplace operation by an "
+                 "out-of-place one.",
+                 start, m && m->grad_fn ? "" : " with grad mode enabled");
+    else if (view->view_kind == CT__VIEW_CUSTOM)
         ct__fail(CT_ERR_RUNTIME,
                  "%s. This view was created inside a custom Function (or because an input was returned "
                  "as-is) and the autograd logic to handle view+inplace would override the custom backward "
@@ -153,15 +159,31 @@ ct_node *ct__view_history(ct_tensor *view, bool report, bool *invalid)
     return ct__pending() ? NULL : m->grad_fn;
 }
 
-void ct__view_attach(ct_node *n, ct_tensor *self, ct_tensor *view)
+/* Records self's base as the view's. */
+static void view_record(ct_tensor *self, ct_tensor *view, int creation)
 {
     if (view->dtype == self->dtype && !view->view_base) {
         view->view_base = ct_retain(self->view_base ? self->view_base : self);
         view->view_version = *ct__version_of(view);
-        view->view_kind = !ct__grad_mode ? CT__VIEW_NO_GRAD : self->view_base ? self->view_kind : CT__VIEW_PLAIN;
+        view->view_kind = !ct__grad_mode ? CT__VIEW_NO_GRAD : self->view_base && self->view_kind != CT__VIEW_PLAIN ? self->view_kind : (uint8_t)creation;
     }
+}
+
+void ct__view_attach(ct_node *n, ct_tensor *self, ct_tensor *view)
+{
+    view_record(self, view, CT__VIEW_PLAIN);
     if (n)
         ct__node_attach(n, 1, &view);
+}
+
+ct_tensors ct__views_attach(ct_node *n, ct_tensor *self, ct_tensors views)
+{
+    for (int64_t i = 0; i < views.n && !ct__pending(); i++)
+        view_record(self, views.v[i], CT__VIEW_MULTI);
+    ct__node_attach(n, views.n, views.v);
+    for (int64_t i = 0; i < views.n; i++)
+        ct_adopt(views.v[i]);
+    return ct__pending() ? (ct_tensors){0, NULL} : views;
 }
 
 /* ---- In place ---- */

@@ -501,6 +501,8 @@ bool ct__call_conv_transpose2d(const ct_value *a, ct_value *results)
 
 /* max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=0, int[1] dilation=1, bool ceil_mode=False) -> (Tensor output, Tensor indices) */
 static const ct_max_pool1d_with_indices_opts defaults_max_pool1d_with_indices = {.stride = {0, ct__list_zeros}, .padding = {1, ct__list_zeros}, .dilation = {1, ct__list_ones}, .ceil_mode = false};
+static const ct__node_class shown_conv_MaxPool2DWithIndicesBackward0 = {"MaxPool2DWithIndicesBackward0"};
+static const ct__node_class shown_conv_UnsqueezeBackward0 = {"UnsqueezeBackward0"};
 static void backward_max_pool1d_with_indices(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
     if (ct__node_needs(n, 0)) {
@@ -513,7 +515,8 @@ static void backward_max_pool1d_with_indices(ct_node *n, ct_tensor *const *grads
     }
 }
 
-static const ct__node_class class_max_pool1d_with_indices = {"MaxPool2DWithIndicesBackward0", "torch.nn._functions.thnn.pooling.MaxPool1d", backward_max_pool1d_with_indices};
+static const ct__shown shown_max_pool1d_with_indices_0[] = {{NULL, 1}, {&shown_conv_MaxPool2DWithIndicesBackward0, 1}, {&shown_conv_UnsqueezeBackward0, 1}, {NULL, 0}};
+static const ct__node_class class_max_pool1d_with_indices_0 = {"SqueezeBackward1", "torch.nn._functions.thnn.pooling.MaxPool1d", backward_max_pool1d_with_indices, .shown = shown_max_pool1d_with_indices_0};
 
 static ct_max_pool1d_with_indices_result run_max_pool1d_with_indices(ct_tensor *self, ct_ints kernel_size, ct_ints stride, ct_ints padding, ct_ints dilation, bool ceil_mode)
 {
@@ -522,7 +525,7 @@ static ct_max_pool1d_with_indices_result run_max_pool1d_with_indices(ct_tensor *
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
     if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_max_pool1d_with_indices, 1, inputs, 2, 1, 1);
+        n = ct__node_new(&class_max_pool1d_with_indices_0, 1, inputs, 2, 1, 1);
         if (!n)
             return (ct_max_pool1d_with_indices_result){0};
         ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
@@ -794,6 +797,7 @@ bool ct__call_max_pool_gather(const ct_value *a, ct_value *results)
 
 /* avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=0, bool ceil_mode=False, bool count_include_pad=True) -> Tensor */
 static const ct_avg_pool1d_opts defaults_avg_pool1d = {.stride = {0, ct__list_zeros}, .padding = {1, ct__list_zeros}, .ceil_mode = false, .count_include_pad = true};
+static const ct__node_class shown_conv_AvgPool2DBackward0 = {"AvgPool2DBackward0"};
 static void backward_avg_pool1d(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
     if (ct__node_needs(n, 0)) {
@@ -807,7 +811,8 @@ static void backward_avg_pool1d(ct_node *n, ct_tensor *const *grads, ct_tensor *
     }
 }
 
-static const ct__node_class class_avg_pool1d = {"AvgPool2DBackward0", NULL, backward_avg_pool1d};
+static const ct__shown shown_avg_pool1d_0[] = {{NULL, 1}, {&shown_conv_AvgPool2DBackward0, 1}, {&shown_conv_UnsqueezeBackward0, 1}, {NULL, 0}};
+static const ct__node_class class_avg_pool1d_0 = {"SqueezeBackward1", NULL, backward_avg_pool1d, .shown = shown_avg_pool1d_0};
 
 static ct_tensor *run_avg_pool1d(ct_tensor *self, ct_ints kernel_size, ct_ints stride, ct_ints padding, bool ceil_mode, bool count_include_pad)
 {
@@ -816,7 +821,7 @@ static ct_tensor *run_avg_pool1d(ct_tensor *self, ct_ints kernel_size, ct_ints s
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
     if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_avg_pool1d, 1, inputs, 1, 0, 6);
+        n = ct__node_new(&class_avg_pool1d_0, 1, inputs, 1, 0, 6);
         if (!n)
             return NULL;
         ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
@@ -1019,6 +1024,8 @@ bool ct__call_avg_pool_forward(const ct_value *a, ct_value *results)
 }
 
 /* adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor */
+static const ct__node_class shown_conv_MeanBackward1 = {"MeanBackward1"};
+static const ct__node_class shown_conv_AdaptiveAvgPool2DBackward0 = {"AdaptiveAvgPool2DBackward0"};
 static void backward_adaptive_avg_pool1d(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
     if (ct__node_needs(n, 0)) {
@@ -1027,7 +1034,10 @@ static void backward_adaptive_avg_pool1d(ct_node *n, ct_tensor *const *grads, ct
     }
 }
 
-static const ct__node_class class_adaptive_avg_pool1d = {"AdaptiveAvgPool2DBackward0", NULL, backward_adaptive_avg_pool1d};
+static const ct__shown shown_adaptive_avg_pool1d_0[] = {{NULL, 1}, {&shown_conv_MeanBackward1, 1}, {&shown_conv_UnsqueezeBackward0, 1}, {NULL, 0}};
+static const ct__node_class class_adaptive_avg_pool1d_0 = {"SqueezeBackward1", NULL, backward_adaptive_avg_pool1d, .shown = shown_adaptive_avg_pool1d_0};
+static const ct__shown shown_adaptive_avg_pool1d_1[] = {{NULL, 1}, {&shown_conv_AdaptiveAvgPool2DBackward0, 1}, {&shown_conv_UnsqueezeBackward0, 1}, {NULL, 0}};
+static const ct__node_class class_adaptive_avg_pool1d_1 = {"SqueezeBackward1", NULL, backward_adaptive_avg_pool1d, .shown = shown_adaptive_avg_pool1d_1};
 
 static ct_tensor *run_adaptive_avg_pool1d(ct_tensor *self, ct_ints output_size)
 {
@@ -1036,7 +1046,7 @@ static ct_tensor *run_adaptive_avg_pool1d(ct_tensor *self, ct_ints output_size)
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
     if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_adaptive_avg_pool1d, 1, inputs, 1, 0, 1);
+        n = ct__node_new((ct__ints_at(output_size, 0) == 1) ? &class_adaptive_avg_pool1d_0 : &class_adaptive_avg_pool1d_1, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
         ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
@@ -1069,6 +1079,7 @@ bool ct__call_adaptive_avg_pool1d(const ct_value *a, ct_value *results)
 }
 
 /* adaptive_max_pool1d_with_indices(Tensor self, int[1] output_size) -> (Tensor output, Tensor indices) */
+static const ct__node_class shown_conv_AdaptiveMaxPool2DBackward0 = {"AdaptiveMaxPool2DBackward0"};
 static void backward_adaptive_max_pool1d_with_indices(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
     if (ct__node_needs(n, 0)) {
@@ -1081,7 +1092,8 @@ static void backward_adaptive_max_pool1d_with_indices(ct_node *n, ct_tensor *con
     }
 }
 
-static const ct__node_class class_adaptive_max_pool1d_with_indices = {"AdaptiveMaxPool2DBackward0", NULL, backward_adaptive_max_pool1d_with_indices};
+static const ct__shown shown_adaptive_max_pool1d_with_indices_0[] = {{NULL, 1}, {&shown_conv_AdaptiveMaxPool2DBackward0, 1}, {&shown_conv_UnsqueezeBackward0, 1}, {NULL, 0}};
+static const ct__node_class class_adaptive_max_pool1d_with_indices_0 = {"SqueezeBackward1", NULL, backward_adaptive_max_pool1d_with_indices, .shown = shown_adaptive_max_pool1d_with_indices_0};
 
 static ct_adaptive_max_pool1d_with_indices_result run_adaptive_max_pool1d_with_indices(ct_tensor *self, ct_ints output_size)
 {
@@ -1090,7 +1102,7 @@ static ct_adaptive_max_pool1d_with_indices_result run_adaptive_max_pool1d_with_i
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
     if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_adaptive_max_pool1d_with_indices, 1, inputs, 2, 1, 1);
+        n = ct__node_new(&class_adaptive_max_pool1d_with_indices_0, 1, inputs, 2, 1, 1);
         if (!n)
             return (ct_adaptive_max_pool1d_with_indices_result){0};
         ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
@@ -1166,6 +1178,7 @@ static void backward_adaptive_avg_pool2d(ct_node *n, ct_tensor *const *grads, ct
 }
 
 static const ct__node_class class_adaptive_avg_pool2d = {"AdaptiveAvgPool2DBackward0", NULL, backward_adaptive_avg_pool2d};
+static const ct__node_class class_adaptive_avg_pool2d_0 = {"MeanBackward1", NULL, backward_adaptive_avg_pool2d};
 
 static ct_tensor *run_adaptive_avg_pool2d(ct_tensor *self, ct_ints output_size)
 {
@@ -1174,7 +1187,7 @@ static ct_tensor *run_adaptive_avg_pool2d(ct_tensor *self, ct_ints output_size)
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
     if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_adaptive_avg_pool2d, 1, inputs, 1, 0, 1);
+        n = ct__node_new(((ct__ints_at(output_size, 0) == 1) && (ct__ints_at(output_size, -1) == 1)) ? &class_adaptive_avg_pool2d_0 : &class_adaptive_avg_pool2d, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
         ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});

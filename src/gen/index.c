@@ -226,7 +226,7 @@ static void backward_scatter_value(ct_node *n, ct_tensor *const *grads, ct_tenso
     }
 }
 
-static const ct__node_class class_scatter_value = {"ScatterBackward0", NULL, backward_scatter_value};
+static const ct__node_class class_scatter_value = {"ScatterBackward1", NULL, backward_scatter_value};
 
 static ct_tensor *run_scatter_value(ct_tensor *self, int64_t dim, ct_tensor *index, ct_scalar value)
 {
@@ -959,13 +959,19 @@ bool ct__call_take_rows_backward(const ct_value *a, ct_value *results)
 }
 
 /* take(Tensor self, Tensor index) -> Tensor */
+static const ct__shown shown_take_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_take_0 = {"TakeBackward0", .shown = shown_take_0};
+
 static ct_tensor *run_take(ct_tensor *self, ct_tensor *index)
 {
     if (!ct__given(self, "self"))
         return NULL;
     if (!ct__given(index, "index"))
         return NULL;
-    return ct__take(self, index);
+    ct_tensor *r = ct__take(self, index);
+    ct_tensor *const inputs[] = {self, index};
+    ct__show(&class_take_0, 2, inputs, 1, &r);
+    return r;
 }
 
 ct_tensor *(ct_take)(ct_tensor *self, ct_tensor *index)
@@ -1038,7 +1044,9 @@ static void backward_masked_fill(ct_node *n, ct_tensor *const *grads, ct_tensor 
     }
 }
 
-static const ct__node_class class_masked_fill = {"MaskedFillBackward0", NULL, backward_masked_fill};
+static const ct__shown shown_masked_fill_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_masked_fill_0 = {"MaskedFillBackward0", NULL, backward_masked_fill, .shown = shown_masked_fill_0};
+static const ct__node_class class_masked_fill_1 = {"MaskedFillBackward1", NULL, backward_masked_fill};
 
 static ct_tensor *run_masked_fill(ct_tensor *self, ct_tensor *mask, ct_tensor *value)
 {
@@ -1051,7 +1059,7 @@ static ct_tensor *run_masked_fill(ct_tensor *self, ct_tensor *mask, ct_tensor *v
     ct_tensor *const inputs[] = {self, value};
     ct_node *n = NULL;
     if (ct__needs_graph(2, inputs)) {
-        n = ct__node_new(&class_masked_fill, 2, inputs, 1, 1, 0);
+        n = ct__node_new(value->is_number ? &class_masked_fill_0 : &class_masked_fill_1, 2, inputs, 1, 1, 0);
         if (!n)
             return NULL;
         ct__node_save(n, 0, mask);
@@ -1096,7 +1104,7 @@ static ct_tensor *run_masked_fill_(ct_tensor *self, ct_tensor *mask, ct_tensor *
     ct_tensor *const inputs[] = {self, value};
     ct_node *n = NULL;
     if (ct__needs_graph(2, inputs)) {
-        n = ct__node_new(&class_masked_fill, 2, inputs, 1, 1, 0);
+        n = ct__node_new(value->is_number ? &class_masked_fill_0 : &class_masked_fill_1, 2, inputs, 1, 1, 0);
         if (!n)
             return NULL;
         ct__node_save(n, 0, mask);
@@ -1129,13 +1137,19 @@ bool ct__call_masked_fill_(const ct_value *a, ct_value *results)
 }
 
 /* masked_select(Tensor self, Tensor mask) -> Tensor */
+static const ct__shown shown_masked_select_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_masked_select_0 = {"MaskedSelectBackward0", .shown = shown_masked_select_0};
+
 static ct_tensor *run_masked_select(ct_tensor *self, ct_tensor *mask)
 {
     if (!ct__given(self, "self"))
         return NULL;
     if (!ct__given(mask, "mask"))
         return NULL;
-    return ct__masked_select(self, mask);
+    ct_tensor *r = ct__masked_select(self, mask);
+    ct_tensor *const inputs[] = {self, mask};
+    ct__show(&class_masked_select_0, 2, inputs, 1, &r);
+    return r;
 }
 
 ct_tensor *(ct_masked_select)(ct_tensor *self, ct_tensor *mask)
@@ -1197,7 +1211,7 @@ static ct_tensor *run_masked_scatter_(ct_tensor *self, ct_tensor *mask, ct_tenso
     if (!ct__given(source, "source"))
         return NULL;
     ct_tensor *r = ct__masked_scatter(self, mask, source);
-    return r ? (ct_copy_)(self, r, NULL) : NULL;
+    return r ? ct__show_as((ct_copy_)(self, r, NULL), r) : NULL;
 }
 
 ct_tensor *(ct_masked_scatter_)(ct_tensor *self, ct_tensor *mask, ct_tensor *source)
@@ -1604,6 +1618,9 @@ bool ct__call_msort(const ct_value *a, ct_value *results)
 
 /* kthvalue(Tensor self, int k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
 static const ct_kthvalue_opts defaults_kthvalue = {.dim = -1, .keepdim = false};
+static const ct__shown shown_kthvalue_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_kthvalue_0 = {"KthvalueBackward0", .shown = shown_kthvalue_0};
+
 static ct_kthvalue_result run_kthvalue(ct_tensor *self, int64_t k, int64_t dim, bool keepdim)
 {
     if (!ct__given(self, "self"))
@@ -1611,6 +1628,8 @@ static ct_kthvalue_result run_kthvalue(ct_tensor *self, int64_t k, int64_t dim, 
     ct_tensor *results[2] = {NULL};
     if (!ct__kthvalue(self, k, dim, keepdim, results))
         return (ct_kthvalue_result){0};
+    ct_tensor *const inputs[] = {self};
+    ct__show(&class_kthvalue_0, 1, inputs, 2, results);
     return (ct_kthvalue_result){results[0], results[1]};
 }
 
@@ -1640,11 +1659,41 @@ bool ct__call_kthvalue(const ct_value *a, ct_value *results)
 }
 
 /* median(Tensor self) -> Tensor */
+static void backward_median(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_result0 = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_extreme_backward)(grads[0], saved_self, saved_result0);
+    }
+}
+
+static const ct__node_class class_median = {"MedianBackward0", NULL, backward_median};
+
 static ct_tensor *run_median(ct_tensor *self)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    return ct__median(self);
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_median, 1, inputs, 1, 2, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+    }
+    ct_tensor *r = ct__median(self);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    if (n) {
+        ct__node_save_output(n, 1, r, 0);
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
 }
 
 ct_tensor *(ct_median)(ct_tensor *self)
@@ -1653,10 +1702,9 @@ ct_tensor *(ct_median)(ct_tensor *self)
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "median";
-    ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_scope_end_but(&scope, run_median(self));
+    ct_tensor *outcome = run_median(self);
     ct__op_name = was;
-    return ct_adopt(outcome);
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_median(const ct_value *a, ct_value *results);
@@ -1668,6 +1716,9 @@ bool ct__call_median(const ct_value *a, ct_value *results)
 
 /* median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
 static const ct_median_dim_opts defaults_median_dim = {.keepdim = false};
+static const ct__shown shown_median_dim_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_median_dim_0 = {"MedianBackward1", .shown = shown_median_dim_0};
+
 static ct_median_dim_result run_median_dim(ct_tensor *self, int64_t dim, bool keepdim)
 {
     if (!ct__given(self, "self"))
@@ -1675,6 +1726,8 @@ static ct_median_dim_result run_median_dim(ct_tensor *self, int64_t dim, bool ke
     ct_tensor *results[2] = {NULL};
     if (!ct__median_dim(self, dim, keepdim, results))
         return (ct_median_dim_result){0};
+    ct_tensor *const inputs[] = {self};
+    ct__show(&class_median_dim_0, 1, inputs, 2, results);
     return (ct_median_dim_result){results[0], results[1]};
 }
 

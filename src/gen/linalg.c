@@ -433,13 +433,20 @@ bool ct__call_dot(const ct_value *a, ct_value *results)
 }
 
 /* outer(Tensor self, Tensor vec2) -> Tensor */
+static const ct__node_class shown_linalg_ViewBackward0 = {"ViewBackward0"};
+static const ct__shown shown_outer_0[] = {{NULL, 2}, {&shown_linalg_ViewBackward0, 1}, {NULL, 0}, {NULL, 1}};
+static const ct__node_class class_outer_0 = {"MulBackward0", .shown = shown_outer_0};
+
 static ct_tensor *run_outer(ct_tensor *self, ct_tensor *vec2)
 {
     if (!ct__given(self, "self"))
         return NULL;
     if (!ct__given(vec2, "vec2"))
         return NULL;
-    return ct__outer(self, vec2);
+    ct_tensor *r = ct__outer(self, vec2);
+    ct_tensor *const inputs[] = {self, vec2};
+    ct__show(&class_outer_0, 2, inputs, 1, &r);
+    return r;
 }
 
 ct_tensor *(ct_outer)(ct_tensor *self, ct_tensor *vec2)
@@ -559,6 +566,9 @@ bool ct__call_bmm_out(const ct_value *a, ct_value *results)
 
 /* baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
 static const ct_baddbmm_opts defaults_baddbmm = {.beta = {CT_SCALAR_INT, {.i = 1}}, .alpha = {CT_SCALAR_INT, {.i = 1}}};
+static const ct__shown shown_baddbmm_0[] = {{NULL, 3}, {NULL, 0}, {NULL, 1}, {NULL, 2}};
+static const ct__node_class class_baddbmm_0 = {"BaddbmmBackward0", .shown = shown_baddbmm_0};
+
 static ct_tensor *run_baddbmm(ct_tensor *self, ct_tensor *batch1, ct_tensor *batch2, ct_scalar beta, ct_scalar alpha)
 {
     if (!ct__given(self, "self"))
@@ -567,7 +577,10 @@ static ct_tensor *run_baddbmm(ct_tensor *self, ct_tensor *batch1, ct_tensor *bat
         return NULL;
     if (!ct__given(batch2, "batch2"))
         return NULL;
-    return ct__baddbmm(self, batch1, batch2, beta, alpha);
+    ct_tensor *r = ct__baddbmm(self, batch1, batch2, beta, alpha);
+    ct_tensor *const inputs[] = {self, batch1, batch2};
+    ct__show(&class_baddbmm_0, 3, inputs, 1, &r);
+    return r;
 }
 
 ct_tensor *(ct_baddbmm)(ct_tensor *self, ct_tensor *batch1, ct_tensor *batch2, const ct_baddbmm_opts *options)
@@ -625,6 +638,12 @@ bool ct__call_matmul(const ct_value *a, ct_value *results)
 
 /* linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor */
 static const ct_linear_opts defaults_linear = {.bias = NULL};
+static const ct__node_class shown_linalg_TBackward0 = {"TBackward0"};
+static const ct__node_class shown_linalg_MmBackward0 = {"MmBackward0"};
+static const ct__node_class shown_linalg_UnsqueezeBackward0 = {"UnsqueezeBackward0"};
+static const ct__node_class shown_linalg_UnsafeViewBackward0 = {"UnsafeViewBackward0"};
+static const ct__node_class shown_linalg_CloneBackward0 = {"CloneBackward0"};
+static const ct__node_class shown_linalg_AddmmBackward0 = {"AddmmBackward0"};
 static void backward_linear(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
     if (ct__node_needs(n, 0)) {
@@ -644,7 +663,20 @@ static void backward_linear(ct_node *n, ct_tensor *const *grads, ct_tensor **res
     }
 }
 
-static const ct__node_class class_linear = {"AddmmBackward0", "torch.nn._functions.linear.Linear", backward_linear};
+static const ct__shown shown_linear_0[] = {{NULL, 2}, {NULL, 0}, {&shown_linalg_TBackward0, 1}, {NULL, 1}};
+static const ct__node_class class_linear_0 = {"MmBackward0", "torch.nn._functions.linear.Linear", backward_linear, .shown = shown_linear_0};
+static const ct__shown shown_linear_1[] = {{NULL, 1}, {&shown_linalg_MmBackward0, 2}, {&shown_linalg_UnsqueezeBackward0, 1}, {NULL, 0}, {&shown_linalg_TBackward0, 1}, {NULL, 1}};
+static const ct__node_class class_linear_1 = {"SqueezeBackward4", "torch.nn._functions.linear.Linear", backward_linear, .shown = shown_linear_1};
+static const ct__shown shown_linear_2[] = {{NULL, 1}, {&shown_linalg_MmBackward0, 2}, {&shown_linalg_ViewBackward0, 1}, {NULL, 0}, {&shown_linalg_TBackward0, 1}, {NULL, 1}};
+static const ct__node_class class_linear_2 = {"UnsafeViewBackward0", "torch.nn._functions.linear.Linear", backward_linear, .shown = shown_linear_2};
+static const ct__shown shown_linear_3[] = {{NULL, 1}, {&shown_linalg_MmBackward0, 2}, {&shown_linalg_UnsafeViewBackward0, 1}, {&shown_linalg_CloneBackward0, 1}, {NULL, 0}, {&shown_linalg_TBackward0, 1}, {NULL, 1}};
+static const ct__node_class class_linear_3 = {"UnsafeViewBackward0", "torch.nn._functions.linear.Linear", backward_linear, .shown = shown_linear_3};
+static const ct__shown shown_linear_4[] = {{NULL, 3}, {NULL, 2}, {NULL, 0}, {&shown_linalg_TBackward0, 1}, {NULL, 1}};
+static const ct__node_class class_linear_4 = {"AddmmBackward0", "torch.nn._functions.linear.Linear", backward_linear, .shown = shown_linear_4};
+static const ct__shown shown_linear_5[] = {{NULL, 1}, {&shown_linalg_AddmmBackward0, 3}, {NULL, 2}, {&shown_linalg_ViewBackward0, 1}, {NULL, 0}, {&shown_linalg_TBackward0, 1}, {NULL, 1}};
+static const ct__node_class class_linear_5 = {"ViewBackward0", "torch.nn._functions.linear.Linear", backward_linear, .shown = shown_linear_5};
+static const ct__shown shown_linear_6[] = {{NULL, 2}, {&shown_linalg_UnsafeViewBackward0, 1}, {&shown_linalg_MmBackward0, 2}, {&shown_linalg_UnsafeViewBackward0, 1}, {&shown_linalg_CloneBackward0, 1}, {NULL, 0}, {&shown_linalg_TBackward0, 1}, {NULL, 1}, {NULL, 2}};
+static const ct__node_class class_linear_6 = {"AddBackward0", "torch.nn._functions.linear.Linear", backward_linear, .shown = shown_linear_6};
 
 static ct_tensor *run_linear(ct_tensor *input, ct_tensor *weight, ct_tensor *bias)
 {
@@ -655,7 +687,7 @@ static ct_tensor *run_linear(ct_tensor *input, ct_tensor *weight, ct_tensor *bia
     ct_tensor *const inputs[] = {input, weight, bias};
     ct_node *n = NULL;
     if (ct__needs_graph(3, inputs)) {
-        n = ct__node_new(&class_linear, 3, inputs, 1, 2, 0);
+        n = ct__node_new((!bias && (input->ndim == 2)) ? &class_linear_0 : (!bias && (input->ndim == 1)) ? &class_linear_1 : (!bias && input->contiguous) ? &class_linear_2 : !bias ? &class_linear_3 : (input->ndim == 2) ? &class_linear_4 : input->contiguous ? &class_linear_5 : &class_linear_6, 3, inputs, 1, 2, 0);
         if (!n)
             return NULL;
         if (ct__node_needs(n, 0))

@@ -239,13 +239,19 @@ bool ct__call_l1_loss(const ct_value *a, ct_value *results)
 
 /* smooth_l1_loss(Tensor self, Tensor target, str reduction='mean', float beta=1.0) -> Tensor */
 static const ct_smooth_l1_loss_opts defaults_smooth_l1_loss = {.reduction = "mean", .beta = 1.0};
+static const ct__shown shown_smooth_l1_loss_0[] = {{NULL, 2}, {NULL, 0}, {NULL, 1}};
+static const ct__node_class class_smooth_l1_loss_0 = {"SmoothL1LossBackward0", .shown = shown_smooth_l1_loss_0};
+
 static ct_tensor *run_smooth_l1_loss(ct_tensor *self, ct_tensor *target, const char *reduction, double beta)
 {
     if (!ct__given(self, "self"))
         return NULL;
     if (!ct__given(target, "target"))
         return NULL;
-    return ct__smooth_l1_loss(self, target, reduction, beta);
+    ct_tensor *r = ct__smooth_l1_loss(self, target, reduction, beta);
+    ct_tensor *const inputs[] = {self, target};
+    ct__show(&class_smooth_l1_loss_0, 2, inputs, 1, &r);
+    return r;
 }
 
 ct_tensor *(ct_smooth_l1_loss)(ct_tensor *self, ct_tensor *target, const ct_smooth_l1_loss_opts *options)
@@ -420,13 +426,19 @@ bool ct__call_smooth_l1_slope(const ct_value *a, ct_value *results)
 
 /* huber_loss(Tensor self, Tensor target, str reduction='mean', float delta=1.0) -> Tensor */
 static const ct_huber_loss_opts defaults_huber_loss = {.reduction = "mean", .delta = 1.0};
+static const ct__shown shown_huber_loss_0[] = {{NULL, 2}, {NULL, 0}, {NULL, 1}};
+static const ct__node_class class_huber_loss_0 = {"HuberLossBackward0", .shown = shown_huber_loss_0};
+
 static ct_tensor *run_huber_loss(ct_tensor *self, ct_tensor *target, const char *reduction, double delta)
 {
     if (!ct__given(self, "self"))
         return NULL;
     if (!ct__given(target, "target"))
         return NULL;
-    return ct__huber_loss(self, target, reduction, delta);
+    ct_tensor *r = ct__huber_loss(self, target, reduction, delta);
+    ct_tensor *const inputs[] = {self, target};
+    ct__show(&class_huber_loss_0, 2, inputs, 1, &r);
+    return r;
 }
 
 ct_tensor *(ct_huber_loss)(ct_tensor *self, ct_tensor *target, const ct_huber_loss_opts *options)
@@ -1080,6 +1092,7 @@ bool ct__call_nll_loss(const ct_value *a, ct_value *results)
 }
 
 /* nll_loss_forward(Tensor self, Tensor target, Tensor? weight, str reduction, int ignore_index) -> (Tensor output, Tensor total_weight) */
+static const ct__node_class shown_loss_ViewBackward0 = {"ViewBackward0"};
 static void backward_nll_loss_forward(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
     if (ct__node_needs(n, 0)) {
@@ -1097,6 +1110,9 @@ static void backward_nll_loss_forward(ct_node *n, ct_tensor *const *grads, ct_te
 }
 
 static const ct__node_class class_nll_loss_forward = {"NllLossBackward0", "torch.nn._functions.thnn.auto.NLLLoss", backward_nll_loss_forward};
+static const ct__node_class class_nll_loss_forward_0 = {"NllLoss2DBackward0", "torch.nn._functions.thnn.auto.NLLLoss", backward_nll_loss_forward};
+static const ct__shown shown_nll_loss_forward_1[] = {{NULL, 1}, {&shown_loss_ViewBackward0, 1}, {NULL, 0}};
+static const ct__node_class class_nll_loss_forward_1 = {"NllLoss2DBackward0", "torch.nn._functions.thnn.auto.NLLLoss", backward_nll_loss_forward, .shown = shown_nll_loss_forward_1};
 
 static ct_nll_loss_forward_result run_nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index)
 {
@@ -1107,7 +1123,7 @@ static ct_nll_loss_forward_result run_nll_loss_forward(ct_tensor *self, ct_tenso
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
     if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_nll_loss_forward, 1, inputs, 2, 3, 3);
+        n = ct__node_new((self->ndim == 4) ? &class_nll_loss_forward_0 : (self->ndim > 2) ? &class_nll_loss_forward_1 : &class_nll_loss_forward, 1, inputs, 2, 3, 3);
         if (!n)
             return (ct_nll_loss_forward_result){0};
         ct__node_save(n, 0, target);

@@ -864,7 +864,7 @@ static ct_tensor *run_dropout_(ct_tensor *input, double p, bool train)
     if (!ct__given(input, "input"))
         return NULL;
     ct_tensor *r = ct__dropout(input, p, train);
-    return r ? (ct_copy_)(input, r, NULL) : NULL;
+    return r ? ct__show_as((ct_copy_)(input, r, NULL), r) : NULL;
 }
 
 ct_tensor *(ct_dropout_)(ct_tensor *input, double p, bool train)
@@ -917,7 +917,7 @@ static ct_tensor *run_feature_dropout_(ct_tensor *input, double p, bool train)
     if (!ct__given(input, "input"))
         return NULL;
     ct_tensor *r = ct__feature_dropout(input, p, train);
-    return r ? (ct_copy_)(input, r, NULL) : NULL;
+    return r ? ct__show_as((ct_copy_)(input, r, NULL), r) : NULL;
 }
 
 ct_tensor *(ct_feature_dropout_)(ct_tensor *input, double p, bool train)
@@ -970,7 +970,7 @@ static ct_tensor *run_alpha_dropout_(ct_tensor *input, double p, bool train)
     if (!ct__given(input, "input"))
         return NULL;
     ct_tensor *r = ct__alpha_dropout(input, p, train);
-    return r ? (ct_copy_)(input, r, NULL) : NULL;
+    return r ? ct__show_as((ct_copy_)(input, r, NULL), r) : NULL;
 }
 
 ct_tensor *(ct_alpha_dropout_)(ct_tensor *input, double p, bool train)
@@ -1114,11 +1114,23 @@ bool ct__call_embedding_backward(const ct_value *a, ct_value *results)
 
 /* pad(Tensor self, int[] pad, str mode='constant', Scalar? value=None) -> Tensor */
 static const ct_pad_opts defaults_pad = {.mode = "constant", .value = {CT_SCALAR_NONE, {0}}};
+static const ct__shown shown_pad_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_pad_0 = {"ReflectionPad1DBackward0", .shown = shown_pad_0};
+static const ct__shown shown_pad_1[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_pad_1 = {"ReflectionPad2DBackward0", .shown = shown_pad_1};
+static const ct__shown shown_pad_2[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_pad_2 = {"ReplicationPad1DBackward0", .shown = shown_pad_2};
+static const ct__shown shown_pad_3[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_pad_3 = {"ReplicationPad2DBackward0", .shown = shown_pad_3};
+
 static ct_tensor *run_pad(ct_tensor *self, ct_ints pad, const char *mode, ct_scalar value)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    return ct__pad(self, pad, mode, value);
+    ct_tensor *r = ct__pad(self, pad, mode, value);
+    ct_tensor *const inputs[] = {self};
+    ct__show(((strcmp(mode, "reflect") == 0) && (pad.n == 2)) ? &class_pad_0 : ((strcmp(mode, "reflect") == 0) && (pad.n == 4)) ? &class_pad_1 : ((strcmp(mode, "replicate") == 0) && (pad.n == 2)) ? &class_pad_2 : ((strcmp(mode, "replicate") == 0) && (pad.n == 4)) ? &class_pad_3 : NULL, 1, inputs, 1, &r);
+    return r;
 }
 
 ct_tensor *(ct_pad)(ct_tensor *self, ct_ints pad, const ct_pad_opts *options)

@@ -158,6 +158,7 @@ CT_HIDDEN ct_tensor *ct__pad(ct_tensor *self, ct_ints pad, const char *mode, ct_
 
 /* pointwise */
 CT_HIDDEN ct_tensor *ct__div_mode(ct_tensor *self, ct_tensor *other, const char *rounding_mode);
+CT_HIDDEN ct_tensor *ct__atan2_slope(ct_tensor *self, ct_tensor *other);
 CT_HIDDEN ct_tensor *ct__mish_backward(ct_tensor *gy, ct_tensor *self);
 CT_HIDDEN ct_tensor *ct__softshrink(ct_tensor *self, ct_scalar lambd);
 CT_HIDDEN ct_tensor *ct__prelu(ct_tensor *self, ct_tensor *weight);
@@ -169,6 +170,9 @@ CT_HIDDEN ct_tensor *ct__where(ct_tensor *condition, ct_tensor *self, ct_tensor 
 CT_HIDDEN ct_tensors ct__where_nonzero(ct_tensor *condition);
 CT_HIDDEN ct_tensor *ct__clamp(ct_tensor *self, ct_scalar min, ct_scalar max);
 CT_HIDDEN ct_tensor *ct__clamp_Tensor(ct_tensor *self, ct_tensor *min, ct_tensor *max);
+CT_HIDDEN ct_tensor *ct__clamp_self_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max);
+CT_HIDDEN ct_tensor *ct__clamp_min_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max);
+CT_HIDDEN ct_tensor *ct__clamp_max_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max);
 CT_HIDDEN ct_tensor *ct__clamp_min(ct_tensor *self, ct_scalar min);
 CT_HIDDEN ct_tensor *ct__clamp_max(ct_tensor *self, ct_scalar max);
 CT_HIDDEN ct_tensor *ct__nan_to_num(ct_tensor *self, ct_scalar nan, ct_scalar posinf, ct_scalar neginf);
@@ -216,6 +220,7 @@ CT_HIDDEN ct_tensor *ct__prod_backward(ct_tensor *gy, ct_tensor *self, int64_t d
 CT_HIDDEN ct_tensor *ct__amax(ct_tensor *self, ct_ints dim, bool keepdim);
 CT_HIDDEN ct_tensor *ct__amin(ct_tensor *self, ct_ints dim, bool keepdim);
 CT_HIDDEN ct_tensor *ct__extremes_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, ct_ints dim, bool keepdim);
+CT_HIDDEN ct_tensor *ct__extreme_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result);
 CT_HIDDEN ct_tensor *ct__max(ct_tensor *self);
 CT_HIDDEN bool ct__max_dim(ct_tensor *self, int64_t dim, bool keepdim, ct_tensor **results);
 CT_HIDDEN ct_tensor *ct__max_other(ct_tensor *self, ct_tensor *other);
@@ -230,6 +235,8 @@ CT_HIDDEN ct_tensor *ct__any(ct_tensor *self, ct_ints dim, bool keepdim);
 CT_HIDDEN ct_tensor *ct__all(ct_tensor *self, ct_ints dim, bool keepdim);
 CT_HIDDEN ct_tensor *ct__count_nonzero(ct_tensor *self, ct_ints dim);
 CT_HIDDEN ct_tensor *ct__norm(ct_tensor *self, ct_scalar p, ct_ints dim, bool keepdim, ct_dtype dtype);
+CT_HIDDEN ct_tensor *ct__norm_p(ct_tensor *self, double p, ct_ints dim, bool keepdim);
+CT_HIDDEN ct_tensor *ct__norm_p_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, double p, ct_ints dim, bool keepdim);
 CT_HIDDEN ct_tensor *ct__norm2(ct_tensor *self, ct_ints dim, bool keepdim);
 CT_HIDDEN ct_tensor *ct__norm2_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, ct_ints dim, bool keepdim);
 CT_HIDDEN ct_tensor *ct__dist(ct_tensor *self, ct_tensor *other, ct_scalar p);
@@ -242,7 +249,9 @@ CT_HIDDEN ct_tensor *ct__std_unbiased_all(ct_tensor *self, bool unbiased);
 CT_HIDDEN ct_tensor *ct__std_unbiased(ct_tensor *self, ct_ints dim, bool unbiased, bool keepdim);
 CT_HIDDEN ct_tensor *ct__std_slope(ct_tensor *gy, ct_tensor *result);
 CT_HIDDEN bool ct__var_mean(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim, ct_tensor **results);
+CT_HIDDEN ct_tensor *ct__var_mean_backward(ct_tensor *gvar, ct_tensor *gmean, ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim);
 CT_HIDDEN bool ct__std_mean(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim, ct_tensor **results);
+CT_HIDDEN ct_tensor *ct__std_mean_backward(ct_tensor *gstd, ct_tensor *gmean, ct_tensor *std, ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim);
 CT_HIDDEN ct_tensor *ct__logsumexp(ct_tensor *self, ct_ints dim, bool keepdim);
 CT_HIDDEN ct_tensor *ct__cumsum(ct_tensor *self, int64_t dim, ct_dtype dtype);
 CT_HIDDEN ct_tensor *ct__cumprod(ct_tensor *self, int64_t dim, ct_dtype dtype);
@@ -250,6 +259,7 @@ CT_HIDDEN ct_tensor *ct__cumprod_backward(ct_tensor *gy, ct_tensor *self, ct_ten
 
 /* shape */
 CT_HIDDEN ct_tensor *ct__view(ct_tensor *self, ct_ints size);
+CT_HIDDEN ct_tensor *ct__unsafe_view(ct_tensor *self, ct_ints size);
 CT_HIDDEN ct_tensor *ct__view_dtype(ct_tensor *self, ct_dtype dtype);
 CT_HIDDEN ct_tensor *ct__view_as(ct_tensor *self, ct_tensor *other);
 CT_HIDDEN ct_tensor *ct__reshape(ct_tensor *self, ct_ints shape);

@@ -310,7 +310,9 @@ static void backward_rsub(ct_node *n, ct_tensor *const *grads, ct_tensor **resul
     }
 }
 
-static const ct__node_class class_rsub = {"RsubBackward1", NULL, backward_rsub};
+static const ct__node_class class_rsub = {"RsubBackward0", NULL, backward_rsub};
+static const ct__shown shown_rsub_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_rsub_0 = {"RsubBackward1", NULL, backward_rsub, .shown = shown_rsub_0};
 
 static ct_tensor *run_rsub(ct_tensor *self, ct_tensor *other, ct_scalar alpha)
 {
@@ -321,7 +323,7 @@ static ct_tensor *run_rsub(ct_tensor *self, ct_tensor *other, ct_scalar alpha)
     ct_tensor *const inputs[] = {self, other};
     ct_node *n = NULL;
     if (ct__needs_graph(2, inputs)) {
-        n = ct__node_new(&class_rsub, 2, inputs, 1, 0, 1);
+        n = ct__node_new(other->is_number ? &class_rsub_0 : &class_rsub, 2, inputs, 1, 0, 1);
         if (!n)
             return NULL;
         ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = alpha}});
@@ -879,13 +881,21 @@ bool ct__call_trunc_divide(const ct_value *a, ct_value *results)
 }
 
 /* div.mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
+static const ct__shown shown_div_mode_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_div_mode_0 = {"DivBackward3", .shown = shown_div_mode_0};
+static const ct__shown shown_div_mode_1[] = {{NULL, 2}, {NULL, 0}, {NULL, 1}};
+static const ct__node_class class_div_mode_1 = {"DivBackward2", .shown = shown_div_mode_1};
+
 static ct_tensor *run_div_mode(ct_tensor *self, ct_tensor *other, const char *rounding_mode)
 {
     if (!ct__given(self, "self"))
         return NULL;
     if (!ct__given(other, "other"))
         return NULL;
-    return ct__div_mode(self, other, rounding_mode);
+    ct_tensor *r = ct__div_mode(self, other, rounding_mode);
+    ct_tensor *const inputs[] = {self, other};
+    ct__show((other->is_number && rounding_mode) ? &class_div_mode_0 : rounding_mode ? &class_div_mode_1 : NULL, 2, inputs, 1, &r);
+    return r;
 }
 
 ct_tensor *(ct_div_mode)(ct_tensor *self, ct_tensor *other, const char *rounding_mode)
@@ -922,7 +932,9 @@ static void backward_remainder(ct_node *n, ct_tensor *const *grads, ct_tensor **
     }
 }
 
-static const ct__node_class class_remainder = {"RemainderBackward0", NULL, backward_remainder};
+static const ct__node_class class_remainder = {"RemainderBackward1", NULL, backward_remainder};
+static const ct__shown shown_remainder_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_remainder_0 = {"RemainderBackward0", NULL, backward_remainder, .shown = shown_remainder_0};
 
 static ct_tensor *run_remainder(ct_tensor *self, ct_tensor *other)
 {
@@ -933,7 +945,7 @@ static ct_tensor *run_remainder(ct_tensor *self, ct_tensor *other)
     ct_tensor *const inputs[] = {self, other};
     ct_node *n = NULL;
     if (ct__needs_graph(2, inputs)) {
-        n = ct__node_new(&class_remainder, 2, inputs, 1, 2, 0);
+        n = ct__node_new(other->is_number ? &class_remainder_0 : &class_remainder, 2, inputs, 1, 2, 0);
         if (!n)
             return NULL;
         if (ct__node_needs(n, 1))
@@ -979,7 +991,7 @@ static ct_tensor *run_remainder_(ct_tensor *self, ct_tensor *other)
     ct_tensor *const inputs[] = {self, other};
     ct_node *n = NULL;
     if (ct__needs_graph(2, inputs)) {
-        n = ct__node_new(&class_remainder, 2, inputs, 1, 2, 0);
+        n = ct__node_new(other->is_number ? &class_remainder_0 : &class_remainder, 2, inputs, 1, 2, 0);
         if (!n)
             return NULL;
         if (ct__node_needs(n, 1))
@@ -1065,7 +1077,9 @@ static void backward_fmod(ct_node *n, ct_tensor *const *grads, ct_tensor **resul
     }
 }
 
-static const ct__node_class class_fmod = {"FmodBackward0", NULL, backward_fmod};
+static const ct__node_class class_fmod = {"FmodBackward1", NULL, backward_fmod};
+static const ct__shown shown_fmod_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_fmod_0 = {"FmodBackward0", NULL, backward_fmod, .shown = shown_fmod_0};
 
 static ct_tensor *run_fmod(ct_tensor *self, ct_tensor *other)
 {
@@ -1076,7 +1090,7 @@ static ct_tensor *run_fmod(ct_tensor *self, ct_tensor *other)
     ct_tensor *const inputs[] = {self, other};
     ct_node *n = NULL;
     if (ct__needs_graph(2, inputs)) {
-        n = ct__node_new(&class_fmod, 2, inputs, 1, 2, 0);
+        n = ct__node_new(other->is_number ? &class_fmod_0 : &class_fmod, 2, inputs, 1, 2, 0);
         if (!n)
             return NULL;
         if (ct__node_needs(n, 1))
@@ -1122,7 +1136,7 @@ static ct_tensor *run_fmod_(ct_tensor *self, ct_tensor *other)
     ct_tensor *const inputs[] = {self, other};
     ct_node *n = NULL;
     if (ct__needs_graph(2, inputs)) {
-        n = ct__node_new(&class_fmod, 2, inputs, 1, 2, 0);
+        n = ct__node_new(other->is_number ? &class_fmod_0 : &class_fmod, 2, inputs, 1, 2, 0);
         if (!n)
             return NULL;
         if (ct__node_needs(n, 1))
@@ -1213,7 +1227,9 @@ static void backward_pow(ct_node *n, ct_tensor *const *grads, ct_tensor **result
     }
 }
 
-static const ct__node_class class_pow = {"PowBackward0", NULL, backward_pow};
+static const ct__node_class class_pow = {"PowBackward1", NULL, backward_pow};
+static const ct__shown shown_pow_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_pow_0 = {"PowBackward0", NULL, backward_pow, .shown = shown_pow_0};
 
 static ct_tensor *run_pow(ct_tensor *self, ct_tensor *exponent)
 {
@@ -1224,7 +1240,7 @@ static ct_tensor *run_pow(ct_tensor *self, ct_tensor *exponent)
     ct_tensor *const inputs[] = {self, exponent};
     ct_node *n = NULL;
     if (ct__needs_graph(2, inputs)) {
-        n = ct__node_new(&class_pow, 2, inputs, 1, 3, 0);
+        n = ct__node_new(exponent->is_number ? &class_pow_0 : &class_pow, 2, inputs, 1, 3, 0);
         if (!n)
             return NULL;
         ct__node_save(n, 0, exponent);
@@ -1271,7 +1287,7 @@ static ct_tensor *run_pow_(ct_tensor *self, ct_tensor *exponent)
     ct_tensor *const inputs[] = {self, exponent};
     ct_node *n = NULL;
     if (ct__needs_graph(2, inputs)) {
-        n = ct__node_new(&class_pow, 2, inputs, 1, 3, 0);
+        n = ct__node_new(exponent->is_number ? &class_pow_0 : &class_pow, 2, inputs, 1, 3, 0);
         if (!n)
             return NULL;
         ct__node_save(n, 0, exponent);
@@ -1937,7 +1953,7 @@ static void backward_log1p(ct_node *n, ct_tensor *const *grads, ct_tensor **resu
     }
 }
 
-static const ct__node_class class_log1p = {"Log1pBackward0", NULL, backward_log1p};
+static const ct__node_class class_log1p = {"Log1PBackward0", NULL, backward_log1p};
 
 static ct_tensor *run_log1p(ct_tensor *self)
 {
@@ -3859,6 +3875,7 @@ static void backward_asinh(ct_node *n, ct_tensor *const *grads, ct_tensor **resu
 }
 
 static const ct__node_class class_asinh = {"AsinhBackward0", NULL, backward_asinh};
+static const ct__node_class class_asinh_0 = {"AsinhBackward1", NULL, backward_asinh};
 
 static ct_tensor *run_asinh(ct_tensor *self)
 {
@@ -3908,7 +3925,7 @@ static ct_tensor *run_asinh_(ct_tensor *self)
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
     if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_asinh, 1, inputs, 1, 1, 0);
+        n = ct__node_new(&class_asinh_0, 1, inputs, 1, 1, 0);
         if (!n)
             return NULL;
         ct__node_save_clone(n, 0, self);
@@ -4113,6 +4130,7 @@ static void backward_atanh(ct_node *n, ct_tensor *const *grads, ct_tensor **resu
 }
 
 static const ct__node_class class_atanh = {"AtanhBackward0", NULL, backward_atanh};
+static const ct__node_class class_atanh_0 = {"AtanhBackward1", NULL, backward_atanh};
 
 static ct_tensor *run_atanh(ct_tensor *self)
 {
@@ -4162,7 +4180,7 @@ static ct_tensor *run_atanh_(ct_tensor *self)
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
     if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_atanh, 1, inputs, 1, 1, 0);
+        n = ct__node_new(&class_atanh_0, 1, inputs, 1, 1, 0);
         if (!n)
             return NULL;
         ct__node_save_clone(n, 0, self);
@@ -4236,14 +4254,14 @@ static void backward_atan2(ct_node *n, ct_tensor *const *grads, ct_tensor **resu
         ct_tensor *saved_self = ct__node_saved(n, 1);
         if (ct__pending())
             return;
-        results[0] = (ct_div)((ct_mul)(grads[0], saved_other), (ct_add)((ct_mul)(saved_self, saved_self), (ct_mul)(saved_other, saved_other), NULL));
+        results[0] = (ct_mul)(grads[0], (ct_atan2_slope)(saved_other, saved_self));
     }
     if (ct__node_needs(n, 1)) {
         ct_tensor *saved_other = ct__node_saved(n, 0);
         ct_tensor *saved_self = ct__node_saved(n, 1);
         if (ct__pending())
             return;
-        results[1] = (ct_div)((ct_mul)((ct_neg)(grads[0]), saved_self), (ct_add)((ct_mul)(saved_self, saved_self), (ct_mul)(saved_other, saved_other), NULL));
+        results[1] = (ct_mul)((ct_neg)(grads[0]), (ct_atan2_slope)(saved_self, saved_other));
     }
 }
 
@@ -4368,6 +4386,35 @@ CT_HIDDEN bool ct__call_atan2_out(const ct_value *a, ct_value *results);
 bool ct__call_atan2_out(const ct_value *a, ct_value *results)
 {
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_atan2_out)(a[2].t, a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+/* atan2_slope(Tensor self, Tensor other) -> Tensor */
+static ct_tensor *run_atan2_slope(ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    return ct__atan2_slope(self, other);
+}
+
+ct_tensor *(ct_atan2_slope)(ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "atan2_slope";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_atan2_slope(self, other));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_atan2_slope(const ct_value *a, ct_value *results);
+bool ct__call_atan2_slope(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_atan2_slope)(a[0].t, a[1].t)}};
     return ct_ok();
 }
 
@@ -8579,11 +8626,17 @@ bool ct__call_log_sigmoid(const ct_value *a, ct_value *results)
 }
 
 /* logsigmoid(Tensor self) -> Tensor */
+static const ct__shown shown_logsigmoid_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_logsigmoid_0 = {"LogSigmoidBackward0", .shown = shown_logsigmoid_0};
+
 static ct_tensor *run_logsigmoid(ct_tensor *self)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    return ct__logsigmoid(self);
+    ct_tensor *r = ct__logsigmoid(self);
+    ct_tensor *const inputs[] = {self};
+    ct__show(&class_logsigmoid_0, 1, inputs, 1, &r);
+    return r;
 }
 
 ct_tensor *(ct_logsigmoid)(ct_tensor *self)
@@ -10750,7 +10803,9 @@ static void backward_lerp(ct_node *n, ct_tensor *const *grads, ct_tensor **resul
     }
 }
 
-static const ct__node_class class_lerp = {"LerpBackward0", NULL, backward_lerp};
+static const ct__node_class class_lerp = {"LerpBackward1", NULL, backward_lerp};
+static const ct__shown shown_lerp_0[] = {{NULL, 2}, {NULL, 0}, {NULL, 1}};
+static const ct__node_class class_lerp_0 = {"LerpBackward0", NULL, backward_lerp, .shown = shown_lerp_0};
 
 static ct_tensor *run_lerp(ct_tensor *self, ct_tensor *end, ct_tensor *weight)
 {
@@ -10763,7 +10818,7 @@ static ct_tensor *run_lerp(ct_tensor *self, ct_tensor *end, ct_tensor *weight)
     ct_tensor *const inputs[] = {self, end, weight};
     ct_node *n = NULL;
     if (ct__needs_graph(3, inputs)) {
-        n = ct__node_new(&class_lerp, 3, inputs, 1, 3, 0);
+        n = ct__node_new(weight->is_number ? &class_lerp_0 : &class_lerp, 3, inputs, 1, 3, 0);
         if (!n)
             return NULL;
         if (ct__node_needs(n, 0) || ct__node_needs(n, 1))
@@ -10813,7 +10868,7 @@ static ct_tensor *run_lerp_(ct_tensor *self, ct_tensor *end, ct_tensor *weight)
     ct_tensor *const inputs[] = {self, end, weight};
     ct_node *n = NULL;
     if (ct__needs_graph(3, inputs)) {
-        n = ct__node_new(&class_lerp, 3, inputs, 1, 3, 0);
+        n = ct__node_new(weight->is_number ? &class_lerp_0 : &class_lerp, 3, inputs, 1, 3, 0);
         if (!n)
             return NULL;
         if (ct__node_needs(n, 0) || ct__node_needs(n, 1))
@@ -10982,7 +11037,7 @@ static ct_tensor *run_clamp_(ct_tensor *self, ct_scalar min, ct_scalar max)
     if (!ct__given(self, "self"))
         return NULL;
     ct_tensor *r = ct__clamp(self, min, max);
-    return r ? (ct_copy_)(self, r, NULL) : NULL;
+    return r ? ct__show_as((ct_copy_)(self, r, NULL), r) : NULL;
 }
 
 ct_tensor *(ct_clamp_)(ct_tensor *self, const ct_clamp_opts *options)
@@ -11041,11 +11096,57 @@ bool ct__call_clamp_out(const ct_value *a, ct_value *results)
 
 /* clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor */
 static const ct_clamp_Tensor_opts defaults_clamp_Tensor = {.min = NULL, .max = NULL};
+static void backward_clamp_Tensor(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_max = ct__node_saved(n, 0);
+        ct_tensor *saved_min = ct__node_saved(n, 1);
+        ct_tensor *saved_self = ct__node_saved(n, 2);
+        if (ct__pending())
+            return;
+        results[0] = (ct_clamp_self_grad)(grads[0], saved_self, saved_min, saved_max);
+    }
+    if (ct__node_needs(n, 1)) {
+        ct_tensor *saved_max = ct__node_saved(n, 0);
+        ct_tensor *saved_min = ct__node_saved(n, 1);
+        ct_tensor *saved_self = ct__node_saved(n, 2);
+        if (ct__pending())
+            return;
+        results[1] = (ct_clamp_min_grad)(grads[0], saved_self, saved_min, saved_max);
+    }
+    if (ct__node_needs(n, 2)) {
+        ct_tensor *saved_max = ct__node_saved(n, 0);
+        ct_tensor *saved_min = ct__node_saved(n, 1);
+        ct_tensor *saved_self = ct__node_saved(n, 2);
+        if (ct__pending())
+            return;
+        results[2] = (ct_clamp_max_grad)(grads[0], saved_self, saved_min, saved_max);
+    }
+}
+
+static const ct__node_class class_clamp_Tensor = {"ClampBackward0", NULL, backward_clamp_Tensor};
+
 static ct_tensor *run_clamp_Tensor(ct_tensor *self, ct_tensor *min, ct_tensor *max)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    return ct__clamp_Tensor(self, min, max);
+    ct_tensor *const inputs[] = {self, min, max};
+    ct_node *n = NULL;
+    if (ct__needs_graph(3, inputs)) {
+        n = ct__node_new(&class_clamp_Tensor, 3, inputs, 1, 3, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, max);
+        ct__node_save(n, 1, min);
+        ct__node_save(n, 2, self);
+    }
+    ct_tensor *r = ct__clamp_Tensor(self, min, max);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
 }
 
 ct_tensor *(ct_clamp_Tensor)(ct_tensor *self, const ct_clamp_Tensor_opts *options)
@@ -11056,10 +11157,9 @@ ct_tensor *(ct_clamp_Tensor)(ct_tensor *self, const ct_clamp_Tensor_opts *option
         options = &defaults_clamp_Tensor;
     const char *was = ct__op_name;
     ct__op_name = "clamp";
-    ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_scope_end_but(&scope, run_clamp_Tensor(self, options->min, options->max));
+    ct_tensor *outcome = run_clamp_Tensor(self, options->min, options->max);
     ct__op_name = was;
-    return ct_adopt(outcome);
+    return outcome;
 }
 
 CT_HIDDEN bool ct__call_clamp_Tensor(const ct_value *a, ct_value *results);
@@ -11072,12 +11172,109 @@ bool ct__call_clamp_Tensor(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+/* clamp_self_grad(Tensor grad, Tensor self, Tensor? min, Tensor? max) -> Tensor */
+static ct_tensor *run_clamp_self_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max)
+{
+    if (!ct__given(grad, "grad"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    return ct__clamp_self_grad(grad, self, min, max);
+}
+
+ct_tensor *(ct_clamp_self_grad)(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "clamp_self_grad";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_clamp_self_grad(grad, self, min, max));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_clamp_self_grad(const ct_value *a, ct_value *results);
+bool ct__call_clamp_self_grad(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_clamp_self_grad)(a[0].t, a[1].t, a[2].type == CT_V_NONE ? NULL : a[2].t, a[3].type == CT_V_NONE ? NULL : a[3].t)}};
+    return ct_ok();
+}
+
+/* clamp_min_grad(Tensor grad, Tensor self, Tensor min, Tensor? max) -> Tensor */
+static ct_tensor *run_clamp_min_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max)
+{
+    if (!ct__given(grad, "grad"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(min, "min"))
+        return NULL;
+    return ct__clamp_min_grad(grad, self, min, max);
+}
+
+ct_tensor *(ct_clamp_min_grad)(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "clamp_min_grad";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_clamp_min_grad(grad, self, min, max));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_clamp_min_grad(const ct_value *a, ct_value *results);
+bool ct__call_clamp_min_grad(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_clamp_min_grad)(a[0].t, a[1].t, a[2].t, a[3].type == CT_V_NONE ? NULL : a[3].t)}};
+    return ct_ok();
+}
+
+/* clamp_max_grad(Tensor grad, Tensor self, Tensor? min, Tensor max) -> Tensor */
+static ct_tensor *run_clamp_max_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max)
+{
+    if (!ct__given(grad, "grad"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(max, "max"))
+        return NULL;
+    return ct__clamp_max_grad(grad, self, min, max);
+}
+
+ct_tensor *(ct_clamp_max_grad)(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "clamp_max_grad";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_clamp_max_grad(grad, self, min, max));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_clamp_max_grad(const ct_value *a, ct_value *results);
+bool ct__call_clamp_max_grad(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_clamp_max_grad)(a[0].t, a[1].t, a[2].type == CT_V_NONE ? NULL : a[2].t, a[3].t)}};
+    return ct_ok();
+}
+
 /* clamp_min(Tensor self, Scalar min) -> Tensor */
+static const ct__shown shown_clamp_min_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_clamp_min_0 = {"ClampMinBackward0", .shown = shown_clamp_min_0};
+
 static ct_tensor *run_clamp_min(ct_tensor *self, ct_scalar min)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    return ct__clamp_min(self, min);
+    ct_tensor *r = ct__clamp_min(self, min);
+    ct_tensor *const inputs[] = {self};
+    ct__show(&class_clamp_min_0, 1, inputs, 1, &r);
+    return r;
 }
 
 ct_tensor *(ct_clamp_min)(ct_tensor *self, ct_scalar min)
@@ -11104,7 +11301,9 @@ static ct_tensor *run_clamp_min_(ct_tensor *self, ct_scalar min)
     if (!ct__given(self, "self"))
         return NULL;
     ct_tensor *r = ct__clamp_min(self, min);
-    return r ? (ct_copy_)(self, r, NULL) : NULL;
+    ct_tensor *const inputs[] = {self};
+    ct__show(&class_clamp_min_0, 1, inputs, 1, &r);
+    return r ? ct__show_as((ct_copy_)(self, r, NULL), r) : NULL;
 }
 
 ct_tensor *(ct_clamp_min_)(ct_tensor *self, ct_scalar min)
@@ -11126,11 +11325,17 @@ bool ct__call_clamp_min_(const ct_value *a, ct_value *results)
 }
 
 /* clamp_max(Tensor self, Scalar max) -> Tensor */
+static const ct__shown shown_clamp_max_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_clamp_max_0 = {"ClampMaxBackward0", .shown = shown_clamp_max_0};
+
 static ct_tensor *run_clamp_max(ct_tensor *self, ct_scalar max)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    return ct__clamp_max(self, max);
+    ct_tensor *r = ct__clamp_max(self, max);
+    ct_tensor *const inputs[] = {self};
+    ct__show(&class_clamp_max_0, 1, inputs, 1, &r);
+    return r;
 }
 
 ct_tensor *(ct_clamp_max)(ct_tensor *self, ct_scalar max)
@@ -11157,7 +11362,9 @@ static ct_tensor *run_clamp_max_(ct_tensor *self, ct_scalar max)
     if (!ct__given(self, "self"))
         return NULL;
     ct_tensor *r = ct__clamp_max(self, max);
-    return r ? (ct_copy_)(self, r, NULL) : NULL;
+    ct_tensor *const inputs[] = {self};
+    ct__show(&class_clamp_max_0, 1, inputs, 1, &r);
+    return r ? ct__show_as((ct_copy_)(self, r, NULL), r) : NULL;
 }
 
 ct_tensor *(ct_clamp_max_)(ct_tensor *self, ct_scalar max)

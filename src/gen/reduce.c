@@ -17,8 +17,7 @@ static void backward_sum(ct_node *n, ct_tensor *const *grads, ct_tensor **result
 }
 
 static const ct__node_class class_sum = {"SumBackward0", "torch.autograd._functions.reduce.Sum", backward_sum};
-
-static const ct__node_class class_sum_if = {"SumBackward1", "torch.autograd._functions.reduce.Sum", backward_sum};
+static const ct__node_class class_sum_0 = {"SumBackward1", "torch.autograd._functions.reduce.Sum", backward_sum};
 
 static ct_tensor *run_sum(ct_tensor *self, ct_ints dim, bool keepdim, ct_dtype dtype)
 {
@@ -27,7 +26,7 @@ static ct_tensor *run_sum(ct_tensor *self, ct_ints dim, bool keepdim, ct_dtype d
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
     if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(dim.v ? &class_sum_if : &class_sum, 1, inputs, 1, 0, 4);
+        n = ct__node_new(dim.v ? &class_sum_0 : &class_sum, 1, inputs, 1, 0, 4);
         if (!n)
             return NULL;
         ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = ct_ndim(self)}});
@@ -154,8 +153,7 @@ static void backward_mean(ct_node *n, ct_tensor *const *grads, ct_tensor **resul
 }
 
 static const ct__node_class class_mean = {"MeanBackward0", "torch.autograd._functions.reduce.Mean", backward_mean};
-
-static const ct__node_class class_mean_if = {"MeanBackward1", "torch.autograd._functions.reduce.Mean", backward_mean};
+static const ct__node_class class_mean_0 = {"MeanBackward1", "torch.autograd._functions.reduce.Mean", backward_mean};
 
 static ct_tensor *run_mean(ct_tensor *self, ct_ints dim, bool keepdim, ct_dtype dtype)
 {
@@ -164,7 +162,7 @@ static ct_tensor *run_mean(ct_tensor *self, ct_ints dim, bool keepdim, ct_dtype 
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
     if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(dim.v ? &class_mean_if : &class_mean, 1, inputs, 1, 0, 5);
+        n = ct__node_new(dim.v ? &class_mean_0 : &class_mean, 1, inputs, 1, 0, 5);
         if (!n)
             return NULL;
         ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = ct_ndim(self)}});
@@ -626,6 +624,37 @@ bool ct__call_extremes_backward(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+/* extreme_backward(Tensor gy, Tensor self, Tensor result) -> Tensor */
+static ct_tensor *run_extreme_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result)
+{
+    if (!ct__given(gy, "gy"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(result, "result"))
+        return NULL;
+    return ct__extreme_backward(gy, self, result);
+}
+
+ct_tensor *(ct_extreme_backward)(ct_tensor *gy, ct_tensor *self, ct_tensor *result)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "extreme_backward";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_extreme_backward(gy, self, result));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_extreme_backward(const ct_value *a, ct_value *results);
+bool ct__call_extreme_backward(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_extreme_backward)(a[0].t, a[1].t, a[2].t)}};
+    return ct_ok();
+}
+
 /* max(Tensor self) -> Tensor */
 static void backward_max(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
@@ -634,7 +663,7 @@ static void backward_max(ct_node *n, ct_tensor *const *grads, ct_tensor **result
         ct_tensor *saved_result0 = ct__node_saved(n, 1);
         if (ct__pending())
             return;
-        results[0] = (ct_extremes_backward)(grads[0], saved_self, saved_result0, CT_INTS(), false);
+        results[0] = (ct_extreme_backward)(grads[0], saved_self, saved_result0);
     }
 }
 
@@ -833,7 +862,7 @@ static void backward_min(ct_node *n, ct_tensor *const *grads, ct_tensor **result
         ct_tensor *saved_result0 = ct__node_saved(n, 1);
         if (ct__pending())
             return;
-        results[0] = (ct_extremes_backward)(grads[0], saved_self, saved_result0, CT_INTS(), false);
+        results[0] = (ct_extreme_backward)(grads[0], saved_self, saved_result0);
     }
 }
 
@@ -1297,6 +1326,99 @@ bool ct__call_norm(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+/* norm_p(Tensor self, float p, int[]? dim, bool keepdim) -> Tensor */
+static void backward_norm_p(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        const ct_ints value_dim = ct__node_value(n, 0)->ints;
+        bool value_keepdim = ct__node_value(n, 1)->b;
+        double value_p = ct__node_value(n, 2)->f;
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_result0 = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_norm_p_backward)(grads[0], saved_self, saved_result0, value_p, value_dim, value_keepdim);
+    }
+}
+
+static const ct__node_class class_norm_p = {"LinalgVectorNormBackward0", "torch.autograd._functions.reduce.Norm", backward_norm_p};
+
+static ct_tensor *run_norm_p(ct_tensor *self, double p, ct_ints dim, bool keepdim)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_norm_p, 1, inputs, 1, 2, 3);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = dim}});
+        ct__node_save_value(n, 1, (ct_value){CT_V_BOOL, {.b = keepdim}});
+        ct__node_save_value(n, 2, (ct_value){CT_V_FLOAT, {.f = p}});
+    }
+    ct_tensor *r = ct__norm_p(self, p, dim, keepdim);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    if (n) {
+        ct__node_save_output(n, 1, r, 0);
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_norm_p)(ct_tensor *self, double p, ct_ints dim, bool keepdim)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "norm_p";
+    ct_tensor *outcome = run_norm_p(self, p, dim, keepdim);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_norm_p(const ct_value *a, ct_value *results);
+bool ct__call_norm_p(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_norm_p)(a[0].t, a[1].f, a[2].type == CT_V_NONE ? (ct_ints){0, NULL} : a[2].ints, a[3].b)}};
+    return ct_ok();
+}
+
+/* norm_p_backward(Tensor gy, Tensor self, Tensor result, float p, int[]? dim, bool keepdim) -> Tensor */
+static ct_tensor *run_norm_p_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, double p, ct_ints dim, bool keepdim)
+{
+    if (!ct__given(gy, "gy"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(result, "result"))
+        return NULL;
+    return ct__norm_p_backward(gy, self, result, p, dim, keepdim);
+}
+
+ct_tensor *(ct_norm_p_backward)(ct_tensor *gy, ct_tensor *self, ct_tensor *result, double p, ct_ints dim, bool keepdim)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "norm_p_backward";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_norm_p_backward(gy, self, result, p, dim, keepdim));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_norm_p_backward(const ct_value *a, ct_value *results);
+bool ct__call_norm_p_backward(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_norm_p_backward)(a[0].t, a[1].t, a[2].t, a[3].f, a[4].type == CT_V_NONE ? (ct_ints){0, NULL} : a[4].ints, a[5].b)}};
+    return ct_ok();
+}
+
 /* norm2(Tensor self, int[]? dim, bool keepdim) -> Tensor */
 static void backward_norm2(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
@@ -1390,13 +1512,19 @@ bool ct__call_norm2_backward(const ct_value *a, ct_value *results)
 
 /* dist(Tensor self, Tensor other, Scalar p=2) -> Tensor */
 static const ct_dist_opts defaults_dist = {.p = {CT_SCALAR_INT, {.i = 2}}};
+static const ct__shown shown_dist_0[] = {{NULL, 2}, {NULL, 0}, {NULL, 1}};
+static const ct__node_class class_dist_0 = {"DistBackward0", .shown = shown_dist_0};
+
 static ct_tensor *run_dist(ct_tensor *self, ct_tensor *other, ct_scalar p)
 {
     if (!ct__given(self, "self"))
         return NULL;
     if (!ct__given(other, "other"))
         return NULL;
-    return ct__dist(self, other, p);
+    ct_tensor *r = ct__dist(self, other, p);
+    ct_tensor *const inputs[] = {self, other};
+    ct__show(&class_dist_0, 2, inputs, 1, &r);
+    return r;
 }
 
 ct_tensor *(ct_dist)(ct_tensor *self, ct_tensor *other, const ct_dist_opts *options)
@@ -1736,13 +1864,44 @@ bool ct__call_std_slope(const ct_value *a, ct_value *results)
 
 /* var_mean(Tensor self, int[1]? dim=None, *, Scalar? correction=1, bool keepdim=False) -> (Tensor var, Tensor mean) */
 static const ct_var_mean_opts defaults_var_mean = {.dim = {0, NULL}, .correction = {CT_SCALAR_INT, {.i = 1}}, .keepdim = false};
+static void backward_var_mean(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_scalar value_correction = ct__node_value(n, 0)->s;
+        const ct_ints value_dim = ct__node_value(n, 1)->ints;
+        bool value_keepdim = ct__node_value(n, 2)->b;
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        results[0] = (ct_var_mean_backward)(grads[0], grads[1], saved_self, value_dim, value_correction, value_keepdim);
+    }
+}
+
+static const ct__node_class class_var_mean = {"VarMeanBackward0", NULL, backward_var_mean};
+
 static ct_var_mean_result run_var_mean(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim)
 {
     if (!ct__given(self, "self"))
         return (ct_var_mean_result){0};
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_var_mean, 1, inputs, 2, 1, 3);
+        if (!n)
+            return (ct_var_mean_result){0};
+        ct__node_save(n, 0, self);
+        ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = correction}});
+        ct__node_save_value(n, 1, (ct_value){CT_V_INTS, {.ints = dim}});
+        ct__node_save_value(n, 2, (ct_value){CT_V_BOOL, {.b = keepdim}});
+    }
     ct_tensor *results[2] = {NULL};
-    if (!ct__var_mean(self, dim, correction, keepdim, results))
+    if (!ct__var_mean(self, dim, correction, keepdim, results)) {
+        ct_release(n);
         return (ct_var_mean_result){0};
+    }
+    ct__node_attach(n, 2, results);
+    for (int i = 0; i < 2; i++)
+        ct_adopt(results[i]);
     return (ct_var_mean_result){results[0], results[1]};
 }
 
@@ -1772,15 +1931,77 @@ bool ct__call_var_mean(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+/* var_mean_backward(Tensor? gvar, Tensor? gmean, Tensor self, int[]? dim, Scalar? correction, bool keepdim) -> Tensor */
+static ct_tensor *run_var_mean_backward(ct_tensor *gvar, ct_tensor *gmean, ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    return ct__var_mean_backward(gvar, gmean, self, dim, correction, keepdim);
+}
+
+ct_tensor *(ct_var_mean_backward)(ct_tensor *gvar, ct_tensor *gmean, ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "var_mean_backward";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_var_mean_backward(gvar, gmean, self, dim, correction, keepdim));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_var_mean_backward(const ct_value *a, ct_value *results);
+bool ct__call_var_mean_backward(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_var_mean_backward)(a[0].type == CT_V_NONE ? NULL : a[0].t, a[1].type == CT_V_NONE ? NULL : a[1].t, a[2].t, a[3].type == CT_V_NONE ? (ct_ints){0, NULL} : a[3].ints, a[4].type == CT_V_NONE ? (ct_scalar){0} : a[4].s, a[5].b)}};
+    return ct_ok();
+}
+
 /* std_mean(Tensor self, int[1]? dim=None, *, Scalar? correction=1, bool keepdim=False) -> (Tensor std, Tensor mean) */
 static const ct_std_mean_opts defaults_std_mean = {.dim = {0, NULL}, .correction = {CT_SCALAR_INT, {.i = 1}}, .keepdim = false};
+static void backward_std_mean(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_scalar value_correction = ct__node_value(n, 0)->s;
+        const ct_ints value_dim = ct__node_value(n, 1)->ints;
+        bool value_keepdim = ct__node_value(n, 2)->b;
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_result0 = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_std_mean_backward)(grads[0], grads[1], saved_result0, saved_self, value_dim, value_correction, value_keepdim);
+    }
+}
+
+static const ct__node_class class_std_mean = {"StdMeanBackward0", NULL, backward_std_mean};
+
 static ct_std_mean_result run_std_mean(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim)
 {
     if (!ct__given(self, "self"))
         return (ct_std_mean_result){0};
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_std_mean, 1, inputs, 2, 2, 3);
+        if (!n)
+            return (ct_std_mean_result){0};
+        ct__node_save(n, 0, self);
+        ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = correction}});
+        ct__node_save_value(n, 1, (ct_value){CT_V_INTS, {.ints = dim}});
+        ct__node_save_value(n, 2, (ct_value){CT_V_BOOL, {.b = keepdim}});
+    }
     ct_tensor *results[2] = {NULL};
-    if (!ct__std_mean(self, dim, correction, keepdim, results))
+    if (!ct__std_mean(self, dim, correction, keepdim, results)) {
+        ct_release(n);
         return (ct_std_mean_result){0};
+    }
+    if (n) {
+        ct__node_save_output(n, 1, results[0], 0);
+    }
+    ct__node_attach(n, 2, results);
+    for (int i = 0; i < 2; i++)
+        ct_adopt(results[i]);
     return (ct_std_mean_result){results[0], results[1]};
 }
 
@@ -1807,6 +2028,35 @@ bool ct__call_std_mean(const ct_value *a, ct_value *results)
     ct_std_mean_result r = (ct_std_mean)(a[0].t, &o);
     results[0] = (ct_value){CT_V_TENSOR, {.t = r.std}};
     results[1] = (ct_value){CT_V_TENSOR, {.t = r.mean}};
+    return ct_ok();
+}
+
+/* std_mean_backward(Tensor? gstd, Tensor? gmean, Tensor std, Tensor self, int[]? dim, Scalar? correction, bool keepdim) -> Tensor */
+static ct_tensor *run_std_mean_backward(ct_tensor *gstd, ct_tensor *gmean, ct_tensor *std, ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim)
+{
+    if (!ct__given(std, "std"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    return ct__std_mean_backward(gstd, gmean, std, self, dim, correction, keepdim);
+}
+
+ct_tensor *(ct_std_mean_backward)(ct_tensor *gstd, ct_tensor *gmean, ct_tensor *std, ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "std_mean_backward";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_std_mean_backward(gstd, gmean, std, self, dim, correction, keepdim));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_std_mean_backward(const ct_value *a, ct_value *results);
+bool ct__call_std_mean_backward(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_std_mean_backward)(a[0].type == CT_V_NONE ? NULL : a[0].t, a[1].type == CT_V_NONE ? NULL : a[1].t, a[2].t, a[3].t, a[4].type == CT_V_NONE ? (ct_ints){0, NULL} : a[4].ints, a[5].type == CT_V_NONE ? (ct_scalar){0} : a[5].s, a[6].b)}};
     return ct_ok();
 }
 

@@ -53,6 +53,56 @@ bool ct__call_view(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+/* unsafe_view(Tensor self, int[] size) -> Tensor */
+static void backward_unsafe_view(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_ints meta_self_sizes = ct__node_value(n, 0)->ints;
+        results[0] = (ct_reshape)(grads[0], meta_self_sizes);
+    }
+}
+
+static const ct__node_class class_unsafe_view = {"UnsafeViewBackward0", NULL, backward_unsafe_view};
+
+static ct_tensor *run_unsafe_view(ct_tensor *self, ct_ints size)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_unsafe_view, 1, inputs, 1, 0, 1);
+        if (!n)
+            return NULL;
+        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+    }
+    ct_tensor *r = ct__unsafe_view(self, size);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_unsafe_view)(ct_tensor *self, ct_ints size)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "unsafe_view";
+    ct_tensor *outcome = run_unsafe_view(self, size);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_unsafe_view(const ct_value *a, ct_value *results);
+bool ct__call_unsafe_view(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_unsafe_view)(a[0].t, a[1].ints)}};
+    return ct_ok();
+}
+
 /* view.dtype(Tensor self, Dtype dtype) -> Tensor */
 static ct_tensor *run_view_dtype(ct_tensor *self, ct_dtype dtype)
 {
@@ -266,6 +316,7 @@ static void backward_transpose(ct_node *n, ct_tensor *const *grads, ct_tensor **
 }
 
 static const ct__node_class class_transpose = {"TransposeBackward0", "torch.autograd._functions.tensor.Transpose", backward_transpose};
+static const ct__node_class class_transpose_0 = {"TransposeBackward1", "torch.autograd._functions.tensor.Transpose", backward_transpose};
 
 static ct_tensor *run_transpose(ct_tensor *self, int64_t dim0, int64_t dim1)
 {
@@ -316,7 +367,7 @@ static ct_tensor *run_transpose_(ct_tensor *self, int64_t dim0, int64_t dim1)
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
     if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_transpose, 1, inputs, 1, 0, 2);
+        n = ct__node_new(&class_transpose_0, 1, inputs, 1, 0, 2);
         if (!n)
             return NULL;
         ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim0}});
@@ -358,6 +409,7 @@ static void backward_t(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 }
 
 static const ct__node_class class_t = {"TBackward0", NULL, backward_t};
+static const ct__node_class class_t_0 = {"TBackward1", NULL, backward_t};
 
 static ct_tensor *run_t(ct_tensor *self)
 {
@@ -406,7 +458,7 @@ static ct_tensor *run_t_(ct_tensor *self)
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
     if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_t, 1, inputs, 1, 0, 0);
+        n = ct__node_new(&class_t_0, 1, inputs, 1, 0, 0);
         if (!n)
             return NULL;
     }
@@ -659,6 +711,7 @@ static void backward_squeeze(ct_node *n, ct_tensor *const *grads, ct_tensor **re
 }
 
 static const ct__node_class class_squeeze = {"SqueezeBackward0", NULL, backward_squeeze};
+static const ct__node_class class_squeeze_0 = {"SqueezeBackward3", NULL, backward_squeeze};
 
 static ct_tensor *run_squeeze(ct_tensor *self)
 {
@@ -708,7 +761,7 @@ static ct_tensor *run_squeeze_(ct_tensor *self)
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
     if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_squeeze, 1, inputs, 1, 0, 1);
+        n = ct__node_new(&class_squeeze_0, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
         ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
@@ -750,6 +803,7 @@ static void backward_squeeze_dim(ct_node *n, ct_tensor *const *grads, ct_tensor 
 }
 
 static const ct__node_class class_squeeze_dim = {"SqueezeBackward1", NULL, backward_squeeze_dim};
+static const ct__node_class class_squeeze_dim_0 = {"SqueezeBackward4", NULL, backward_squeeze_dim};
 
 static ct_tensor *run_squeeze_dim(ct_tensor *self, int64_t dim)
 {
@@ -799,7 +853,7 @@ static ct_tensor *run_squeeze__dim(ct_tensor *self, int64_t dim)
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
     if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_squeeze_dim, 1, inputs, 1, 0, 1);
+        n = ct__node_new(&class_squeeze_dim_0, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
         ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
@@ -841,6 +895,7 @@ static void backward_squeeze_dims(ct_node *n, ct_tensor *const *grads, ct_tensor
 }
 
 static const ct__node_class class_squeeze_dims = {"SqueezeBackward2", NULL, backward_squeeze_dims};
+static const ct__node_class class_squeeze_dims_0 = {"SqueezeBackward5", NULL, backward_squeeze_dims};
 
 static ct_tensor *run_squeeze_dims(ct_tensor *self, ct_ints dim)
 {
@@ -890,7 +945,7 @@ static ct_tensor *run_squeeze__dims(ct_tensor *self, ct_ints dim)
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
     if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_squeeze_dims, 1, inputs, 1, 0, 1);
+        n = ct__node_new(&class_squeeze_dims_0, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
         ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
@@ -932,6 +987,7 @@ static void backward_unsqueeze(ct_node *n, ct_tensor *const *grads, ct_tensor **
 }
 
 static const ct__node_class class_unsqueeze = {"UnsqueezeBackward0", NULL, backward_unsqueeze};
+static const ct__node_class class_unsqueeze_0 = {"UnsqueezeBackward1", NULL, backward_unsqueeze};
 
 static ct_tensor *run_unsqueeze(ct_tensor *self, int64_t dim)
 {
@@ -981,7 +1037,7 @@ static ct_tensor *run_unsqueeze_(ct_tensor *self, int64_t dim)
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
     if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_unsqueeze, 1, inputs, 1, 0, 1);
+        n = ct__node_new(&class_unsqueeze_0, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
         ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
@@ -1537,11 +1593,32 @@ bool ct__call_vstack(const ct_value *a, ct_value *results)
 
 /* split(Tensor self, int split_size, int dim=0) -> Tensor[] */
 static const ct_split_opts defaults_split = {.dim = 0};
+static void backward_split(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        int64_t value_dim = ct__node_value(n, 0)->i;
+        results[0] = (ct_cat)(ct__node_grads(n, grads), &(ct_cat_opts){.dim = value_dim});
+    }
+}
+
+static const ct__node_class class_split = {"SplitBackward0", NULL, backward_split};
+
 static ct_tensors run_split(ct_tensor *self, int64_t split_size, int64_t dim)
 {
     if (!ct__given(self, "self"))
         return (ct_tensors){0, NULL};
-    return ct__split(self, split_size, dim);
+    ct_tensors list = ct__split(self, split_size, dim);
+    if (ct__pending())
+        return (ct_tensors){0, NULL};
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_split, 1, inputs, list.n, 0, 1);
+        if (!n)
+            return ct__views_attach(NULL, self, list), (ct_tensors){0, NULL};
+        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+    }
+    return ct__views_attach(n, self, list);
 }
 
 ct_tensors (ct_split)(ct_tensor *self, int64_t split_size, const ct_split_opts *options)
@@ -1599,11 +1676,32 @@ bool ct__call_split_sections(const ct_value *a, ct_value *results)
 
 /* split_with_sizes(Tensor self, int[] split_sizes, int dim=0) -> Tensor[] */
 static const ct_split_with_sizes_opts defaults_split_with_sizes = {.dim = 0};
+static void backward_split_with_sizes(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        int64_t value_dim = ct__node_value(n, 0)->i;
+        results[0] = (ct_cat)(ct__node_grads(n, grads), &(ct_cat_opts){.dim = value_dim});
+    }
+}
+
+static const ct__node_class class_split_with_sizes = {"SplitWithSizesBackward0", NULL, backward_split_with_sizes};
+
 static ct_tensors run_split_with_sizes(ct_tensor *self, ct_ints split_sizes, int64_t dim)
 {
     if (!ct__given(self, "self"))
         return (ct_tensors){0, NULL};
-    return ct__split_with_sizes(self, split_sizes, dim);
+    ct_tensors list = ct__split_with_sizes(self, split_sizes, dim);
+    if (ct__pending())
+        return (ct_tensors){0, NULL};
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_split_with_sizes, 1, inputs, list.n, 0, 1);
+        if (!n)
+            return ct__views_attach(NULL, self, list), (ct_tensors){0, NULL};
+        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+    }
+    return ct__views_attach(n, self, list);
 }
 
 ct_tensors (ct_split_with_sizes)(ct_tensor *self, ct_ints split_sizes, const ct_split_with_sizes_opts *options)
@@ -1692,11 +1790,32 @@ bool ct__call_tensor_split(const ct_value *a, ct_value *results)
 
 /* unbind(Tensor self, int dim=0) -> Tensor[] */
 static const ct_unbind_opts defaults_unbind = {.dim = 0};
+static void backward_unbind(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        int64_t value_dim = ct__node_value(n, 0)->i;
+        results[0] = (ct_stack)(ct__node_grads(n, grads), &(ct_stack_opts){.dim = value_dim});
+    }
+}
+
+static const ct__node_class class_unbind = {"UnbindBackward0", NULL, backward_unbind};
+
 static ct_tensors run_unbind(ct_tensor *self, int64_t dim)
 {
     if (!ct__given(self, "self"))
         return (ct_tensors){0, NULL};
-    return ct__unbind(self, dim);
+    ct_tensors list = ct__unbind(self, dim);
+    if (ct__pending())
+        return (ct_tensors){0, NULL};
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_unbind, 1, inputs, list.n, 0, 1);
+        if (!n)
+            return ct__views_attach(NULL, self, list), (ct_tensors){0, NULL};
+        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+    }
+    return ct__views_attach(n, self, list);
 }
 
 ct_tensors (ct_unbind)(ct_tensor *self, const ct_unbind_opts *options)
@@ -2014,11 +2133,19 @@ bool ct__call_diagonal_backward(const ct_value *a, ct_value *results)
 
 /* diag(Tensor self, int diagonal=0) -> Tensor */
 static const ct_diag_opts defaults_diag = {.diagonal = 0};
+static const ct__shown shown_diag_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_diag_0 = {"DiagEmbedBackward0", .shown = shown_diag_0};
+static const ct__shown shown_diag_1[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_diag_1 = {"DiagonalBackward0_copy", .shown = shown_diag_1};
+
 static ct_tensor *run_diag(ct_tensor *self, int64_t diagonal)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    return ct__diag(self, diagonal);
+    ct_tensor *r = ct__diag(self, diagonal);
+    ct_tensor *const inputs[] = {self};
+    ct__show((self->ndim == 1) ? &class_diag_0 : &class_diag_1, 1, inputs, 1, &r);
+    return r;
 }
 
 ct_tensor *(ct_diag)(ct_tensor *self, const ct_diag_opts *options)
@@ -2046,11 +2173,17 @@ bool ct__call_diag(const ct_value *a, ct_value *results)
 
 /* diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor */
 static const ct_diag_embed_opts defaults_diag_embed = {.offset = 0, .dim1 = -2, .dim2 = -1};
+static const ct__shown shown_diag_embed_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_diag_embed_0 = {"DiagEmbedBackward0", .shown = shown_diag_embed_0};
+
 static ct_tensor *run_diag_embed(ct_tensor *self, int64_t offset, int64_t dim1, int64_t dim2)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    return ct__diag_embed(self, offset, dim1, dim2);
+    ct_tensor *r = ct__diag_embed(self, offset, dim1, dim2);
+    ct_tensor *const inputs[] = {self};
+    ct__show(&class_diag_embed_0, 1, inputs, 1, &r);
+    return r;
 }
 
 ct_tensor *(ct_diag_embed)(ct_tensor *self, const ct_diag_embed_opts *options)
@@ -3001,11 +3134,17 @@ bool ct__call_repeat_interleave(const ct_value *a, ct_value *results)
 
 /* rot90(Tensor self, int k=1, int[] dims=[0,1]) -> Tensor */
 static const ct_rot90_opts defaults_rot90 = {.k = 1, .dims = {2, ct__list_count}};
+static const ct__shown shown_rot90_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_rot90_0 = {"Rot90Backward0", .shown = shown_rot90_0};
+
 static ct_tensor *run_rot90(ct_tensor *self, int64_t k, ct_ints dims)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    return ct__rot90(self, k, dims);
+    ct_tensor *r = ct__rot90(self, k, dims);
+    ct_tensor *const inputs[] = {self};
+    ct__show(&class_rot90_0, 1, inputs, 1, &r);
+    return r;
 }
 
 ct_tensor *(ct_rot90)(ct_tensor *self, const ct_rot90_opts *options)

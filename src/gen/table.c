@@ -1406,6 +1406,10 @@ static const ct_arg_info args_atan2_out[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "other", .type = CT_V_OPERAND},
     {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
+CT_HIDDEN bool ct__call_atan2_slope(const ct_value *a, ct_value *results);
+static const ct_arg_info args_atan2_slope[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_TENSOR}};
 CT_HIDDEN bool ct__call_tanh(const ct_value *a, ct_value *results);
 static const ct_arg_info args_tanh[] = {
     {.name = "self", .type = CT_V_TENSOR}};
@@ -2064,6 +2068,24 @@ static const ct_arg_info args_clamp_Tensor[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "min", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
     {.name = "max", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_clamp_self_grad(const ct_value *a, ct_value *results);
+static const ct_arg_info args_clamp_self_grad[] = {
+    {.name = "grad", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "min", .type = CT_V_TENSOR, .optional = true},
+    {.name = "max", .type = CT_V_TENSOR, .optional = true}};
+CT_HIDDEN bool ct__call_clamp_min_grad(const ct_value *a, ct_value *results);
+static const ct_arg_info args_clamp_min_grad[] = {
+    {.name = "grad", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "min", .type = CT_V_TENSOR},
+    {.name = "max", .type = CT_V_TENSOR, .optional = true}};
+CT_HIDDEN bool ct__call_clamp_max_grad(const ct_value *a, ct_value *results);
+static const ct_arg_info args_clamp_max_grad[] = {
+    {.name = "grad", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "min", .type = CT_V_TENSOR, .optional = true},
+    {.name = "max", .type = CT_V_TENSOR}};
 CT_HIDDEN bool ct__call_clamp_min(const ct_value *a, ct_value *results);
 static const ct_arg_info args_clamp_min[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -2352,6 +2374,11 @@ static const ct_arg_info args_extremes_backward[] = {
     {.name = "result", .type = CT_V_TENSOR},
     {.name = "dim", .type = CT_V_INTS, .list_size = -1},
     {.name = "keepdim", .type = CT_V_BOOL}};
+CT_HIDDEN bool ct__call_extreme_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_extreme_backward[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "result", .type = CT_V_TENSOR}};
 CT_HIDDEN bool ct__call_max(const ct_value *a, ct_value *results);
 static const ct_arg_info args_max[] = {
     {.name = "self", .type = CT_V_TENSOR}};
@@ -2436,6 +2463,20 @@ static const ct_arg_info args_norm[] = {
     {.name = "dim", .type = CT_V_INTS, .optional = true, .has_default = true, .list_size = 1, .value = {CT_V_NONE, {0}}},
     {.name = "keepdim", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}},
     {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_norm_p(const ct_value *a, ct_value *results);
+static const ct_arg_info args_norm_p[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "p", .type = CT_V_FLOAT},
+    {.name = "dim", .type = CT_V_INTS, .optional = true, .list_size = -1},
+    {.name = "keepdim", .type = CT_V_BOOL}};
+CT_HIDDEN bool ct__call_norm_p_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_norm_p_backward[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "result", .type = CT_V_TENSOR},
+    {.name = "p", .type = CT_V_FLOAT},
+    {.name = "dim", .type = CT_V_INTS, .optional = true, .list_size = -1},
+    {.name = "keepdim", .type = CT_V_BOOL}};
 CT_HIDDEN bool ct__call_norm2(const ct_value *a, ct_value *results);
 static const ct_arg_info args_norm2[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -2503,6 +2544,14 @@ static const ct_arg_info args_var_mean[] = {
     {.name = "correction", .type = CT_V_SCALAR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 1}}}}},
     {.name = "keepdim", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
 static const char *const names_var_mean[] = {"var", "mean"};
+CT_HIDDEN bool ct__call_var_mean_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_var_mean_backward[] = {
+    {.name = "gvar", .type = CT_V_TENSOR, .optional = true},
+    {.name = "gmean", .type = CT_V_TENSOR, .optional = true},
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INTS, .optional = true, .list_size = -1},
+    {.name = "correction", .type = CT_V_SCALAR, .optional = true},
+    {.name = "keepdim", .type = CT_V_BOOL}};
 CT_HIDDEN bool ct__call_std_mean(const ct_value *a, ct_value *results);
 static const ct_arg_info args_std_mean[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -2510,6 +2559,15 @@ static const ct_arg_info args_std_mean[] = {
     {.name = "correction", .type = CT_V_SCALAR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 1}}}}},
     {.name = "keepdim", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
 static const char *const names_std_mean[] = {"std", "mean"};
+CT_HIDDEN bool ct__call_std_mean_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_std_mean_backward[] = {
+    {.name = "gstd", .type = CT_V_TENSOR, .optional = true},
+    {.name = "gmean", .type = CT_V_TENSOR, .optional = true},
+    {.name = "std", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INTS, .optional = true, .list_size = -1},
+    {.name = "correction", .type = CT_V_SCALAR, .optional = true},
+    {.name = "keepdim", .type = CT_V_BOOL}};
 CT_HIDDEN bool ct__call_logsumexp(const ct_value *a, ct_value *results);
 static const ct_arg_info args_logsumexp[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -2544,6 +2602,10 @@ static const ct_arg_info args_cumprod_backward[] = {
     {.name = "dim", .type = CT_V_INT}};
 CT_HIDDEN bool ct__call_view(const ct_value *a, ct_value *results);
 static const ct_arg_info args_view[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "size", .type = CT_V_INTS, .list_size = -1}};
+CT_HIDDEN bool ct__call_unsafe_view(const ct_value *a, ct_value *results);
+static const ct_arg_info args_unsafe_view[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "size", .type = CT_V_INTS, .list_size = -1}};
 CT_HIDDEN bool ct__call_view_dtype(const ct_value *a, ct_value *results);
@@ -3127,6 +3189,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "atan2", .overload = "", .c_name = "ct_atan2", .schema = "atan2(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The angle of the point (other, self), in radians.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_atan2, .result_type = CT_V_TENSOR, .call = ct__call_atan2},
     {.name = "atan2", .overload = "", .c_name = "ct_atan2_out", .schema = "atan2(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The angle of the point (other, self), in radians.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_atan2_out, .result_type = CT_V_TENSOR, .call = ct__call_atan2_out},
     {.name = "atan2_", .overload = "", .c_name = "ct_atan2_", .schema = "atan2(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The angle of the point (other, self), in radians.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_atan2_, .result_type = CT_V_TENSOR, .call = ct__call_atan2_},
+    {.name = "atan2_slope", .overload = "", .c_name = "ct_atan2_slope", .schema = "atan2_slope(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self / (self^2 + other^2), 0 where both are 0.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_atan2_slope, .result_type = CT_V_TENSOR, .call = ct__call_atan2_slope},
     {.name = "atan_", .overload = "", .c_name = "ct_atan_", .schema = "atan(Tensor self) -> Tensor", .family = "pointwise", .doc = "Arc tangent, in radians.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_atan_, .result_type = CT_V_TENSOR, .call = ct__call_atan_},
     {.name = "atanh", .overload = "", .c_name = "ct_atanh", .schema = "atanh(Tensor self) -> Tensor", .family = "pointwise", .doc = "Inverse hyperbolic tangent.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_atanh, .result_type = CT_V_TENSOR, .call = ct__call_atanh},
     {.name = "atanh", .overload = "", .c_name = "ct_atanh_out", .schema = "atanh(Tensor self) -> Tensor", .family = "pointwise", .doc = "Inverse hyperbolic tangent.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_atanh_out, .result_type = CT_V_TENSOR, .call = ct__call_atanh_out},
@@ -3193,8 +3256,11 @@ static const ct_op_info op_table_rows[] = {
     {.name = "clamp_both", .overload = "", .c_name = "ct_clamp_both", .schema = "clamp_both(Tensor self, Scalar min, Scalar max) -> Tensor", .family = "pointwise", .doc = "min(max(self, min), max); NaN stays.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_clamp_both, .result_type = CT_V_TENSOR, .call = ct__call_clamp_both},
     {.name = "clamp_max", .overload = "", .c_name = "ct_clamp_max", .schema = "clamp_max(Tensor self, Scalar max) -> Tensor", .family = "pointwise", .doc = "min(self, max).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_clamp_max, .result_type = CT_V_TENSOR, .call = ct__call_clamp_max},
     {.name = "clamp_max_", .overload = "", .c_name = "ct_clamp_max_", .schema = "clamp_max(Tensor self, Scalar max) -> Tensor", .family = "pointwise", .doc = "min(self, max).", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_clamp_max_, .result_type = CT_V_TENSOR, .call = ct__call_clamp_max_},
+    {.name = "clamp_max_grad", .overload = "", .c_name = "ct_clamp_max_grad", .schema = "clamp_max_grad(Tensor grad, Tensor self, Tensor? min, Tensor max) -> Tensor", .family = "pointwise", .doc = "grad where max is the result.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_clamp_max_grad, .result_type = CT_V_TENSOR, .call = ct__call_clamp_max_grad},
     {.name = "clamp_min", .overload = "", .c_name = "ct_clamp_min", .schema = "clamp_min(Tensor self, Scalar min) -> Tensor", .family = "pointwise", .doc = "max(self, min).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_clamp_min, .result_type = CT_V_TENSOR, .call = ct__call_clamp_min},
     {.name = "clamp_min_", .overload = "", .c_name = "ct_clamp_min_", .schema = "clamp_min(Tensor self, Scalar min) -> Tensor", .family = "pointwise", .doc = "max(self, min).", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_clamp_min_, .result_type = CT_V_TENSOR, .call = ct__call_clamp_min_},
+    {.name = "clamp_min_grad", .overload = "", .c_name = "ct_clamp_min_grad", .schema = "clamp_min_grad(Tensor grad, Tensor self, Tensor min, Tensor? max) -> Tensor", .family = "pointwise", .doc = "grad where min is the result.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_clamp_min_grad, .result_type = CT_V_TENSOR, .call = ct__call_clamp_min_grad},
+    {.name = "clamp_self_grad", .overload = "", .c_name = "ct_clamp_self_grad", .schema = "clamp_self_grad(Tensor grad, Tensor self, Tensor? min, Tensor? max) -> Tensor", .family = "pointwise", .doc = "grad where self lies within the bounds.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_clamp_self_grad, .result_type = CT_V_TENSOR, .call = ct__call_clamp_self_grad},
     {.name = "clip", .overload = "", .c_name = "ct_clamp", .schema = "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", .family = "pointwise", .doc = "min(max(self, min), max); NaN stays.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "clamp", .nargs = 3, .nresults = 1, .args = args_clamp, .result_type = CT_V_TENSOR, .call = ct__call_clamp},
     {.name = "clip", .overload = "Tensor", .c_name = "ct_clamp_Tensor", .schema = "clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor", .family = "pointwise", .doc = "minimum(maximum(self, min), max).", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "clamp", .nargs = 3, .nresults = 1, .args = args_clamp_Tensor, .result_type = CT_V_TENSOR, .call = ct__call_clamp_Tensor},
     {.name = "clip", .overload = "", .c_name = "ct_clamp_out", .schema = "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", .family = "pointwise", .doc = "min(max(self, min), max); NaN stays.", .on = CT_ON_TORCH, .alias_of = "clamp", .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_clamp_out, .result_type = CT_V_TENSOR, .call = ct__call_clamp_out},
@@ -3282,8 +3348,9 @@ static const ct_op_info op_table_rows[] = {
     {.name = "expm1", .overload = "", .c_name = "ct_expm1_out", .schema = "expm1(Tensor self) -> Tensor", .family = "pointwise", .doc = "exp(x) - 1, accurate near 0.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_expm1_out, .result_type = CT_V_TENSOR, .call = ct__call_expm1_out},
     {.name = "expm1_", .overload = "", .c_name = "ct_expm1_", .schema = "expm1(Tensor self) -> Tensor", .family = "pointwise", .doc = "exp(x) - 1, accurate near 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_expm1_, .result_type = CT_V_TENSOR, .call = ct__call_expm1_},
     {.name = "exponential_", .overload = "", .c_name = "ct_exponential_", .schema = "exponential_(Tensor self, float lambd=1, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with exponentially distributed numbers of rate lambd.", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_exponential_, .result_type = CT_V_TENSOR, .call = ct__call_exponential_},
+    {.name = "extreme_backward", .overload = "", .c_name = "ct_extreme_backward", .schema = "extreme_backward(Tensor gy, Tensor self, Tensor result) -> Tensor", .family = "reduce", .doc = "The same for one result, where NaN equals NaN.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_extreme_backward, .result_type = CT_V_TENSOR, .call = ct__call_extreme_backward},
     {.name = "extremes_backward", .overload = "", .c_name = "ct_extremes_backward", .schema = "extremes_backward(Tensor gy, Tensor self, Tensor result, int[] dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "gy where self equals the result, divided by how many do.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_extremes_backward, .result_type = CT_V_TENSOR, .call = ct__call_extremes_backward},
-    {.name = "extremum_grad", .overload = "", .c_name = "ct_extremum_grad", .schema = "extremum_grad(Tensor gy, Tensor self, Tensor other, int sign) -> Tensor", .family = "pointwise", .doc = "grad where sign * self > sign * other, half of it where they are equal, else 0.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_extremum_grad, .result_type = CT_V_TENSOR, .call = ct__call_extremum_grad},
+    {.name = "extremum_grad", .overload = "", .c_name = "ct_extremum_grad", .schema = "extremum_grad(Tensor gy, Tensor self, Tensor other, int sign) -> Tensor", .family = "pointwise", .doc = "0 where sign * self < sign * other, half of grad where they are equal, else grad (NaN too).", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_extremum_grad, .result_type = CT_V_TENSOR, .call = ct__call_extremum_grad},
     {.name = "eye", .overload = "", .c_name = "ct_eye", .schema = "eye(int n, *, FACTORY) -> Tensor", .family = "creation", .doc = "The identity matrix (n, n).", .on = CT_ON_TORCH, .nargs = 4, .nresults = 1, .args = args_eye, .result_type = CT_V_TENSOR, .call = ct__call_eye},
     {.name = "eye", .overload = "m", .c_name = "ct_eye_m", .schema = "eye.m(int n, int m, *, FACTORY) -> Tensor", .family = "creation", .doc = "Ones on the main diagonal of an (n, m) matrix.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_eye_m, .result_type = CT_V_TENSOR, .call = ct__call_eye_m},
     {.name = "feature_dropout", .overload = "", .c_name = "ct_feature_dropout", .schema = "feature_dropout(Tensor input, float p, bool train) -> Tensor", .family = "norm", .doc = "Dropout of whole channels of (N, C, ...).", .on = CT_ON_TORCH, .nargs = 3, .nresults = 1, .args = args_feature_dropout, .result_type = CT_V_TENSOR, .call = ct__call_feature_dropout},
@@ -3508,6 +3575,8 @@ static const ct_op_info op_table_rows[] = {
     {.name = "norm", .overload = "", .c_name = "ct_norm", .schema = "norm(Tensor self, Scalar? p=2, int[1]? dim=None, bool keepdim=False, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "The p-norm: (sum of |x|^p)^(1/p); inf: the largest |x|; 0: how many are not 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_norm, .result_type = CT_V_TENSOR, .call = ct__call_norm},
     {.name = "norm2", .overload = "", .c_name = "ct_norm2", .schema = "norm2(Tensor self, int[]? dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "The Euclidean norm.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_norm2, .result_type = CT_V_TENSOR, .call = ct__call_norm2},
     {.name = "norm2_backward", .overload = "", .c_name = "ct_norm2_backward", .schema = "norm2_backward(Tensor gy, Tensor self, Tensor result, int[]? dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "gy * self / result, 0 where the result is 0.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_norm2_backward, .result_type = CT_V_TENSOR, .call = ct__call_norm2_backward},
+    {.name = "norm_p", .overload = "", .c_name = "ct_norm_p", .schema = "norm_p(Tensor self, float p, int[]? dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "The p-norm, p not 2.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_norm_p, .result_type = CT_V_TENSOR, .call = ct__call_norm_p},
+    {.name = "norm_p_backward", .overload = "", .c_name = "ct_norm_p_backward", .schema = "norm_p_backward(Tensor gy, Tensor self, Tensor result, float p, int[]? dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "The gradient of the p-norm, 0 where the norm is.", .on = CT_ON_INTERNAL, .nargs = 6, .nresults = 1, .args = args_norm_p_backward, .result_type = CT_V_TENSOR, .call = ct__call_norm_p_backward},
     {.name = "normal", .overload = "", .c_name = "ct_normal", .schema = "normal(Tensor mean, Tensor std, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Normal numbers of these means and standard deviations.", .on = CT_ON_TORCH, .nargs = 3, .nresults = 1, .args = args_normal, .result_type = CT_V_TENSOR, .call = ct__call_normal},
     {.name = "normal", .overload = "tensor_float", .c_name = "ct_normal_tensor_float", .schema = "normal.tensor_float(Tensor mean, float std=1, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Normal numbers of these means.", .on = CT_ON_TORCH, .nargs = 3, .nresults = 1, .args = args_normal_tensor_float, .result_type = CT_V_TENSOR, .call = ct__call_normal_tensor_float},
     {.name = "normal", .overload = "float_tensor", .c_name = "ct_normal_float_tensor", .schema = "normal.float_tensor(float mean, Tensor std, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Normal numbers of these standard deviations.", .on = CT_ON_TORCH, .nargs = 3, .nresults = 1, .args = args_normal_float_tensor, .result_type = CT_V_TENSOR, .call = ct__call_normal_float_tensor},
@@ -3627,10 +3696,10 @@ static const ct_op_info op_table_rows[] = {
     {.name = "sort", .overload = "", .c_name = "ct_sort", .schema = "sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)", .family = "index", .doc = "Sorts along dim; NaN counts as the largest. The sort is stable.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 2, .args = args_sort, .result_names = names_sort, .tuple_name = "sort", .result_type = CT_V_TENSOR, .call = ct__call_sort},
     {.name = "sort", .overload = "stable", .c_name = "ct_sort_stable", .schema = "sort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)", .family = "index", .doc = "sort; ctorch's is always stable.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 2, .args = args_sort_stable, .result_names = names_sort_stable, .tuple_name = "sort", .result_type = CT_V_TENSOR, .call = ct__call_sort_stable},
     {.name = "sort", .overload = "", .c_name = "ct_sort_out", .schema = "sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)", .family = "index", .doc = "Sorts along dim; NaN counts as the largest. The sort is stable.", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 5, .nresults = 2, .args = args_sort_out, .result_names = names_sort, .tuple_name = "sort", .result_type = CT_V_TENSOR, .call = ct__call_sort_out},
-    {.name = "split", .overload = "", .c_name = "ct_split", .schema = "split(Tensor self, int split_size, int dim=0) -> Tensor[]", .family = "shape", .doc = "Pieces of split_size along dim (the last may be smaller); views.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_split, .result_type = CT_V_TENSORS, .call = ct__call_split},
+    {.name = "split", .overload = "", .c_name = "ct_split", .schema = "split(Tensor self, int split_size, int dim=0) -> Tensor[]", .family = "shape", .doc = "Pieces of split_size along dim (the last may be smaller); views.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_view = true, .nargs = 3, .nresults = 1, .args = args_split, .result_type = CT_V_TENSORS, .call = ct__call_split},
     {.name = "split", .overload = "sections", .c_name = "ct_split_sections", .schema = "split.sections(Tensor self, int[] split_size, int dim=0) -> Tensor[]", .family = "shape", .doc = "Pieces of the given sizes along dim; views.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_split_sections, .result_type = CT_V_TENSORS, .call = ct__call_split_sections},
     {.name = "split_sizes", .overload = "", .c_name = "ct_split_sizes", .schema = "split_sizes(Tensor self, int[] sizes, int dim) -> Tensor[]", .family = "shape", .doc = "Cuts into pieces of these sizes.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_split_sizes, .result_type = CT_V_TENSORS, .call = ct__call_split_sizes},
-    {.name = "split_with_sizes", .overload = "", .c_name = "ct_split_with_sizes", .schema = "split_with_sizes(Tensor self, int[] split_sizes, int dim=0) -> Tensor[]", .family = "shape", .doc = "Pieces of the given sizes along dim; views.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_split_with_sizes, .result_type = CT_V_TENSORS, .call = ct__call_split_with_sizes},
+    {.name = "split_with_sizes", .overload = "", .c_name = "ct_split_with_sizes", .schema = "split_with_sizes(Tensor self, int[] split_sizes, int dim=0) -> Tensor[]", .family = "shape", .doc = "Pieces of the given sizes along dim; views.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_view = true, .nargs = 3, .nresults = 1, .args = args_split_with_sizes, .result_type = CT_V_TENSORS, .call = ct__call_split_with_sizes},
     {.name = "sqrt", .overload = "", .c_name = "ct_sqrt", .schema = "sqrt(Tensor self) -> Tensor", .family = "pointwise", .doc = "Square root.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_sqrt, .result_type = CT_V_TENSOR, .call = ct__call_sqrt},
     {.name = "sqrt", .overload = "", .c_name = "ct_sqrt_out", .schema = "sqrt(Tensor self) -> Tensor", .family = "pointwise", .doc = "Square root.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_sqrt_out, .result_type = CT_V_TENSOR, .call = ct__call_sqrt_out},
     {.name = "sqrt_", .overload = "", .c_name = "ct_sqrt_", .schema = "sqrt(Tensor self) -> Tensor", .family = "pointwise", .doc = "Square root.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_sqrt_, .result_type = CT_V_TENSOR, .call = ct__call_sqrt_},
@@ -3650,6 +3719,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "std", .overload = "unbiased_all", .c_name = "ct_std_unbiased_all", .schema = "std.unbiased_all(Tensor self, bool unbiased) -> Tensor", .family = "reduce", .doc = "std with correction 1 or 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_std_unbiased_all, .result_type = CT_V_TENSOR, .call = ct__call_std_unbiased_all},
     {.name = "std", .overload = "unbiased", .c_name = "ct_std_unbiased", .schema = "std.unbiased(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor", .family = "reduce", .doc = "std with correction 1 or 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_std_unbiased, .result_type = CT_V_TENSOR, .call = ct__call_std_unbiased},
     {.name = "std_mean", .overload = "", .c_name = "ct_std_mean", .schema = "std_mean(Tensor self, int[1]? dim=None, *, Scalar? correction=1, bool keepdim=False) -> (Tensor std, Tensor mean)", .family = "reduce", .doc = "std and mean.", .on = CT_ON_TORCH, .nargs = 4, .nresults = 2, .args = args_std_mean, .result_names = names_std_mean, .tuple_name = "std_mean", .result_type = CT_V_TENSOR, .call = ct__call_std_mean},
+    {.name = "std_mean_backward", .overload = "", .c_name = "ct_std_mean_backward", .schema = "std_mean_backward(Tensor? gstd, Tensor? gmean, Tensor std, Tensor self, int[]? dim, Scalar? correction, bool keepdim) -> Tensor", .family = "reduce", .doc = "The gradient of std_mean; gradients that are not there count as zeros.", .on = CT_ON_INTERNAL, .nargs = 7, .nresults = 1, .args = args_std_mean_backward, .result_type = CT_V_TENSOR, .call = ct__call_std_mean_backward},
     {.name = "std_slope", .overload = "", .c_name = "ct_std_slope", .schema = "std_slope(Tensor gy, Tensor result) -> Tensor", .family = "reduce", .doc = "gy / (2 result), 0 where the result is 0.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_std_slope, .result_type = CT_V_TENSOR, .call = ct__call_std_slope},
     {.name = "sub", .overload = "", .c_name = "ct_sub", .schema = "sub(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", .family = "pointwise", .doc = "self - alpha * other.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "-", .nargs = 3, .nresults = 1, .args = args_sub, .result_type = CT_V_TENSOR, .call = ct__call_sub},
     {.name = "sub", .overload = "", .c_name = "ct_sub_out", .schema = "sub(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", .family = "pointwise", .doc = "self - alpha * other.", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_sub_out, .result_type = CT_V_TENSOR, .call = ct__call_sub_out},
@@ -3704,12 +3774,13 @@ static const ct_op_info op_table_rows[] = {
     {.name = "trunc_", .overload = "", .c_name = "ct_trunc_", .schema = "trunc(Tensor self) -> Tensor", .family = "pointwise", .doc = "Rounds towards zero.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_trunc_, .result_type = CT_V_TENSOR, .call = ct__call_trunc_},
     {.name = "trunc_divide", .overload = "", .c_name = "ct_trunc_divide", .schema = "trunc_divide(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self / other rounded towards zero.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_trunc_divide, .result_type = CT_V_TENSOR, .call = ct__call_trunc_divide},
     {.name = "type_as", .overload = "", .c_name = "ct_type_as", .schema = "type_as(Tensor self, Tensor other) -> Tensor", .family = "shape", .doc = "self in other's dtype.", .on = CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_type_as, .result_type = CT_V_TENSOR, .call = ct__call_type_as},
-    {.name = "unbind", .overload = "", .c_name = "ct_unbind", .schema = "unbind(Tensor self, int dim=0) -> Tensor[]", .family = "shape", .doc = "The slices along dim, without that dimension; views.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_unbind, .result_type = CT_V_TENSORS, .call = ct__call_unbind},
+    {.name = "unbind", .overload = "", .c_name = "ct_unbind", .schema = "unbind(Tensor self, int dim=0) -> Tensor[]", .family = "shape", .doc = "The slices along dim, without that dimension; views.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_view = true, .nargs = 2, .nresults = 1, .args = args_unbind, .result_type = CT_V_TENSORS, .call = ct__call_unbind},
     {.name = "unflatten", .overload = "", .c_name = "ct_unflatten", .schema = "unflatten(Tensor self, int dim, int[] sizes) -> Tensor", .family = "shape", .doc = "Splits one dimension into several.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_unflatten, .result_type = CT_V_TENSOR, .call = ct__call_unflatten},
     {.name = "unfold", .overload = "", .c_name = "ct_unfold", .schema = "unfold(Tensor self, int dimension, int size, int step) -> Tensor", .family = "shape", .doc = "Windows of `size` every `step` along a dimension, as a new last dimension; a view.", .on = CT_ON_METHOD, .is_view = true, .nargs = 4, .nresults = 1, .args = args_unfold, .result_type = CT_V_TENSOR, .call = ct__call_unfold},
     {.name = "unfold_backward", .overload = "", .c_name = "ct_unfold_backward", .schema = "unfold_backward(Tensor grad, int[] input_size, int dim, int size, int step) -> Tensor", .family = "shape", .doc = "The windows' gradients added up.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_unfold_backward, .result_type = CT_V_TENSOR, .call = ct__call_unfold_backward},
     {.name = "uniform_", .overload = "", .c_name = "ct_uniform_", .schema = "uniform_(Tensor self, float from=0, float to=1, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with uniform numbers in [from, to).", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 4, .nresults = 1, .args = args_uniform_, .result_type = CT_V_TENSOR, .call = ct__call_uniform_},
     {.name = "unique_all", .overload = "", .c_name = "ct_unique_all", .schema = "unique_all(Tensor self, bool sorted, bool return_inverse, bool return_counts) -> (Tensor output, Tensor inverse, Tensor counts)", .family = "index", .doc = "The different values in order, the place of each element's value among them, and how often each occurs.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 3, .args = args_unique_all, .result_names = names_unique_all, .tuple_name = "unique_all", .result_type = CT_V_TENSOR, .call = ct__call_unique_all},
+    {.name = "unsafe_view", .overload = "", .c_name = "ct_unsafe_view", .schema = "unsafe_view(Tensor self, int[] size) -> Tensor", .family = "shape", .doc = "view of a tensor that nothing else refers to: the result is no view of it.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_unsafe_view, .result_type = CT_V_TENSOR, .call = ct__call_unsafe_view},
     {.name = "unsqueeze", .overload = "", .c_name = "ct_unsqueeze", .schema = "unsqueeze(Tensor self, int dim) -> Tensor", .family = "shape", .doc = "A new dimension of size 1 at dim; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_view = true, .nargs = 2, .nresults = 1, .args = args_unsqueeze, .result_type = CT_V_TENSOR, .call = ct__call_unsqueeze},
     {.name = "unsqueeze_", .overload = "", .c_name = "ct_unsqueeze_", .schema = "unsqueeze(Tensor self, int dim) -> Tensor", .family = "shape", .doc = "A new dimension of size 1 at dim; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .is_view = true, .nargs = 2, .nresults = 1, .args = args_unsqueeze_, .result_type = CT_V_TENSOR, .call = ct__call_unsqueeze_},
     {.name = "unsqueeze_reduced", .overload = "", .c_name = "ct_unsqueeze_reduced", .schema = "unsqueeze_reduced(Tensor self, int[]? dim, int ndim, bool keepdim) -> Tensor", .family = "shape", .doc = "Puts back, with size 1, the dimensions that a reduction of an ndim tensor over dim (None or empty: all) dropped.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_unsqueeze_reduced, .result_type = CT_V_TENSOR, .call = ct__call_unsqueeze_reduced},
@@ -3718,6 +3789,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "var", .overload = "unbiased", .c_name = "ct_var_unbiased", .schema = "var.unbiased(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor", .family = "reduce", .doc = "var with correction 1 or 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_var_unbiased, .result_type = CT_V_TENSOR, .call = ct__call_var_unbiased},
     {.name = "var_backward", .overload = "", .c_name = "ct_var_backward", .schema = "var_backward(Tensor gy, Tensor self, int[]? dim, Scalar? correction, bool keepdim) -> Tensor", .family = "reduce", .doc = "gy * 2 (x - mean) / (n - correction).", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_var_backward, .result_type = CT_V_TENSOR, .call = ct__call_var_backward},
     {.name = "var_mean", .overload = "", .c_name = "ct_var_mean", .schema = "var_mean(Tensor self, int[1]? dim=None, *, Scalar? correction=1, bool keepdim=False) -> (Tensor var, Tensor mean)", .family = "reduce", .doc = "var and mean.", .on = CT_ON_TORCH, .nargs = 4, .nresults = 2, .args = args_var_mean, .result_names = names_var_mean, .tuple_name = "var_mean", .result_type = CT_V_TENSOR, .call = ct__call_var_mean},
+    {.name = "var_mean_backward", .overload = "", .c_name = "ct_var_mean_backward", .schema = "var_mean_backward(Tensor? gvar, Tensor? gmean, Tensor self, int[]? dim, Scalar? correction, bool keepdim) -> Tensor", .family = "reduce", .doc = "The gradient of var_mean; gradients that are not there count as zeros.", .on = CT_ON_INTERNAL, .nargs = 6, .nresults = 1, .args = args_var_mean_backward, .result_type = CT_V_TENSOR, .call = ct__call_var_mean_backward},
     {.name = "view", .overload = "", .c_name = "ct_view", .schema = "view(Tensor self, int[] size) -> Tensor", .family = "shape", .doc = "The same elements in another shape, without a copy; one size may be -1. Fails where strides do not allow it.", .on = CT_ON_METHOD, .is_view = true, .nargs = 2, .nresults = 1, .args = args_view, .result_type = CT_V_TENSOR, .call = ct__call_view},
     {.name = "view", .overload = "dtype", .c_name = "ct_view_dtype", .schema = "view.dtype(Tensor self, Dtype dtype) -> Tensor", .family = "shape", .doc = "The same bytes read as another element type; the last dimension grows or shrinks where the sizes differ.", .on = CT_ON_METHOD, .is_view = true, .nargs = 2, .nresults = 1, .args = args_view_dtype, .result_type = CT_V_TENSOR, .call = ct__call_view_dtype},
     {.name = "view_as", .overload = "", .c_name = "ct_view_as", .schema = "view_as(Tensor self, Tensor other) -> Tensor", .family = "shape", .doc = "self.view(other.size()).", .on = CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_view_as, .result_type = CT_V_TENSOR, .call = ct__call_view_as},

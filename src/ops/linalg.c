@@ -345,7 +345,7 @@ ct_tensor *ct__matmul(ct_tensor *self, ct_tensor *other)
     if (a == 2 && b == 1)
         return ct_mv(self, other);
     if (a == 1 && b == 2)
-        return ct_squeeze_dim(ct_mm(ct_unsqueeze(self, 0), other), 0);
+        return ct_squeeze__dim(ct_mm(ct_unsqueeze(self, 0), other), 0);
     if (a == 2 && b == 2)
         return ct_mm(self, other);
     if (b <= 2 && a >= 3) { /* the batch of the left folds into its rows */
@@ -353,9 +353,9 @@ ct_tensor *ct__matmul(ct_tensor *self, ct_tensor *other)
         memcpy(sizes, self->sizes, sizeof sizes);
         ct_tensor *rows = ct_reshape(self, CT_INTS(self->numel / (k ? k : 1), k));
         if (b == 1)
-            return ct_view(ct_mv(rows, other), ((ct_ints){a - 1, sizes}));
+            return ct_unsafe_view(ct_mv(rows, other), ((ct_ints){a - 1, sizes}));
         sizes[a - 1] = other->sizes[1];
-        return ct_view(ct_mm(rows, other), ((ct_ints){a, sizes}));
+        return ct_unsafe_view(ct_mm(rows, other), ((ct_ints){a, sizes}));
     }
     if (a == 1)
         return ct_squeeze_dim(ct_matmul(ct_unsqueeze(self, 0), other), -2);
@@ -379,7 +379,7 @@ ct_tensor *ct__matmul(ct_tensor *self, ct_tensor *other)
     sizes[n + 1] = cols;
     ct_tensor *y = ct_reshape(ct_expand(other, ((ct_ints){n + 2, sizes})), CT_INTS(product, inner_b, cols));
     sizes[n] = rows;
-    return ct_view(ct_bmm(x, y), ((ct_ints){n + 2, sizes}));
+    return ct_unsafe_view(ct_bmm(x, y), ((ct_ints){n + 2, sizes}));
 }
 
 /* ---- linear ---- */

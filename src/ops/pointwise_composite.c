@@ -115,8 +115,33 @@ ct_tensor *ct__clamp_Tensor(ct_tensor *self, ct_tensor *min, ct_tensor *max)
 {
     if (!min && !max)
         return ct__fail(CT_ERR_RUNTIME, "torch.clamp: At least one of 'min' or 'max' must not be None");
-    ct_tensor *r = min ? ct_where_self(ct_lt(self, min), min, self) : self;
-    return max ? ct_where_self(ct_gt(r, max), max, r) : r;
+    CT_COMPUTE();
+    ct_tensor *r = min ? ct_maximum(self, min) : self;
+    return ct_retain(max ? ct_minimum(r, max) : r);
+}
+
+ct_tensor *ct__clamp_self_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max)
+{
+    ct_tensor *above = min ? ct_ge(self, min) : NULL, *below = max ? ct_le(self, max) : NULL;
+    return ct_mul(grad, above && below ? ct_logical_and(above, below) : above ? above : below);
+}
+
+ct_tensor *ct__clamp_min_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max)
+{
+    ct_tensor *taken = ct_lt(self, min);
+    return ct_mul(grad, max ? ct_logical_and(taken, ct_lt(min, max)) : taken);
+}
+
+ct_tensor *ct__clamp_max_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max)
+{
+    ct_tensor *taken = ct_gt(self, max);
+    return ct_mul(grad, min ? ct_logical_or(taken, ct_lt(max, min)) : taken);
+}
+
+ct_tensor *ct__atan2_slope(ct_tensor *self, ct_tensor *other)
+{
+    ct_tensor *squares = ct_add(ct_mul(self, self), ct_mul(other, other));
+    return ct_div(self, ct_where_self(ct_eq(squares, 0), 1, squares));
 }
 
 ct_tensor *ct__clamp_min(ct_tensor *self, ct_scalar min) { return ct_clamp(self, .min = min); }
@@ -137,7 +162,12 @@ ct_tensor *ct__nan_to_num(ct_tensor *self, ct_scalar nan, ct_scalar posinf, ct_s
                          ct_number(neginf.kind ? neginf : ct_float_scalar(-high)), r);
 }
 
-ct_tensor *ct__pow_Scalar(ct_scalar self, ct_tensor *exponent) { return ct_pow(ct_number(self), exponent); }
+ct_tensor *ct__pow_Scalar(ct_scalar self, ct_tensor *exponent)
+{
+    if (ct_is_floating((ct_dtype)exponent->dtype)) /* the gradient takes its logarithm, in double */
+        self = ct_float_scalar(ct_scalar_double(self));
+    return ct_pow(ct_number(self), exponent);
+}
 
 ct_tensor *ct__isclose(ct_tensor *self, ct_tensor *other, double rtol, double atol, bool equal_nan)
 {

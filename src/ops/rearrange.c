@@ -284,7 +284,7 @@ ct_tensor *ct__repeat_interleave(ct_tensor *self, int64_t repeats, int64_t dim)
     for (int64_t i = 0; i <= self->ndim; i++)
         sizes[i] = i <= d ? self->sizes[i] : i == d + 1 ? repeats : self->sizes[i - 1];
     ct_tensor *wide = ct_expand(ct_unsqueeze(self, d + 1), ((ct_ints){self->ndim + 1, sizes}));
-    return ct_clone(ct_flatten(wide, .start_dim = d, .end_dim = d + 1));
+    return ct_flatten(ct_clone(wide, .memory_format = CT_CONTIGUOUS_FORMAT), .start_dim = d, .end_dim = d + 1);
 }
 
 /* ---- Reordering ---- */

@@ -350,6 +350,12 @@ ct_tensor *ct__extremes_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *resu
     return ct_mul(ct_div(mask, count), ct_unsqueeze_reduced(gy, dim, self->ndim, keepdim));
 }
 
+ct_tensor *ct__extreme_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result)
+{
+    ct_tensor *mask = ct_logical_or(ct_eq(self, result), ct_logical_and(ct_isnan(self), ct_isnan(result)));
+    return ct_mul(mask, ct_div(gy, ct_sum(mask)));
+}
+
 ct_tensor *ct__index_backward(ct_tensor *gy, ct_tensor *indices, ct_ints size, int64_t dim, bool keepdim)
 {
     ct_tensor *zeros = ct_new_zeros(gy, size);
@@ -460,17 +466,43 @@ ct_tensor *ct__norm(ct_tensor *self, ct_scalar p, ct_ints dim, bool keepdim, ct_
         return ct__fail(CT_ERR_RUNTIME,
                         "linalg.vector_norm: Expected a floating point or complex tensor as input. Got %s",
                         ct_dtype_type_name((ct_dtype)self->dtype));
-    if (v == 2)
-        return ct_norm2(self, dim, keepdim);
-    if (v == 1)
-        return ct_sum(ct_abs(self), .dim = dim, .keepdim = keepdim);
+    return v == 2 ? ct_norm2(self, dim, keepdim) : ct_norm_p(self, v, dim, keepdim);
+}
+
+ct_tensor *ct__norm_p(ct_tensor *self, double p, ct_ints dim, bool keepdim)
+{
+    CT_COMPUTE();
+    ct_tensor *size = ct_abs(self);
+    if (p == 1)
+        return ct_retain(ct_sum(size, .dim = dim, .keepdim = keepdim));
+    if (p == 0)
+        return ct_retain(ct_sum(ct_to_dtype(ct_ne(self, 0), (ct_dtype)self->dtype), .dim = dim, .keepdim = keepdim));
+    if (!isinf(p))
+        return ct_retain(ct_pow(ct_sum(ct_pow(size, p), .dim = dim, .keepdim = keepdim), 1 / p));
+    if (reduce_count(self, dim) == 0)
+        return ct__fail(CT_ERR_RUNTIME, "linalg.vector_norm cannot compute the %s norm on an empty tensor because the operation does "
+                        "not have an identity", p > 0 ? "inf" : "-inf");
     ct_ints list = dim.v ? dim : CT_INTS();
-    if (isinf(v))
-        return v > 0 ? ct_amax(ct_abs(self), .dim = list, .keepdim = keepdim)
-                     : ct_amin(ct_abs(self), .dim = list, .keepdim = keepdim);
-    if (v == 0)
-        return ct_sum(ct_to_dtype(ct_ne(self, 0), (ct_dtype)self->dtype), .dim = dim, .keepdim = keepdim);
-    return ct_pow(ct_sum(ct_pow(ct_abs(self), v), .dim = dim, .keepdim = keepdim), 1 / v);
+    return ct_retain(p > 0 ? ct_amax(size, .dim = list, .keepdim = keepdim) : ct_amin(size, .dim = list, .keepdim = keepdim));
+}
+
+ct_tensor *ct__norm_p_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, double p, ct_ints dim, bool keepdim)
+{
+    ct_tensor *n = ct_unsqueeze_reduced(result, dim, self->ndim, keepdim), *g = ct_unsqueeze_reduced(gy, dim, self->ndim, keepdim);
+    ct_tensor *sign = ct_sign(self), *size = ct_abs(self);
+    if (p == 0)
+        return ct_mul(ct_zeros_like(self), g);
+    if (p == 1)
+        return ct_mul(sign, g);
+    if (isinf(p)) { /* equal ones share it; where NaN wins, the sign of NaN is 0 */
+        ct_tensor *mask = ct_logical_or(ct_eq(size, n), ct_logical_and(ct_isnan(size), ct_isnan(n)));
+        return ct_mul(sign, ct_mul(mask, ct_div(g, ct_sum(mask, .dim = dim, .keepdim = true))));
+    }
+    ct_tensor *scale = ct_where_self(ct_eq(n, 0), 0, ct_mul(g, ct_pow(n, 1 - p)));
+    ct_tensor *slope = p < 2 ? ct_mul(sign, ct_pow(size, p - 1)) : ct_mul(self, ct_pow(size, p - 2));
+    if (p < 1)
+        slope = ct_where_self(ct_eq(self, 0), 0, slope);
+    return ct_mul(slope, scale);
 }
 
 ct_tensor *ct__dist(ct_tensor *self, ct_tensor *other, ct_scalar p)
@@ -483,34 +515,51 @@ static double reduce_correction(ct_scalar correction)
     return correction.kind == CT_SCALAR_NONE ? 1 : ct_scalar_double(correction);
 }
 
-ct_tensor *ct__var(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim)
+/* Whether squares of float32 have left the range where they are exact enough. */
+static bool reduce_squares_lost(const ct_tensor *v)
+{
+    const float *x = v->dtype == CT_FLOAT32 && v->data ? (const float *)v->data : NULL;
+    for (int64_t i = 0; x && i < v->numel; i++)
+        if (!(x[i] >= 1e-28f && x[i] <= 1e36f))
+            return true;
+    return false;
+}
+
+/* The variance or, with `root`, its square root. Of float32 it is computed in float32, and again in float64 where the squares
+ * were too large or too small for that. */
+static ct_tensor *reduce_moment(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim, bool root)
 {
     if (!ct_is_floating((ct_dtype)self->dtype))
         return ct__fail(CT_ERR_RUNTIME, "std and var only support floating point and complex dtypes");
     int64_t n = reduce_count(self, dim);
     if (n < 0)
         return NULL;
-    ct_dtype wide = reduce_class_dtype((ct_dtype)self->dtype);
     CT_COMPUTE();
-    ct_tensor *x = ct_to_dtype(self, wide), *centred = ct_sub(x, ct_mean(x, .dim = dim, .keepdim = true));
     double divisor = (double)n - reduce_correction(correction);
     if (divisor <= 0)
         ct_warn("%s(): degrees of freedom is <= 0. Correction should be strictly less than the reduction "
                 "factor (input numel divided by output "
                 "numel).",
                 ct__op_name);
-    ct_tensor *squares =
-        centred ? ct_adopt(reduce_plain(centred, REDUCE_DO_SUMSQ, dim, keepdim, wide, wide)) : NULL;
-    return ct_retain(ct_to_dtype(ct_div(squares, divisor > 0 ? divisor : 0.0), (ct_dtype)self->dtype));
+    ct_tensor *squares = NULL;
+    for (ct_dtype wide = reduce_class_dtype((ct_dtype)self->dtype);; wide = CT_FLOAT64) {
+        ct_tensor *x = ct_to_dtype(self, wide), *centred = ct_sub(x, ct_mean(x, .dim = dim, .keepdim = true));
+        squares = centred ? ct_adopt(reduce_plain(centred, REDUCE_DO_SUMSQ, dim, keepdim, wide, wide)) : NULL;
+        if (!squares || wide == CT_FLOAT64 || !reduce_squares_lost(squares))
+            break;
+    }
+    ct_tensor *v = ct_div(squares, divisor > 0 ? divisor : 0.0);
+    return ct_retain(ct_to_dtype(root && v ? ct_sqrt_(v) : v, (ct_dtype)self->dtype));
+}
+
+ct_tensor *ct__var(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim)
+{
+    return reduce_moment(self, dim, correction, keepdim, false);
 }
 
 ct_tensor *ct__std(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim)
 {
-    ct_tensor *v = ct__var(self, dim, correction, keepdim);
-    if (!v)
-        return NULL;
-    CT_COMPUTE();
-    return ct_sqrt_(v);
+    return reduce_moment(self, dim, correction, keepdim, true);
 }
 
 ct_tensor *ct__var_unbiased_all(ct_tensor *self, bool unbiased)
@@ -550,22 +599,50 @@ static bool reduce_float_only(const ct_tensor *self, const char *name)
            || ct__fail(CT_ERR_RUNTIME, "%s only support floating point and complex dtypes", name) != NULL;
 }
 
+/* Two owned results, or none and the error. */
+static bool reduce_both(ct_tensor **results)
+{
+    for (int i = 0; ct__pending() && i < 2; i++) {
+        ct_release(results[i]);
+        results[i] = NULL;
+    }
+    return results[0] != NULL;
+}
+
 bool ct__var_mean(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim, ct_tensor **results)
 {
     if (!reduce_float_only(self, "var_mean"))
         return false;
-    results[0] = ct_var(self, .dim = dim, .correction = correction, .keepdim = keepdim);
-    results[1] = ct_mean(self, .dim = dim, .keepdim = keepdim);
-    return ct_ok();
+    CT_COMPUTE();
+    results[0] = ct_retain(ct_var(self, .dim = dim, .correction = correction, .keepdim = keepdim));
+    results[1] = ct_retain(ct_mean(self, .dim = dim, .keepdim = keepdim));
+    return reduce_both(results);
+}
+
+ct_tensor *ct__var_mean_backward(ct_tensor *gvar, ct_tensor *gmean, ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim)
+{
+    ct_tensor *first = gvar ? ct_var_backward(gvar, self, dim, correction, keepdim) : NULL, *second = NULL;
+    if (gmean) {
+        ct_tensor *whole = ct_expand(ct_unsqueeze_reduced(gmean, dim, self->ndim, keepdim), ((ct_ints){self->ndim, self->sizes}));
+        second = ct_div(whole, (double)self->numel / (double)gmean->numel);
+    }
+    return first && second ? ct_add(first, second) : first ? first : second;
 }
 
 bool ct__std_mean(ct_tensor *self, ct_ints dim, ct_scalar correction, bool keepdim, ct_tensor **results)
 {
     if (!reduce_float_only(self, "std_mean"))
         return false;
-    results[0] = ct_std(self, .dim = dim, .correction = correction, .keepdim = keepdim);
-    results[1] = ct_mean(self, .dim = dim, .keepdim = keepdim);
-    return ct_ok();
+    CT_COMPUTE();
+    results[0] = ct_retain(ct_std(self, .dim = dim, .correction = correction, .keepdim = keepdim));
+    results[1] = ct_retain(ct_mean(self, .dim = dim, .keepdim = keepdim));
+    return reduce_both(results);
+}
+
+ct_tensor *ct__std_mean_backward(ct_tensor *gstd, ct_tensor *gmean, ct_tensor *std, ct_tensor *self, ct_ints dim, ct_scalar correction,
+                                 bool keepdim)
+{
+    return ct_var_mean_backward(gstd ? ct_std_slope(gstd, std) : NULL, gmean, self, dim, correction, keepdim);
 }
 
 ct_tensor *ct__logsumexp(ct_tensor *self, ct_ints dim, bool keepdim)

@@ -68,8 +68,10 @@ ct_tensor *ct__reshape(ct_tensor *self, ct_ints shape)
     ct_ints to = {shape.n, sizes};
     if (self->contiguous || ct__view_strides(self, shape.n, sizes, strides))
         return ct_view(self, to);
-    return ct_view(ct_clone(self, .memory_format = CT_CONTIGUOUS_FORMAT), to);
+    return ct_unsafe_view(ct_clone(self, .memory_format = CT_CONTIGUOUS_FORMAT), to);
 }
+
+ct_tensor *ct__unsafe_view(ct_tensor *self, ct_ints size) { return ct__view(self, size); }
 
 ct_tensor *ct__reshape_as(ct_tensor *self, ct_tensor *other) { return ct_reshape(self, ct__sizes_of(other)); }
 
@@ -95,7 +97,7 @@ ct_tensor *ct__flatten(ct_tensor *self, int64_t start_dim, int64_t end_dim)
     return ct_reshape(self, ((ct_ints){n, sizes}));
 }
 
-ct_tensor *ct__ravel(ct_tensor *self) { return ct_reshape(self, CT_INTS(-1)); }
+ct_tensor *ct__ravel(ct_tensor *self) { return ct_view(ct_contiguous(self), CT_INTS(-1)); }
 
 ct_tensor *ct__unflatten(ct_tensor *self, int64_t dim, ct_ints sizes)
 {
@@ -340,7 +342,9 @@ ct_tensors ct__broadcast_tensors(ct_tensors tensors)
         return CT_NO_TENSORS;
     ct_tensor **results = ct__scratch(sizeof *results * (size_t)(tensors.n + 1));
     for (int64_t i = 0; results && i < tensors.n; i++)
-        results[i] = ct_expand(tensors.v[i], ((ct_ints){ndim, sizes}));
+        results[i] = tensors.v[i]->ndim == ndim && !memcmp(tensors.v[i]->sizes, sizes, sizeof(int64_t) * (size_t)ndim)
+                         ? tensors.v[i]
+                         : ct_expand(tensors.v[i], ((ct_ints){ndim, sizes}));
     return ct_ok() ? (ct_tensors){tensors.n, results} : CT_NO_TENSORS;
 }
 
@@ -493,6 +497,25 @@ ct_tensors ct__split_sizes(ct_tensor *self, ct_ints sizes, int64_t dim)
     return pieces && ct_ok() ? (ct_tensors){sizes.n, pieces} : CT_NO_TENSORS;
 }
 
+/* Views of these sizes along dimension d, one after the other. The caller owns them, the scope the list. */
+static ct_tensors shape_pieces(ct_tensor *self, ct_ints sizes, int64_t d)
+{
+    ct_tensor **pieces = ct__scratch(sizeof *pieces * (size_t)(sizes.n + 1));
+    int64_t view[CT_MAX_DIMS], start = 0, n = 0;
+    memcpy(view, self->sizes, sizeof view);
+    for (; pieces && n < sizes.n; n++) {
+        view[d] = sizes.v[n];
+        if (!(pieces[n] = ct__new_view(self, self->offset + start * self->strides[d], self->ndim, view, self->strides)))
+            break;
+        start += sizes.v[n];
+    }
+    if (pieces && n == sizes.n)
+        return (ct_tensors){n, pieces};
+    while (n-- > 0)
+        ct_release(pieces[n]);
+    return CT_NO_TENSORS;
+}
+
 ct_tensors ct__split_with_sizes(ct_tensor *self, ct_ints split_sizes, int64_t dim)
 {
     int64_t d = ct__wrap_dim(dim, self->ndim), sum = 0;
@@ -510,10 +533,10 @@ ct_tensors ct__split_with_sizes(ct_tensor *self, ct_ints split_sizes, int64_t di
         return ct__fail(CT_ERR_RUNTIME, "split_with_sizes expects split_sizes to sum exactly to %lld (input tensor's size at dimension "
                         "%lld), but got split_sizes=%s", (long long)self->sizes[d], (long long)d,
                         ct__ints_text(split_sizes.n, split_sizes.v)), CT_NO_TENSORS;
-    return ct__split_sizes(self, split_sizes, d);
+    return shape_pieces(self, split_sizes, d);
 }
 
-ct_tensors ct__split_sections(ct_tensor *self, ct_ints split_size, int64_t dim) { return ct__split_with_sizes(self, split_size, dim); }
+ct_tensors ct__split_sections(ct_tensor *self, ct_ints split_size, int64_t dim) { return ct_split_with_sizes(self, split_size, .dim = dim); }
 
 ct_tensors ct__split(ct_tensor *self, int64_t split_size, int64_t dim)
 {
@@ -534,7 +557,7 @@ ct_tensors ct__split(ct_tensor *self, int64_t split_size, int64_t dim)
         return CT_NO_TENSORS;
     for (int64_t i = 0; i < n; i++)
         sizes[i] = i < n - 1 ? split_size : size - split_size * (n - 1);
-    return ct__split_sizes(self, (ct_ints){n, sizes}, d);
+    return shape_pieces(self, (ct_ints){n, sizes}, d);
 }
 
 ct_tensors ct__chunk(ct_tensor *self, int64_t chunks, int64_t dim)
@@ -552,9 +575,9 @@ ct_tensors ct__chunk(ct_tensor *self, int64_t chunks, int64_t dim)
         if (!zeros)
             return CT_NO_TENSORS;
         memset(zeros, 0, sizeof(int64_t) * (size_t)chunks);
-        return ct__split_sizes(self, (ct_ints){chunks, zeros}, d);
+        return ct_split_with_sizes(self, ((ct_ints){chunks, zeros}), .dim = d);
     }
-    return ct__split(self, each, d);
+    return ct_split(self, each, .dim = d);
 }
 
 ct_tensors ct__tensor_split(ct_tensor *self, int64_t sections, int64_t dim)
@@ -577,11 +600,21 @@ ct_tensors ct__unbind(ct_tensor *self, int64_t dim)
         return CT_NO_TENSORS;
     if (self->ndim == 0)
         return ct__fail(CT_ERR_INDEX, "Dimension specified as %lld but tensor has no dimensions", (long long)dim), CT_NO_TENSORS;
-    int64_t n = self->sizes[d];
+    int64_t n = self->sizes[d], made = 0, sizes[CT_MAX_DIMS], strides[CT_MAX_DIMS];
+    for (int64_t i = 0, k = 0; i < self->ndim; i++)
+        if (i != d) {
+            sizes[k] = self->sizes[i];
+            strides[k++] = self->strides[i];
+        }
     ct_tensor **pieces = ct__scratch(sizeof *pieces * (size_t)(n + 1));
-    for (int64_t i = 0; pieces && i < n; i++)
-        pieces[i] = ct_select(self, d, i);
-    return pieces && ct_ok() ? (ct_tensors){n, pieces} : CT_NO_TENSORS;
+    for (; pieces && made < n; made++)
+        if (!(pieces[made] = ct__new_view(self, self->offset + made * self->strides[d], self->ndim - 1, sizes, strides)))
+            break;
+    if (pieces && made == n)
+        return (ct_tensors){n, pieces};
+    while (made-- > 0)
+        ct_release(pieces[made]);
+    return CT_NO_TENSORS;
 }
 
 /* ---- Gradients of views: the gradient put back into zeros of the input's shape ---- */

@@ -280,11 +280,12 @@ bool ct__kthvalue(ct_tensor *self, int64_t k, int64_t dim, bool keepdim, ct_tens
 
 ct_tensor *ct__median(ct_tensor *self)
 {
+    CT_COMPUTE();
     if (self->numel == 0)
-        return ct_full(CT_INTS(), ct_float_scalar(__builtin_nan("")), .dtype = (ct_dtype)self->dtype);
+        return ct_retain(ct_full(CT_INTS(), ct_float_scalar(__builtin_nan("")), .dtype = (ct_dtype)self->dtype));
     if (self->dtype == CT_BOOL)
         return ct__fail(CT_ERR_NOT_IMPLEMENTED, "\"median_cpu\" not implemented for 'Bool'");
-    return ct_median_dim(ct_reshape(self, CT_INTS(-1)), 0).values;
+    return ct_retain(ct_median_dim(ct_reshape(self, CT_INTS(-1)), 0).values);
 }
 
 bool ct__median_dim(ct_tensor *self, int64_t dim, bool keepdim, ct_tensor **results)

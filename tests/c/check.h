@@ -2,6 +2,7 @@
 #ifndef CT_TESTS_CHECK_H
 #define CT_TESTS_CHECK_H
 
+#include "faults.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@ static int check_failures, check_count;
     do {                                                               \
         check_count++;                                                 \
         if (!(x)) {                                                    \
+            faults_leave();                                            \
             check_failures++;                                          \
             printf("%s:%d: %s is false%s%s\n", __FILE__, __LINE__, #x, \
                    ct_ok() ? "" : "; error: ", ct_error_message());    \
@@ -23,6 +25,7 @@ static int check_failures, check_count;
     do {                                                                                                \
         check_count++;                                                                                  \
         if (ct_ok() || strncmp(ct_error_message(), text, strlen(text))) {                               \
+            faults_leave();                                                                             \
             check_failures++;                                                                           \
             printf("%s:%d: error is \"%s\", expected \"%s\"\n", __FILE__, __LINE__, ct_error_message(), \
                    text);                                                                               \
@@ -45,6 +48,7 @@ __attribute__((unused)) static void check_values(ct_tensor *t, const double *wan
     }
     if (good)
         return;
+    faults_leave();
     check_failures++;
     printf("%s:%d: got", file, line);
     for (int64_t i = 0; t && i < ct_numel(t); i++)

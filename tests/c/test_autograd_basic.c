@@ -344,7 +344,7 @@ static void test_long(void)
 {
     CT_SCOPE();
     ct_tensor *a = LEAF(1), *t = ct_retain(a);
-    for (int i = 0; i < 1000000; i++) {
+    for (int i = 0; i < FAULTS_FEW(1000000, 100); i++) {
         CT_SCOPE();
         ct_tensor *next = ct_retain(i & 1 ? ct_neg(t) : ct_mul(t, -1));
         ct_release(t);
@@ -354,7 +354,7 @@ static void test_long(void)
     CHECK_VALUES(ct_grad(a), 1);
     ct_release(t);
     t = ct_retain(a);
-    for (int i = 0; i < 300000; i++) { /* dies without a run; saved tensors hold the chain */
+    for (int i = 0; i < FAULTS_FEW(300000, 100); i++) { /* dies without a run; saved tensors hold the chain */
         CT_SCOPE();
         ct_tensor *next = ct_retain(ct_mul(t, t));
         ct_release(t);
@@ -362,7 +362,7 @@ static void test_long(void)
     }
     ct_release(t);
     ct_tensor *u = ct_clone(a); /* in place */
-    for (int i = 0; i < 100000; i++) {
+    for (int i = 0; i < FAULTS_FEW(100000, 100); i++) {
         CT_SCOPE();
         ct_mul_(ct_view(u, CT_INTS(1)), 1.0);
     }

@@ -1,11 +1,12 @@
 /* The allocator: alignment, reuse, bounds, threads, counters over fork, faults. */
 #include "base/base.h"
+#include "faults.h"
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static int failures = 0;
-#define CHECK(x) ((x) ? (void)0 : (failures++, (void)fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #x)))
+#define CHECK(x) ((x) ? (void)0 : (faults_leave(), failures++, (void)fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #x)))
 #ifndef CT_ALLOC_CACHE
 #define CT_ALLOC_CACHE 1
 #endif
@@ -37,17 +38,18 @@ static void test_sizes(void)
         ct__free(q, sizes[i]);
     }
     q = ct__alloc_zero(3000);
+    CHECK(q);
     for (int i = 0; i < 3000; i++) if (q[i]) CHECK(!"not zero");
     memset(q, 7, 3000);
     q = ct__realloc(q, 3000, 200000);
-    CHECK(q[0] == 7 && q[2999] == 7);
+    CHECK(q && q[0] == 7 && q[2999] == 7);
     q = ct__realloc(q, 200000, 10);
-    CHECK(q[9] == 7);
+    CHECK(q && q[9] == 7);
     ct__free(q, 10);
     q = ct__realloc(NULL, 0, 10);
     ct__free(q, 10);
     q = ct__strdup("hello");
-    CHECK(!strcmp(q, "hello"));
+    CHECK(q && !strcmp(q, "hello"));
     ct__free(q, 6);
     ct__free(NULL, 100);
     CHECK(ct__alloc_live() == live);
@@ -64,13 +66,13 @@ static void test_bounds(void)
 {
     enum { N = 40000 };
     static void *p[N];
-    for (int i = 0; i < N; i++) p[i] = ct__alloc(100);
-    for (int i = 0; i < N; i++) ct__free(p[i], 100);
+    for (int i = 0; i < FAULTS_FEW(N, 300); i++) p[i] = ct__alloc(100);
+    for (int i = 0; i < FAULTS_FEW(N, 300); i++) ct__free(p[i], 100);
     for (int i = 0; i < 100; i++) p[i] = ct__alloc(60000);
     for (int i = 0; i < 100; i++) ct__free(p[i], 60000);
     for (int round = 0; round < 2; round++) {
-        for (int i = 0; i < 30; i++) p[i] = ct__alloc((size_t)(100 + i) << 20);
-        for (int i = 0; i < 30; i++) ct__free(p[i], (size_t)(100 + i) << 20);
+        for (int i = 0; i < FAULTS_FEW(30, 2); i++) p[i] = ct__alloc((size_t)(100 + i) << 20);
+        for (int i = 0; i < FAULTS_FEW(30, 2); i++) ct__free(p[i], (size_t)(100 + i) << 20);
     }
 }
 
@@ -91,10 +93,11 @@ static void *churn(void *argument)
 {
     int me = (int)(intptr_t)argument;
     unsigned seed = (unsigned)me + 1;
-    for (int i = 0; i < 20000; i++) {
+    for (int i = 0; i < FAULTS_FEW(20000, 200); i++) {
         seed = seed * 1664525 + 1013904223;
         size_t bytes = 8 << (seed >> 16) % 15;
         char *p = ct__alloc(bytes);
+        CHECK(p);
         p[0] = 1;
         p[bytes - 1] = 2;
         ct__free(p, bytes);
@@ -133,7 +136,8 @@ int main(void)
 {
     test_sizes();
     test_bounds();
-    test_faults();
+    if (!faults_on())
+        test_faults();
     test_threads();
     printf("%s\n", failures ? "FAILED" : "ok");
     return failures != 0;

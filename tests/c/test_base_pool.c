@@ -1,5 +1,6 @@
 /* The thread pool: the pieces, nesting, errors of workers, several callers, fork, idleness. */
 #include "base/base.h"
+#include "faults.h"
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -7,7 +8,7 @@
 #include <unistd.h>
 
 static int failures = 0;
-#define CHECK(x) ((x) ? (void)0 : (failures++, (void)fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #x)))
+#define CHECK(x) ((x) ? (void)0 : (faults_leave(), failures++, (void)fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #x)))
 
 typedef struct pieces { int64_t n, grain, seen, wrong; int32_t *marks; } pieces;
 

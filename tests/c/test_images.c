@@ -430,8 +430,7 @@ static void test_allocations(void)
 
 int main(void)
 {
-    const char *slash = strrchr(__FILE__, '/');
-    snprintf(root, sizeof root, "%.*s/../golden/images", (int)(slash - __FILE__), __FILE__);
+    snprintf(root, sizeof root, "%s", CT_TESTS_FOLDER "/golden/images");
     if (!mkdtemp(folder))
         return 1;
     test_expected();

@@ -34,7 +34,7 @@ HEAVY_DECLARE(pool)
                             int64_t r = i * s->sh - s->ph + a * s->dh, u = j * s->sw - s->pw + b * s->dw; \
                             if (r < 0 || r >= s->h || u < 0 || u >= s->w) continue; \
                             T v = x[p * in + r * s->w + u]; \
-                            if (at < 0 || v > best || (v != v && best == best)) best = v, at = r * s->w + u; \
+                            if (at < 0 || v > best || v != v) best = v, at = r * s->w + u; \
                         } \
                     if (index[e] != at || (!(y[e] == best) && !(y[e] != y[e] && best != best))) \
                         HEAVY_FAIL("%s " #F " max %ld: %g at %ld, not %g at %ld", level, (long)e, \

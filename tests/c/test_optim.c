@@ -106,7 +106,7 @@ static void test_schedules(void)
 
 static void test_checkpoint(void)
 {
-    char path[] = "/tmp/ctorch_optim_XXXXXX";
+    char path[] = "ctorch_optim_XXXXXX";
     close(mkstemp(path));
     for (int kind = 0; kind < 4; kind++) {
         CT_SCOPE();

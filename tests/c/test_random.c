@@ -1,13 +1,14 @@
 /* Generators and distributions against PyTorch: the anchors of its streams, and hashes of many fills (test_random_golden.h,
  * recorded by tests/golden/streams.py), on every instruction set level of this processor. */
 #include "base/base.h"
+#include "faults.h"
 #include "kernels/kernels.h"
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static int failures = 0;
-#define CHECK(x) ((x) ? (void)0 : (failures++, (void)fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #x)))
+#define CHECK(x) ((x) ? (void)0 : (faults_leave(), failures++, (void)fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #x)))
 
 enum { UNIFORM, NORMAL, EXPONENTIAL, CAUCHY, LOG_NORMAL, RANDOM, BERNOULLI, GEOMETRIC, INTEGERS, INTEGERS_FULL, PERMUTATION,
        MULTINOMIAL, EACH, EACH_7 = EACH + 7, EACH_8, EACH_9, EACH_10 };
@@ -107,6 +108,7 @@ static void test_cases(void)
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
             const random_case *c = cases + i;
             if (run(&k, c) == c->hash) continue;
+            faults_leave();
             failures++;
             fprintf(stderr, "%s: dtype %d, a %g, b %g, stride %d differs from PyTorch at level %s\n",
                     c->what < EACH ? names[c->what] : "bernoulli_each", c->dtype, c->a, c->b, (int)c->stride,
@@ -119,6 +121,7 @@ static void test_anchors(void)
 {
     const ct__random_kernels *k = &ct__k_random;
     ct_generator *g = ct_generator_new();
+    CHECK(g);
     ct__mt *m = &g->mt;
     float f[17];
     double d[16];

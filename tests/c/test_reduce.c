@@ -3,18 +3,21 @@
 #include "base/base.h"
 #include <ctorch/ctorch.h>
 #include <math.h>
+#include "faults.h"
 #include <stdio.h>
 
 static int failures;
 #define CHECK(x) ((x) ? (void)0 : check_failed(#x, __LINE__))
 static void check_failed(const char *what, int line)
 {
+    faults_leave();
     failures++;
     fprintf(stderr, "line %d: %s (error: %s)\n", line, what, ct_error_message());
 }
 static void check_error(ct_error_kind kind, const char *words, int line)
 {
     if (ct_error() != kind || !strstr(ct_error_message(), words)) {
+        faults_leave();
         failures++;
         fprintf(stderr, "line %d: expected error %d '%s', got %d '%s'\n", line, kind, words, ct_error(),
                 ct_error_message());
@@ -95,7 +98,7 @@ static void test_dimensions(void)
                                    ct_norm(x, .dim = dim),    ct_var(x, .dim = dim),
                                    ct_any(truth, .dim = dim), ct_all(truth, .dim = dim)};
                 for (int w = SUM; w <= ALL; w++)
-                    for (int64_t i = 0; r[w] && i < ct_numel(r[w]); i++) {
+                    for (int64_t i = 0; r[w] && i < FAULTS_FEW(ct_numel(r[w]), 1); i++) {
                         double want = reference(w >= ANY ? truth : x, mask, i, (what)w),
                                got = ct_float_at(r[w], i);
                         double scale = w == SUM ? 30 : fmax(fabs(want), 1e-30);
@@ -215,7 +218,8 @@ int main(void)
     test_values();
     test_refusals();
     test_precision();
-    test_faults();
+    if (!faults_on())
+        test_faults();
     printf(failures ? "%d failures\n" : "ok\n", failures);
     return failures != 0;
 }

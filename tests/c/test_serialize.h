@@ -3,6 +3,7 @@
 #define TEST_SERIALIZE_H
 
 #include "serialize/serialize.h"
+#include "faults.h"
 #include <dirent.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -10,7 +11,7 @@
 static int failures;
 #define CHECK(x) \
     ((x) ? (void)0 \
-         : (void)(failures++, \
+         : (void)(faults_leave(), failures++, \
                   fprintf(stderr, "%s:%d: %s (error: %s)\n", __FILE__, __LINE__, #x, ct_error_message())))
 /* The pending error has this kind and these words; clears it. */
 #define CHECK_ERROR(kind, words) check_error(kind, words, __LINE__)
@@ -18,6 +19,7 @@ static int failures;
 __attribute__((unused)) static void check_error(ct_error_kind kind, const char *words, int line)
 {
     if (ct_error() != kind || !strstr(ct_error_message(), words)) {
+        faults_leave();
         failures++;
         fprintf(stderr, "line %d: expected error %d '%s', got %d '%s'\n", line, kind, words, ct_error(),
                 ct_error_message());
@@ -29,8 +31,7 @@ __attribute__((unused)) static const char *golden(const char *name)
 {
     static char path[2][1024];
     static int turn;
-    const char *slash = strrchr(__FILE__, '/');
-    snprintf(path[turn ^= 1], 1024, "%.*s/../golden/%s", (int)(slash - __FILE__), __FILE__, name);
+    snprintf(path[turn ^= 1], 1024, CT_TESTS_FOLDER "/golden/%s", name);
     return path[turn];
 }
 
@@ -58,7 +59,7 @@ __attribute__((unused)) static char *find_bytes(char *from, char *end, const cha
 }
 
 /* A folder of its own for the test, removed with what is in it. */
-static char folder[] = "/tmp/ctorch-test-XXXXXX";
+static char folder[] = "ctorch-test-XXXXXX";
 __attribute__((unused)) static const char *in_folder(const char *name)
 {
     static char path[4][1024];

@@ -296,7 +296,8 @@ int main(void)
     test_tensors();
     test_refused();
     test_hostile();
-    test_no_memory();
+    if (!faults_on())
+        test_no_memory();
     files_in_folder(true);
     return finish("serialize_checkpoint");
 }

@@ -45,7 +45,7 @@ static void fuzz(const char *name, int64_t tries)
                               "aetlubsdRQhqjrKMJGXBcNTUVSIFLgp012\x80\x81\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d"
                               "\x8e\x8f\x90\x93\x94\x95\x96\xff\x7f";
     for (int64_t cut = 0; cut < n;
-         cut += 1 + n / 400) { /* an exact block, so that a read beyond it is seen */
+         cut += 1 + n / FAULTS_FEW(400, 10)) { /* an exact block, so that a read beyond it is seen */
         char *piece = malloc((size_t)cut + !cut);
         memcpy(piece, good, (size_t)cut);
         one(piece, cut);
@@ -55,7 +55,7 @@ static void fuzz(const char *name, int64_t tries)
     char *pickle = find_bytes(good, good + n, "\x80\x02", 2),
          *end = pickle ? find_bytes(pickle, good + n, "PK\3\4", 4) : NULL;
     int64_t from = pickle ? pickle - good : 0, span = end ? end - pickle : n - from;
-    for (int64_t i = 0; i < tries; i++) {
+    for (int64_t i = 0; i < FAULTS_FEW(tries, 20); i++) {
         memcpy(bad, good, (size_t)n);
         for (uint32_t k = 1 + fuzz_random(4); k > 0; k--) {
             int64_t at = fuzz_random(2) ? (int64_t)fuzz_random((uint32_t)n)

@@ -104,7 +104,7 @@ static void test_failures(void)
     ct_release(w);
     CHECK(files_in_folder(false) == before);
 
-    for (int64_t fail = 0; fail < 12; fail++) {
+    for (int64_t fail = 0; fail < 12 && !faults_on(); fail++) {
         ct__alloc_fail_after(fail);
         w = ct_archive_create(path);
         bool ok = w && ct_archive_add(w, "data/0", big, 100) && ct_archive_finish(w);
@@ -136,7 +136,7 @@ static void test_failures(void)
         ct_release(w);
     }
     const char *link = in_folder("link.pt");
-    CHECK(symlink(path, link) == 0);
+    CHECK(symlink(strrchr(path, '/') + 1, link) == 0);
     w = ct_archive_create(link);
     CHECK(w && ct_archive_add(w, "a", "b", 1) && ct_archive_finish(w));
     ct_release(w);

@@ -1,5 +1,6 @@
 # Installs the library and uses it as a stranger would: exported names, pkg-config, find_package, the examples compiled with
-# every compiler at hand, warnings as errors, run, and the small ones under valgrind where it is installed.
+# every compiler at hand, warnings as errors, run, and all of them under valgrind
+# where it is installed, the training ones for two steps.
 # cmake -DBUILD= -DSOURCE= -DCC= -DTHREADS= -P check.cmake
 set(PREFIX ${BUILD}/installed)
 set(WORK ${BUILD}/installed-try)
@@ -89,6 +90,23 @@ if(VALGRIND)
   foreach(name 00_tensors 01_autograd 02_network 03_checkpoints 05_images)
     must("valgrind ${name}" ${VALGRIND} -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect
          --errors-for-leak-kinds=definite,indirect ${WORK}/${name}-${short})
+  endforeach()
+  # The training programs, for two steps over a few images in CIFAR-10's binary form (a label, then 3,072 bytes).
+  set(images "")
+  foreach(label 1 2 3 4 5 6)
+    string(ASCII ${label} byte)
+    math(EXPR shade "96 + ${label}")
+    string(ASCII ${shade} pixel)
+    string(REPEAT "${pixel}" 3072 pixels)
+    string(APPEND images "${byte}${pixels}")
+  endforeach()
+  foreach(file data_batch_1 data_batch_2 data_batch_3 data_batch_4 data_batch_5 test_batch)
+    file(WRITE ${WORK}/data/cifar-10-batches-bin/${file}.bin "${images}")
+  endforeach()
+  foreach(name 04_cifar10 introduction)
+    must("valgrind ${name}" ${VALGRIND} -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect
+         --errors-for-leak-kinds=definite,indirect ${WORK}/${name}-${short} --data ${WORK}/data --epochs 1 --steps 2 --test-steps 1
+         --batch-size 2 --workers 2)
   endforeach()
 endif()
 

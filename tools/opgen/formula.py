@@ -57,6 +57,8 @@ class Formula:
         if name == "grad":
             self.uses.add(("grad", 0))
             return "tensor", "grads[0]"
+        if name == "grads" and self.op.returns_list:
+            return "tensors", "ct__node_grads(n, grads)"
         if name == "result" or (name.startswith("result") and name[6:].isdigit()):
             i = int(name[6:] or 0)
             if i >= len(self.op.results):

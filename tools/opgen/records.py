@@ -37,7 +37,7 @@ class Op:
         self.schema, self.name, self.overload, self.args, self.results = "", "", "", [], []
         self.on, self.operators, self.aliases = set(), [], []
         self.kind, self.rule, self.grads, self.tests, self.doc = None, None, [], [], []
-        self.no_grad, self.node, self.legacy, self.node_if = False, None, None, None
+        self.no_grad, self.node, self.legacy, self.shown = False, None, None, []
 
     def fail(self, message, line=None):
         raise RecordError(self.path, line or self.line, "op %s: %s" % (self.name or "?", message))
@@ -224,10 +224,8 @@ def parse_file(path):
         elif word == "node":
             words = rest.split()
             op.node, op.legacy = words[0], (words[1] if len(words) > 1 else None)
-        elif word == "node_if":  # node_if ARG NAME: the node's name where that optional argument is given
-            op.node_if = rest.split()
-            if len(op.node_if) != 2:
-                op.fail("node_if takes an argument and a name", first)
+        elif word == "shown":  # shown NODE(EDGE, ...) [if CONDITION]
+            op.shown.append((rest, first))
         elif word == "test":
             op.tests.append(rest)
         elif word == "doc":

@@ -13,28 +13,26 @@ static void G(max_window)(const T *x, int64_t w, int64_t y0, int64_t ny, int64_t
             if (v > most || v != v || at < 0) {
                 most = v;
                 at = here;
-                if (v != v) goto done;
             }
         }
-done:
     *best = most;
     *place = at;
 }
 
 /* VN windows of 2 x 2: u the upper rows' lanes, l the lower ones'; the best, and which of the four it was.
- * The order of comparison is upper left, upper right, lower left, lower right; a later one wins when greater,
- * or when NaN where the best is not. */
+ * The order of comparison is upper left, upper right, lower left, lower right; a later one wins when greater
+ * or NaN. */
 CT_KINLINE V() G(best4)(V() u0, V() u1, V() l0, V() l1, V(INT) * which)
 {
     V() best = G(even)(u0, u1), c1 = G(odd)(u0, u1), c2 = G(even)(l0, l1), c3 = G(odd)(l0, l1);
     V(INT) off, take;
-    take = (V(INT))(c1 > best) | ((V(INT))(c1 != c1) & (V(INT))(best == best));
+    take = (V(INT))(c1 > best) | (V(INT))(c1 != c1);
     best = (V())(((V(INT))c1 & take) | ((V(INT))best & ~take));
     off = take & 1;
-    take = (V(INT))(c2 > best) | ((V(INT))(c2 != c2) & (V(INT))(best == best));
+    take = (V(INT))(c2 > best) | (V(INT))(c2 != c2);
     best = (V())(((V(INT))c2 & take) | ((V(INT))best & ~take));
     off = (off & ~take) | (take & 2);
-    take = (V(INT))(c3 > best) | ((V(INT))(c3 != c3) & (V(INT))(best == best));
+    take = (V(INT))(c3 > best) | (V(INT))(c3 != c3);
     best = (V())(((V(INT))c3 & take) | ((V(INT))best & ~take));
     *which = (off & ~take) | (take & 3);
     return best;
