@@ -7829,7 +7829,7 @@ static void backward_hardshrink(ct_node *n, ct_tensor *const *grads, ct_tensor *
         ct_tensor *saved_self = ct__node_saved(n, 0);
         if (ct__pending())
             return;
-        results[0] = (ct_mul)(grads[0], (ct_logical_not)((ct_le)((ct_abs)(saved_self), ct_number_float(ct_scalar_double(value_lambd)))));
+        results[0] = (ct_mul)(grads[0], (ct_gt)((ct_abs)(saved_self), ct_number_float(ct_scalar_double(value_lambd))));
     }
 }
 
@@ -7887,7 +7887,7 @@ static void backward_softshrink_by(ct_node *n, ct_tensor *const *grads, ct_tenso
         ct_tensor *saved_self = ct__node_saved(n, 0);
         if (ct__pending())
             return;
-        results[0] = (ct_mul)(grads[0], (ct_logical_not)((ct_le)((ct_abs)(saved_self), ct_number_float(ct_scalar_double(value_lambd)))));
+        results[0] = (ct_mul)(grads[0], (ct_gt)((ct_abs)(saved_self), ct_number_float(ct_scalar_double(value_lambd))));
     }
 }
 

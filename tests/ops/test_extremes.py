@@ -87,6 +87,11 @@ OTHERWISE = {
     "std_mean": ("value", "the same"), "x**-1": ("grad", "denormals are kept"),
 }
 
+# PyTorch's result depends on the processor's vectors: at infinities and NaN these are not compared.
+FINITE_ONLY = {
+    "elu": "the gradient at nan is nan or 1", "selu": "the same", "celu": "the same", "gelu": "the value at inf is inf or nan",
+}
+
 
 def outcome(lib, f, data, dtype, gradients):
     xs = [lib.tensor(d, dtype=getattr(lib, dtype), requires_grad=gradients) for d in data]
@@ -105,10 +110,12 @@ def outcome(lib, f, data, dtype, gradients):
     return values, [[0.0] * len(d) if g is None else (g + 0).tolist() for g, d in zip(grads, data)]
 
 
-def same(got, want, dtype, what, data):
+def same(got, want, dtype, what, data, finite_only=False):
     relative, absolute = (2e-5, 5e-7) if dtype == "float32" else (1e-10, 1e-15)
     assert len(got) == len(want)
     for i, (a, b) in enumerate(zip(got, want)):
+        if finite_only and not all(math.isfinite(d[i]) for d in data):
+            continue
         good = (a != a and b != b) or a == b or abs(a - b) <= max(relative * max(abs(a), abs(b)), absolute if what == "grad" else 1e-44)
         if not good and math.isinf(a) == math.isinf(b) and dtype == "float32" and max(abs(a), abs(b)) < 2e-38:
             good = True  # PyTorch flushes some denormals to 0
@@ -124,10 +131,10 @@ def compare(name, f, data, dtype):
         return
     assert [v[:2] for v in mine] == [v[:2] for v in other]
     for a, b in zip(mine, other):
-        same(a[2], b[2], dtype, "value", data)
+        same(a[2], b[2], dtype, "value", data, name in FINITE_ONLY)
     if other_grads and excused != "grad":
         for a, b in zip(mine_grads, other_grads):
-            same(a, b, dtype, "grad", data)
+            same(a, b, dtype, "grad", data, name in FINITE_ONLY)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
