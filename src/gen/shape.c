@@ -2171,6 +2171,36 @@ bool ct__call_diag(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+static ct_tensor *run_diag_out(ct_tensor *out, ct_tensor *self, int64_t diagonal)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *r = ct__diag(self, diagonal);
+    return r && ct__write_out(out, r) ? out : NULL;
+}
+
+ct_tensor *(ct_diag_out)(ct_tensor *out, ct_tensor *self, const ct_diag_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_diag;
+    const char *was = ct__op_name;
+    ct__op_name = "diag";
+    ct_tensor *outcome = run_diag_out(out, self, options->diagonal);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_diag_out(const ct_value *a, ct_value *results);
+bool ct__call_diag_out(const ct_value *a, ct_value *results)
+{
+    ct_diag_opts o = {
+        .diagonal = a[1].i};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_diag_out)(a[2].t, a[0].t, &o)}};
+    return ct_ok();
+}
+
 /* diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor */
 static const ct_diag_embed_opts defaults_diag_embed = {.offset = 0, .dim1 = -2, .dim2 = -1};
 static const ct__shown shown_diag_embed_0[] = {{NULL, 1}, {NULL, 0}};

@@ -369,7 +369,7 @@ def wrapper(op, g, suffix, inplace, is_out):
     body = required_checks(op, bail, I)
     self_ = c_name(op.args[0].name) if op.args else None
     tensor_args = [a for a in op.args if a.is_tensor]
-    record = g.any and not is_out
+    record = g.any and not is_out and (inplace or not op.only_inplace)
     result_names = ["results[%d]" % i for i in range(len(op.results))] if many else ["r"]
     scalar_result = bool(op.results) and op.results[0][0] not in ("Tensor", "Tensor[]")
 
