@@ -1238,7 +1238,11 @@ static ct_tensor *run_masked_scatter_(ct_tensor *self, ct_tensor *mask, ct_tenso
         return NULL;
     if (!ct__given(source, "source"))
         return NULL;
+    ct_tensor *was = self;
+    if (ct__needs_graph(1, &was) && !(self = ct_clone(self)))
+        return NULL;
     ct_tensor *r = ct__masked_scatter(self, mask, source);
+    self = was;
     return r ? ct__show_as((ct_copy_)(self, r, NULL), r) : NULL;
 }
 

@@ -923,7 +923,11 @@ static ct_tensor *run_div__mode(ct_tensor *self, ct_tensor *other, const char *r
         return NULL;
     if (!ct__given(other, "other"))
         return NULL;
+    ct_tensor *was = self;
+    if (ct__needs_graph(1, &was) && !(self = ct_clone(self)))
+        return NULL;
     ct_tensor *r = ct__div_mode(self, other, rounding_mode);
+    self = was;
     ct_tensor *const inputs[] = {self, other};
     ct__show((other->is_number && rounding_mode) ? &class_div_mode_0 : rounding_mode ? &class_div_mode_1 : NULL, 2, inputs, 1, &r);
     return r ? ct__show_as((ct_copy_)(self, r, NULL), r) : NULL;
@@ -11268,7 +11272,11 @@ static ct_tensor *run_clamp_(ct_tensor *self, ct_scalar min, ct_scalar max)
 {
     if (!ct__given(self, "self"))
         return NULL;
+    ct_tensor *was = self;
+    if (ct__needs_graph(1, &was) && !(self = ct_clone(self)))
+        return NULL;
     ct_tensor *r = ct__clamp(self, min, max);
+    self = was;
     return r ? ct__show_as((ct_copy_)(self, r, NULL), r) : NULL;
 }
 
@@ -11616,7 +11624,11 @@ static ct_tensor *run_clamp_min_(ct_tensor *self, ct_scalar min)
 {
     if (!ct__given(self, "self"))
         return NULL;
+    ct_tensor *was = self;
+    if (ct__needs_graph(1, &was) && !(self = ct_clone(self)))
+        return NULL;
     ct_tensor *r = ct__clamp_min(self, min);
+    self = was;
     ct_tensor *const inputs[] = {self};
     ct__show(&class_clamp_min_0, 1, inputs, 1, &r);
     return r ? ct__show_as((ct_copy_)(self, r, NULL), r) : NULL;
@@ -11677,7 +11689,11 @@ static ct_tensor *run_clamp_max_(ct_tensor *self, ct_scalar max)
 {
     if (!ct__given(self, "self"))
         return NULL;
+    ct_tensor *was = self;
+    if (ct__needs_graph(1, &was) && !(self = ct_clone(self)))
+        return NULL;
     ct_tensor *r = ct__clamp_max(self, max);
+    self = was;
     ct_tensor *const inputs[] = {self};
     ct__show(&class_clamp_max_0, 1, inputs, 1, &r);
     return r ? ct__show_as((ct_copy_)(self, r, NULL), r) : NULL;

@@ -362,7 +362,7 @@ static ct_tensor *run_transpose_(ct_tensor *self, int64_t dim0, int64_t dim1)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    if (!ct__inplace_check(self))
+    if (!ct__inplace_reshape_check(self))
         return NULL;
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
@@ -453,7 +453,7 @@ static ct_tensor *run_t_(ct_tensor *self)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    if (!ct__inplace_check(self))
+    if (!ct__inplace_reshape_check(self))
         return NULL;
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
@@ -756,7 +756,7 @@ static ct_tensor *run_squeeze_(ct_tensor *self)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    if (!ct__inplace_check(self))
+    if (!ct__inplace_reshape_check(self))
         return NULL;
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
@@ -848,7 +848,7 @@ static ct_tensor *run_squeeze__dim(ct_tensor *self, int64_t dim)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    if (!ct__inplace_check(self))
+    if (!ct__inplace_reshape_check(self))
         return NULL;
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
@@ -940,7 +940,7 @@ static ct_tensor *run_squeeze__dims(ct_tensor *self, ct_ints dim)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    if (!ct__inplace_check(self))
+    if (!ct__inplace_reshape_check(self))
         return NULL;
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
@@ -1032,7 +1032,7 @@ static ct_tensor *run_unsqueeze_(ct_tensor *self, int64_t dim)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    if (!ct__inplace_check(self))
+    if (!ct__inplace_reshape_check(self))
         return NULL;
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;

@@ -65,6 +65,8 @@ scenarios.many('history', [HISTORY + f'y.{call}\n(y, type(y.grad_fn).__name__, t
     'eq_(2.)', 'ne_(2.)', 'lt_(3.)', 'le_(3.)', 'gt_(3.)', 'ge_(torch.tensor([3., 3.]))', 'sign_()', 'zero_()']] + [
     HISTORY + 'y[:1].eq_(2.)\ny.sum().backward()\nx.grad', 'x = torch.ones(2, requires_grad=True)\nx.eq_(1.)',
     'w = torch.ones(2, requires_grad=True)\nx = torch.ones(2).eq_(w)\n(x, torch.autograd.grad(x.sum(), w))',
+    *[HISTORY + f'y.{call}\n(y, torch.autograd.grad(y.sum(), x))' for call in [
+        'clamp_(0, 3)', 'clamp_min_(3)', 'clamp_max_(3)', 'clamp_(torch.ones(2), torch.full((2,), 3.))', "div_(3, rounding_mode='floor')"]],
     'w = torch.ones(2, requires_grad=True)\n(w == 1, w.eq(w), (w < w).requires_grad)'])
 
 scenarios.many('gradient', [
@@ -103,6 +105,9 @@ scenarios.many('subscript', [f'x = torch.zeros(3)\nx[{index}] = torch.tensor({va
     'torch.ones(2).gather(0, torch.tensor([0.]))', 'torch.ones(2).index_select(0, torch.tensor([0.]))'])
 
 scenarios.many('shape', ['torch.ones(2, 3).reshape(-2, 3)', 'torch.ones(2, 3).permute(1)', 'torch.ones(2, 3).repeat(2, 2, -1)',
+                         'torch.ones(1).expand(3).unsqueeze_(0)', 'torch.ones(2, 0).expand(2, 0).add_(1)', 'torch.ones(0, dtype=torch.int32).median()',
+                         'torch.tensor([[3., 1., 2.], [1., 2., 3.]]).median(1).values.stride()',
+                         'F.adaptive_avg_pool3d(torch.ones(1, 2, 3, 3, 3), (2,))', 'F.adaptive_max_pool3d(torch.ones(2, 3, 3, 3), (2, 2))',
                          'torch.ones(2, 3).unflatten(1, (2, 2))', 'torch.ones(2, 4).unflatten(1, (2, -1))'])
 
 X = 'x = torch.tensor([[1., 2.], [3., 4.]])\n'
