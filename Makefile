@@ -23,8 +23,8 @@ BUILD = PATH="$(BIN):$$PATH" $(BIN)/cmake --build
 PYTEST = -m pytest -q -p no:cacheprovider -o faulthandler_timeout=300
 # Under a sanitizer optimised kernels take minutes to compile and show no more.
 PLAIN_KERNELS = -DCT_KERNEL_FLAGS="-O1;-fno-trapping-math"
-# Tests that use one thread, or use more in a small part of minutes that they would take.
-SINGLE_THREADED = kernels|autograd_basic|autograd_faults|reduce|serialize_fuzz|serialize_pickle|serialize_checkpoint
+# Tests that use one thread.
+SINGLE_THREADED = autograd_faults|serialize_fuzz|serialize_pickle|serialize_checkpoint
 # Every module but those that build or install the package themselves: they would test another build.
 UNSANITIZED = test_adding_an_op.py test_examples_c.py test_package.py
 SANITIZED_PYTHON = $(filter-out $(addprefix tests/python/,$(UNSANITIZED)),$(wildcard tests/python/test_*.py)) tests/ops/test_samples.py
