@@ -213,7 +213,7 @@ static void conv_level(ct__conv_kernels *t, const char *level)
                             heavy_int(1, 2),
                             heavy_int(1, 2),
                             g};
-        if (q % 2) s.sh = s.sw = s.dh = s.dw = 1;
+        if (q % 3) s.sh = s.sw = s.dh = s.dw = 1;
         if (q % 5 == 0) s.kh = s.kw = heavy_int(1, 3) * 2 - 1;
         s.oh = (s.h + 2 * s.ph - s.dh * (s.kh - 1) - 1) / s.sh + 1;
         s.ow = (s.w + 2 * s.pw - s.dw * (s.kw - 1) - 1) / s.sw + 1;

@@ -72,7 +72,7 @@ static conv_frame conv_frame_of(const ct__conv_plan *p)
 static void conv_plan_chunks(ct__conv_plan *p, int64_t weight, int64_t image)
 {
     int64_t most = conv_max(1, conv_min(16, (1 << 22) / conv_max(1, weight))), n = conv_max(1, p->s.n);
-    p->chunk = conv_max(conv_ceil(n, most), conv_min(n, conv_ceil(1 << 20, conv_max(1, image))));
+    p->chunk = conv_max(conv_ceil(n, most), conv_min(n, conv_ceil(1 << 19, conv_max(1, image))));
     p->chunks = conv_ceil(n, p->chunk);
     p->chunk = conv_ceil(n, p->chunks);
     p->chunks = conv_ceil(n, p->chunk);
