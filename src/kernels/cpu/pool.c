@@ -33,8 +33,6 @@ static double pool_divisor(const ct__pool_shape *s, int64_t i, int64_t j, int64_
 
 #define vf_ vf
 #define vd_ vd
-#define vf_INT vf_int
-#define vd_INT vd_int
 
 #define T float
 #define VI int32_t
@@ -44,6 +42,16 @@ static double pool_divisor(const ct__pool_shape *s, int64_t i, int64_t j, int64_
 #if VEC_BYTES == 64
 static const int32_t pool_f32_even_lanes[16] = {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30};
 static const int32_t pool_f32_odd_lanes[16] = {1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31};
+static const int32_t pool_f32_low_lanes[16] = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
+static const int32_t pool_f32_high_lanes[16] = {8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+CT_KINLINE vf pool_f32_low(vf a, vf b)
+{
+    return (vf)_mm512_permutex2var_ps((__m512)a, _mm512_loadu_si512(pool_f32_low_lanes), (__m512)b);
+}
+CT_KINLINE vf pool_f32_high(vf a, vf b)
+{
+    return (vf)_mm512_permutex2var_ps((__m512)a, _mm512_loadu_si512(pool_f32_high_lanes), (__m512)b);
+}
 CT_KINLINE vf pool_f32_even(vf a, vf b)
 {
     return (vf)_mm512_permutex2var_ps((__m512)a, _mm512_loadu_si512(pool_f32_even_lanes), (__m512)b);
@@ -55,6 +63,8 @@ CT_KINLINE vf pool_f32_odd(vf a, vf b)
 #elif VEC_BYTES == 32
 CT_KINLINE vf pool_f32_even(vf a, vf b) { return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14); }
 CT_KINLINE vf pool_f32_odd(vf a, vf b) { return __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15); }
+CT_KINLINE vf pool_f32_low(vf a, vf b) { return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
+CT_KINLINE vf pool_f32_high(vf a, vf b) { return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
 #else
 CT_KINLINE vf pool_f32_even(vf a, vf b) { return __builtin_shufflevector(a, b, 0, 2, 4, 6); }
 CT_KINLINE vf pool_f32_odd(vf a, vf b) { return __builtin_shufflevector(a, b, 1, 3, 5, 7); }
@@ -74,9 +84,13 @@ CT_KINLINE vf pool_f32_odd(vf a, vf b) { return __builtin_shufflevector(a, b, 1,
 #if VEC_BYTES == 64
 CT_KINLINE vd pool_f64_even(vd a, vd b) { return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14); }
 CT_KINLINE vd pool_f64_odd(vd a, vd b) { return __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15); }
+CT_KINLINE vd pool_f64_low(vd a, vd b) { return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
+CT_KINLINE vd pool_f64_high(vd a, vd b) { return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
 #elif VEC_BYTES == 32
 CT_KINLINE vd pool_f64_even(vd a, vd b) { return __builtin_shufflevector(a, b, 0, 2, 4, 6); }
 CT_KINLINE vd pool_f64_odd(vd a, vd b) { return __builtin_shufflevector(a, b, 1, 3, 5, 7); }
+CT_KINLINE vd pool_f64_low(vd a, vd b) { return __builtin_shufflevector(a, b, 0, 4, 1, 5); }
+CT_KINLINE vd pool_f64_high(vd a, vd b) { return __builtin_shufflevector(a, b, 2, 6, 3, 7); }
 #else
 CT_KINLINE vd pool_f64_even(vd a, vd b) { return __builtin_shufflevector(a, b, 0, 2); }
 CT_KINLINE vd pool_f64_odd(vd a, vd b) { return __builtin_shufflevector(a, b, 1, 3); }
