@@ -79,7 +79,8 @@ static void bench_conv(const char *name, int64_t n, int64_t c, int64_t h, int64_
         if ((dir == 1 && !dx) || (dir == 0 && sparse)) continue;
         ct__conv_plan p;
         ct__k_conv.plan(&p, &s, (ct__conv_dir)dir, false);
-        if (dir) ct__k_conv.sparse_f32(&p, y, dir == 1 ? w : x);
+        int odd = 0;
+        if (dir) ct__k_conv.sparse_f32(&p, y, w, &odd);
         void *shared = bench_alloc(p.shared_bytes), *work = bench_alloc(p.work_bytes),
              *partial = bench_alloc(p.partial_bytes);
         if (dir < 2)

@@ -2,7 +2,7 @@
  * with the same operations under both prefixes: load, store, set1, zero, fma (fused where the level has it),
  * tail masks, sum (a fixed tree), span (lanes [lo, hi), 0 <= lo, hi; not at 16 bytes), sum4 (four sums at
  * once, the same tree), columns (VN rows of a matrix read as lanes), flip (a 16-byte wide block transposed in
- * memory), above (picks the lanes of a that are greater than b's or NaN) with choose and choosei (between floats
+ * memory), weave3 (three vectors' lanes in turn), above (picks the lanes of a that are greater than b's or NaN) with choose and choosei (between floats
  * and integers by such a pick), and narrow and widen (lanes' integers from and to int64_t in memory, a base apart).
  * Arithmetic is + - * on the types. */
 #ifndef CT_KERNELS_VEC_H
@@ -313,6 +313,44 @@ CT_KINLINE double vd_sum(vd a)
     vd_sum4(out, a, vd_zero(), vd_zero(), vd_zero());
     return out[0];
 }
+
+#if VEC_BYTES > 16
+/* ---- weave3: to = a0 b0 c0 a1 b1 c1 ... (not at 16 bytes) ---- */
+#if VEC_BYTES == 64
+/* Lanes of a and b for each of the three vectors, then those of c (16 or 8 on) put into the places that are left. */
+static const int32_t vf_weave_ab[3][16] = {{0, 16, 0, 1, 17, 0, 2, 18, 0, 3, 19, 0, 4, 20, 0, 5},
+                                           {21, 0, 6, 22, 0, 7, 23, 0, 8, 24, 0, 9, 25, 0, 10, 26},
+                                           {0, 11, 27, 0, 12, 28, 0, 13, 29, 0, 14, 30, 0, 15, 31, 0}};
+static const int32_t vf_weave_c[3][16] = {{0, 1, 16, 3, 4, 17, 6, 7, 18, 9, 10, 19, 12, 13, 20, 15},
+                                          {0, 21, 2, 3, 22, 5, 6, 23, 8, 9, 24, 11, 12, 25, 14, 15},
+                                          {26, 1, 2, 27, 4, 5, 28, 7, 8, 29, 10, 11, 30, 13, 14, 31}};
+CT_KINLINE void vf_weave3(vf a, vf b, vf c, float *to)
+{
+#pragma GCC unroll 3
+    for (int k = 0; k < 3; k++) {
+        __m512 ab = _mm512_permutex2var_ps((__m512)a, _mm512_loadu_si512(vf_weave_ab[k]), (__m512)b);
+        _mm512_storeu_ps(to + 16 * k, _mm512_permutex2var_ps(ab, _mm512_loadu_si512(vf_weave_c[k]), (__m512)c));
+    }
+}
+#else
+/* The lane that each place takes from its own of a, b, c. */
+static const int32_t vf_weave_lanes[3][8] = {{0, 0, 0, 1, 1, 1, 2, 2}, {2, 3, 3, 3, 4, 4, 4, 5}, {5, 5, 6, 6, 6, 7, 7, 7}};
+CT_KINLINE void vf_weave3(vf a, vf b, vf c, float *to)
+{
+    __m256i lanes[3];
+    for (int k = 0; k < 3; k++) lanes[k] = _mm256_loadu_si256((const __m256i *)vf_weave_lanes[k]);
+#define VF_FROM(k, v) _mm256_permutevar8x32_ps((__m256)(v), lanes[k])
+    _mm256_storeu_ps(to, _mm256_blend_ps(_mm256_blend_ps(VF_FROM(0, a), VF_FROM(0, b), 0x92), VF_FROM(0, c), 0x24));
+    _mm256_storeu_ps(to + 8, _mm256_blend_ps(_mm256_blend_ps(VF_FROM(1, a), VF_FROM(1, b), 0x24), VF_FROM(1, c), 0x49));
+    _mm256_storeu_ps(to + 16, _mm256_blend_ps(_mm256_blend_ps(VF_FROM(2, a), VF_FROM(2, b), 0x49), VF_FROM(2, c), 0x92));
+#undef VF_FROM
+}
+#endif
+CT_KINLINE void vd_weave3(vd a, vd b, vd c, double *to)
+{
+    for (int l = 0; l < VD_N; l++) to[3 * l] = a[l], to[3 * l + 1] = b[l], to[3 * l + 2] = c[l];
+}
+#endif
 
 /* ---- picks ---- */
 #if VEC_BYTES == 64
