@@ -124,12 +124,27 @@ static void G(inward)(const T *from, int64_t plane, int64_t n, int64_t channels,
         for (; j < n; j++)
             for (int64_t l = k; l < k + VN; l++) to[j * channels + l] = from[l * plane + j];
     }
-    for (; k + 2 <= channels; k += 2) {
-        const T *a = from + k * plane, *b = a + plane;
-        for (int64_t j = 0; j < n; j++) to[j * channels + k] = a[j], to[j * channels + k + 1] = b[j];
+    const int64_t L = 16 / (int64_t)sizeof(T);
+    for (; k < channels; k += L) {
+        if (k + L > channels) k = conv_max(0, channels - L); /* some twice */
+        int64_t j = 0, high = conv_min(L, channels - k);
+        for (; high == L && j + L <= n; j += L) V(flip)(from + k * plane + j, plane, to + j * channels + k, channels);
+        for (; j < n; j++)
+            for (int64_t l = k; l < k + high; l++) to[j * channels + l] = from[l * plane + j];
     }
-    for (; k < channels; k++)
-        for (int64_t j = 0; j < n; j++) to[j * channels + k] = from[k * plane + j];
+}
+
+/* to[k * plane + j] = from[j][k] for j < n, k < channels. */
+static void G(outward)(const T *from, int64_t n, int64_t channels, T *to, int64_t plane)
+{
+    const int64_t L = 16 / (int64_t)sizeof(T);
+    for (int64_t k = 0; k < channels; k += L) {
+        if (k + L > channels) k = conv_max(0, channels - L);
+        int64_t j = 0, high = conv_min(L, channels - k);
+        for (; high == L && j + L <= n; j += L) V(flip)(from + j * channels + k, channels, to + k * plane + j, plane);
+        for (; j < n; j++)
+            for (int64_t l = k; l < k + high; l++) to[l * plane + j] = from[j * channels + l];
+    }
 }
 
 /* ---- weight's gradient ---- */
@@ -430,11 +445,8 @@ static void G(sparse_dx)(const ct__conv_plan *p, const T *gy, const T *bias, T *
                                    frame + j * s->sw * cg + part * r * VN, pitch, first - s->ph - y0, y1 - y0);
         }
     }
-    for (int64_t k = 0; k < cg; k++) {
-        T *out = gx + (b * s->c + g * cg + k) * s->h * s->w, add = bias ? bias[g * cg + k] : 0;
-        for (int64_t y = y0; y < y1; y++) {
-            const T *from = frame + (y - y0) * pitch + s->pw * cg + k;
-            for (int64_t j = 0; j < s->w; j++) out[y * s->w + j] = from[j * cg] + add;
-        }
-    }
+    T *out = gx + (b * s->c + g * cg) * s->h * s->w;
+    for (int64_t y = y0; y < y1; y++) G(outward)(frame + (y - y0) * pitch + s->pw * cg, s->w, cg, out + y * s->w, s->h * s->w);
+    for (int64_t k = 0; bias && k < cg; k++)
+        for (int64_t j = y0 * s->w; j < y1 * s->w; j++) out[k * s->h * s->w + j] += bias[g * cg + k];
 }
