@@ -15,6 +15,7 @@ PARITY_BIN = $(abspath $(PARITY))/bin
 TORCH = torch==2.13.0
 TORCHVISION = torchvision==0.28.0
 ARGS ?= --epochs 2 --workers 2 --batch-size 4 --seed 0
+ARGS_BENCH ?= --introduction
 PYTEST_ARGS ?=
 PIP_FLAGS = --quiet --disable-pip-version-check
 CONFIGURE = PATH="$(BIN):$$PATH" $(BIN)/cmake -G Ninja -S .
@@ -103,8 +104,7 @@ check:
 	$(PYTHON) tools/check_layers.py
 
 bench: build $(PARITY)/.stamp
-	@test -f bench/run.py || { echo "bench/run.py is not there yet"; exit 1; }
-	$(PARITY_BIN)/python bench/run.py $(ARGS_BENCH)
+	PATH="$(BIN):$$PATH" $(PARITY_BIN)/python bench/run.py $(ARGS_BENCH)
 
 clean:
 	rm -rf build build-asan build-tsan python/ctorch/_C*.so
