@@ -79,7 +79,8 @@ static void bench_conv(const char *name, int64_t n, int64_t c, int64_t h, int64_
         if ((dir == 1 && !dx) || (dir == 0 && sparse)) continue;
         ct__conv_plan p;
         ct__k_conv.plan(&p, &s, (ct__conv_dir)dir, false);
-        if (dir) ct__k_conv.sparse_f32(&p, y, dir == 1 ? w : x);
+        int odd = 0;
+        if (dir) ct__k_conv.sparse_f32(&p, y, w, &odd);
         void *shared = bench_alloc(p.shared_bytes), *work = bench_alloc(p.work_bytes),
              *partial = bench_alloc(p.partial_bytes);
         if (dir < 2)
@@ -112,7 +113,7 @@ static void bench_pool(int64_t planes, int64_t h)
     double a, b, c;
     BENCH(a, ct__k_pool.max_f32(&s, x, y, index, 0, planes));
     BENCH(b, ct__k_pool.max_f32(&s, x, y, NULL, 0, planes));
-    BENCH(c, ct__k_pool.max_bwd_f32(h * h, h / 2 * (h / 2), y, index, x, 0, planes));
+    BENCH(c, ct__k_pool.max_bwd_f32(&(ct__pool_shape){.h = h, .w = h, .oh = h / 2, .ow = h / 2}, y, index, x, 0, planes));
     printf("max_pool 2x2 %ld planes %ldx%ld: %.2f us, without index %.2f us, backward %.2f us\n",
            (long)planes, (long)h, (long)h, a * 1e6, b * 1e6, c * 1e6);
     free(x), free(y), free(index);

@@ -43,15 +43,17 @@ typedef struct ct__conv_plan {
     int64_t shared_bytes, work_bytes, partial_bytes;
     int method; /* the rest belongs to the kernel */
     int64_t rows, blocks, chunk, chunks, v[4];
+    int *odd;
 } ct__conv_plan;
 
 typedef struct ct__conv_kernels {
     void (*plan)(ct__conv_plan *p, const ct__conv_shape *s, ct__conv_dir dir, bool f64);
 
-    /* After plan, for CT__CONV_DX (other: the weight) and CT__CONV_DW (other: x): changes the plan to one that leaves
-     * out the zeros of gy where there are many and `other` is finite. gy and other decide, with the sizes. */
-    void (*sparse_f32)(ct__conv_plan *p, const float *gy, const float *other);
-    void (*sparse_f64)(ct__conv_plan *p, const double *gy, const double *other);
+    /* After plan, for CT__CONV_DX and CT__CONV_DW: changes the plan to one that leaves out the zeros of gy where there are
+     * many; gy and the sizes decide, and whether the weight (DX only, else NULL) is finite. Tasks that meet something
+     * infinite or NaN set *odd: the result is worthless then, and all is to be done again without this. */
+    void (*sparse_f32)(ct__conv_plan *p, const float *gy, const float *weight, int *odd);
+    void (*sparse_f64)(ct__conv_plan *p, const double *gy, const double *weight, int *odd);
 
     void (*prepare_f32)(const ct__conv_plan *p, const float *weight, void *shared);
     void (*prepare_f64)(const ct__conv_plan *p, const double *weight, void *shared);

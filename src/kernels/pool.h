@@ -18,12 +18,10 @@ typedef struct ct__pool_kernels {
                     int64_t p1); /* index may be NULL */
     void (*max_f64)(const ct__pool_shape *s, const double *x, double *y, int64_t *index, int64_t p0,
                     int64_t p1);
-    /* Max pooling's, adaptive max pooling's and unpooling's gradient: gx (planes, in_plane) gets gy (planes,
-     * out_plane) added at index; an index outside [0, in_plane) is left out. */
-    void (*max_bwd_f32)(int64_t in_plane, int64_t out_plane, const float *gy, const int64_t *index, float *gx,
-                        int64_t p0, int64_t p1);
-    void (*max_bwd_f64)(int64_t in_plane, int64_t out_plane, const double *gy, const int64_t *index,
-                        double *gx, int64_t p0, int64_t p1);
+    /* Max pooling's, adaptive max pooling's and unpooling's gradient: gx (planes, h, w) gets gy (planes, oh, ow) added
+     * at index; an index outside of the plane is left out. Only h, w, oh, ow of the shape are read. */
+    void (*max_bwd_f32)(const ct__pool_shape *s, const float *gy, const int64_t *index, float *gx, int64_t p0, int64_t p1);
+    void (*max_bwd_f64)(const ct__pool_shape *s, const double *gy, const int64_t *index, double *gx, int64_t p0, int64_t p1);
     void (*avg_f32)(const ct__pool_shape *s, const float *x, float *y, int64_t p0, int64_t p1);
     void (*avg_f64)(const ct__pool_shape *s, const double *x, double *y, int64_t p0, int64_t p1);
     void (*avg_bwd_f32)(const ct__pool_shape *s, const float *gy, float *gx, int64_t p0, int64_t p1);

@@ -68,41 +68,52 @@ static void conv_sum_range(void *context, int64_t begin, int64_t end)
         ct__k_conv.dw_sum_f32(j->plan, j->partial, j->out, begin, end);
 }
 
-/* Runs one direction over dense memory. For CONV_DW `in` is x and `weight` is gy. */
-static bool conv_run(const ct__conv_shape *s, ct__conv_dir dir, ct_dtype dtype, const void *in, const void *weight, const void *bias,
-                     void *out, int64_t out_numel)
+/* Runs a plan. */
+static bool conv_planned(const ct__conv_plan *plan, const void *in, const void *weight, const void *bias, void *out, int64_t out_numel)
 {
-    ct__conv_plan plan;
-    bool f64 = dtype == CT_FLOAT64;
-    ct__k_conv.plan(&plan, s, dir, f64);
-    const void *grad = dir == CT__CONV_DW ? weight : in, *other = dir == CT__CONV_DW ? in : weight;
-    if (dir != CT__CONV_FWD && f64)
-        ct__k_conv.sparse_f64(&plan, grad, other);
-    else if (dir != CT__CONV_FWD)
-        ct__k_conv.sparse_f32(&plan, grad, other);
-    conv_job j = {.plan = &plan, .f64 = f64, .in = in, .weight = weight, .bias = bias, .out = out};
-    void *shared = plan.shared_bytes ? ct__alloc((size_t)plan.shared_bytes) : NULL;
-    void *partial = plan.partial_bytes ? ct__alloc((size_t)plan.partial_bytes) : NULL;
-    bool ok = (shared || !plan.shared_bytes) && (partial || !plan.partial_bytes);
+    conv_job j = {.plan = plan, .f64 = plan->f64, .in = in, .weight = weight, .bias = bias, .out = out};
+    void *shared = plan->shared_bytes ? ct__alloc((size_t)plan->shared_bytes) : NULL;
+    void *partial = plan->partial_bytes ? ct__alloc((size_t)plan->partial_bytes) : NULL;
+    bool ok = (shared || !plan->shared_bytes) && (partial || !plan->partial_bytes);
     if (ok) {
         j.shared = shared;
         j.partial = partial;
-        if (shared && dir != CT__CONV_DW) {
-            if (f64)
-                ct__k_conv.prepare_f64(&plan, weight, shared);
+        if (shared && plan->dir != CT__CONV_DW) {
+            if (plan->f64)
+                ct__k_conv.prepare_f64(plan, weight, shared);
             else
-                ct__k_conv.prepare_f32(&plan, weight, shared);
+                ct__k_conv.prepare_f32(plan, weight, shared);
         }
-        ct__parallel(plan.tasks, ct__grain(plan.task_cost, 1 << 18), conv_range, &j);
+        ct__parallel(plan->tasks, ct__grain(plan->task_cost, 1 << 18), conv_range, &j);
         ok = !j.failed && !ct__pending();
         if (ok && partial)
             ct__parallel(out_numel, 1 << 12, conv_sum_range, &j);
     }
     if (shared)
-        ct__free(shared, (size_t)plan.shared_bytes);
+        ct__free(shared, (size_t)plan->shared_bytes);
     if (partial)
-        ct__free(partial, (size_t)plan.partial_bytes);
+        ct__free(partial, (size_t)plan->partial_bytes);
     return ok;
+}
+
+/* Runs one direction over dense memory. For CONV_DW `in` is x and `weight` is gy. */
+static bool conv_run(const ct__conv_shape *s, ct__conv_dir dir, ct_dtype dtype, const void *in, const void *weight, const void *bias,
+                     void *out, int64_t out_numel)
+{
+    ct__conv_plan dense, sparse;
+    bool f64 = dtype == CT_FLOAT64;
+    int odd = 0;
+    ct__k_conv.plan(&dense, s, dir, f64);
+    sparse = dense;
+    if (dir != CT__CONV_FWD) {
+        const void *grad = dir == CT__CONV_DW ? weight : in, *w = dir == CT__CONV_DX ? weight : NULL;
+        if (f64)
+            ct__k_conv.sparse_f64(&sparse, grad, w, &odd);
+        else
+            ct__k_conv.sparse_f32(&sparse, grad, w, &odd);
+    }
+    bool ok = conv_planned(&sparse, in, weight, bias, out, out_numel);
+    return ok && odd ? conv_planned(&dense, in, weight, bias, out, out_numel) : ok;
 }
 
 /* A dense tensor of float32 or float64 (half-width floats widened); caller owns. */

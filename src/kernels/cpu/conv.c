@@ -1,12 +1,15 @@
 /* Convolutions, f32 and f64: forward, input's gradient, weight's gradient, bias's gradient. Contract:
  * kernels/conv.h. Methods: `cols` (columns and a matrix product) does every shape; `rows` (lanes along an
  * output row) and `lanes` (lanes along output channels) make no columns, `spread` (lanes along kernel column
- * and input channel) is the input's gradient for few channels. The plan chooses by sizes.
+ * and input channel) is the input's gradient for few channels, `sparse` leaves out the zeros of a gradient that comes from
+ * pooling and ReLU. The plan chooses by sizes, and by how full the gradient is.
  *
  * Measured (bench/kernels.c; Zen 4 with AVX-512, peak 121 GF at either width, one thread, least of many runs;
  * the machine was not idle). LeNet, batch 4, us, v4 / v3:
  *     3 -> 6, 5x5 @32     fwd 29.0 / 32.2   dX 41.6 / 42.5   dW 29.3 / 33.9
  *     6 -> 16, 5x5 @14    fwd 17.2 / 20.2   dX 25.7 / 25.9   dW 17.8 / 19.9
+ * The same with a gradient as 2 x 2 max pooling and ReLU leave it (three of sixteen are not 0), by `sparse`:
+ *     3 -> 6, 5x5 @32     dW 17.5 / 21.7       6 -> 16, 5x5 @14    dX 12.1 / 13.3   dW 15.5 / 17.9
  * GF of the nominal work, v4 / v3:
  *     64 -> 64, 3x3 @32, 8 images      fwd 106 / 92   dX 100 / 91   dW 108 / 102
  *     128 -> 128 @16                   fwd 107 / 90   dX 105 / 88   dW 108 / 101
@@ -14,7 +17,9 @@
  *     512 -> 512 @4                    fwd 85 / 71   dX 104 / 89   dW 82 / 67
  *     64 -> 128, 3x3 stride 2 @32      fwd 100 / 88   dX 89 / 82   dW 72 / 73
  *     64 -> 128, 1x1 stride 2 @32      fwd 84 / 83   dX 84 / 83   dW 80 / 81
- *     64 -> 64, 3x3 @56, 1 image       fwd 106 / 107   dX 106 / 108   dW 112 / 105 */
+ *     64 -> 64, 3x3 @56, 1 image       fwd 106 / 107   dX 106 / 108   dW 112 / 105
+ *     64 -> 64, 3x3 @32, sparse                        dX 275 / 231   dW 265 / 251
+ *     256 -> 256 @8, sparse                            dX 200 / 190   dW 218 / 183 */
 #include "kernels/cpu/nonzero.h"
 
 enum { CONV_COLS, CONV_ROWS, CONV_LANES, CONV_SPREAD, CONV_SPARSE };
@@ -72,7 +77,7 @@ static conv_frame conv_frame_of(const ct__conv_plan *p)
 static void conv_plan_chunks(ct__conv_plan *p, int64_t weight, int64_t image)
 {
     int64_t most = conv_max(1, conv_min(16, (1 << 22) / conv_max(1, weight))), n = conv_max(1, p->s.n);
-    p->chunk = conv_max(conv_ceil(n, most), conv_min(n, conv_ceil(1 << 20, conv_max(1, image))));
+    p->chunk = conv_max(conv_ceil(n, most), conv_min(n, conv_ceil(1 << 19, conv_max(1, image))));
     p->chunks = conv_ceil(n, p->chunk);
     p->chunk = conv_ceil(n, p->chunks);
     p->chunks = conv_ceil(n, p->chunk);

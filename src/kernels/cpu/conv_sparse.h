@@ -13,14 +13,16 @@
  *     at (i, j)     p = 1:       the same one row further down, ...          kh * R vectors in all
  *
  * Weight's gradient: a tile of kernel rows and vectors stays in registers over the whole list of a channel m. Input's gradient:
- * a tile stays in registers over the channels of one (i, j), then is added to the frame.
+ * down a column j; the kh rows of the frame below (i, j) stay in registers, the uppermost is added to the frame, the others move up.
  *
- * A zero may be left out only where what it meets is finite (0 * inf is NaN), and zeros of the weights fill up vectors, so
- * `sparse` looks at x, or at w and gy, first, and at samples of gy for how full it is; those and the sizes decide, never the
- * threads. */
+ * A zero may be left out only where what it meets is finite (0 * inf is NaN), and zeros of the weights fill up vectors. So
+ * `sparse` looks at w, and each task at its part of x or gy while that is in the cache: one that is not finite ends it, and
+ * the caller takes the dense plan. Samples of gy tell how full it is; they and the sizes decide, never the threads. */
 
 #define CONV_LIST 4096 /* entries of a list of nonzeros */
-#define CONV_TOGETHER 4 /* entries of a list that the input's gradient takes at a time */
+#define CONV_LINES 64 /* rows of gy that the input's gradient turns at a time, at most */
+#define CONV_TALL 7   /* kernel rows of the input's gradient, at most */
+#define CONV_TOGETHER 2 /* entries of a list that the input's gradient takes at a time */
 
 /* All of x is finite: x - x is 0 there and NaN elsewhere. */
 static bool G(finite)(const T *x, int64_t n)
@@ -53,8 +55,8 @@ static double G(density)(const T *x, int64_t n)
     return (double)full / (double)seen;
 }
 
-/* Turns the plan of a gradient into a sparse one where that is the faster. `other` is x (DW) or the weight (DX). */
-static void G(sparse)(ct__conv_plan *p, const T *gy, const T *other)
+/* Turns the plan of a gradient into a sparse one where that is the faster. */
+static void G(sparse)(ct__conv_plan *p, const T *gy, const T *weight, int *odd)
 {
     const ct__conv_shape *s = &p->s;
     if (p->dir == CT__CONV_FWD || s->dw != 1 || !p->tasks || !p->task_cost) return;
@@ -62,31 +64,34 @@ static void G(sparse)(ct__conv_plan *p, const T *gy, const T *other)
     if (s->kh * R > CONV_RUNS || s->ow > CONV_LIST / 4) return;
     double share = G(density)(gy, s->n * s->o * plane), turn = 2. * (double)(s->h * s->w * cg) / (double)(og * plane);
     double dense = 1.3 * (double)(s->kh * run) / VN, sparse = share * (double)(s->kh * R + 3) + 1.5 + turn;
-    if (p->dir == CT__CONV_DX) sparse += 2. * (double)(s->kh * R) / (double)og;
-    if (!(sparse < .8 * dense)) return;
-    if (!G(finite)(other, p->dir == CT__CONV_DX ? s->o * cg * s->kh * s->kw : s->n * s->c * s->h * s->w)) return;
-    if (p->dir == CT__CONV_DX && !G(finite)(gy, s->n * s->o * plane)) return;
-    ct__conv_plan q = {.s = *s, .dir = p->dir, .f64 = p->f64, .method = CONV_SPARSE};
+    if (p->dir == CT__CONV_DX) sparse += (double)(20 + s->kh * R + 3 * R) / (double)og - .5;
+    if (share > .5 || !(sparse < .8 * dense)) return;
+    if (p->dir == CT__CONV_DX && !G(finite)(weight, s->o * cg * s->kh * s->kw)) return;
+    ct__conv_plan q = {.s = *s, .dir = p->dir, .f64 = p->f64, .method = CONV_SPARSE, .odd = odd};
     int64_t size = (int64_t)sizeof(T), cost = s->kh * run * og * s->ow; /* of an output row, every element counted */
     if (p->dir == CT__CONV_DX) {
-        /* A task: one image, one group, a block of rows of gx. v: columns of the frame; rows of gy turned at a time. */
+        /* A task: one image, one group, a block of rows of gx. v: columns of the frame; rows of gy turned at a time; parts of a run
+         * of vectors of which the kernel's rows fit into registers. */
+        if (s->sh != 1 || s->dh != 1 || s->kh > CONV_TALL) return;
+        q.v[2] = conv_ceil(R, conv_min(4, CONV_SPARSE_TILE / s->kh));
+        R = conv_ceil(R, q.v[2]) * q.v[2];
         q.v[0] = conv_max((s->ow - 1) * s->sw + s->kw, s->w + s->pw);
         int64_t row = q.v[0] * cg * size;
-        q.rows = conv_max(1, conv_min(conv_min(s->h, conv_ceil(1 << 20, cost)), (1 << 17) / row));
+        q.rows = conv_max(1, conv_min(conv_min(s->h, conv_max(6 * s->kh, conv_ceil(1 << 20, cost))), (1 << 18) / row));
         q.blocks = conv_ceil(s->h, q.rows);
         q.rows = conv_ceil(s->h, q.blocks);
-        q.v[1] = conv_max(1, conv_min(s->oh, (1 << 14) / (s->ow * conv_ceil(og, VN) * VN)));
+        q.v[1] = conv_max(1, conv_min(conv_min(s->oh, CONV_LINES), (1 << 14) / (s->ow * conv_ceil(og, VN) * VN)));
         q.tasks = s->n * s->groups * q.blocks;
-        q.task_cost = cost * q.rows / 4;
+        q.task_cost = cost * q.rows * 3 / 4;
         q.shared_bytes = s->o * s->kh * R * VN * size + 64;
-        q.work_bytes = q.rows * row + (VN + q.v[1] * s->ow * conv_ceil(og, VN) * VN + VN * VN) * size
-                       + (og + 4 * VN) * 2 * size + s->kh * R * 8 + 512;
+        q.work_bytes = q.rows * row + (R * VN + q.v[1] * s->ow * conv_ceil(og, VN) * VN + VN * VN) * size
+                       + (q.v[1] * (og + CONV_TOGETHER) + 2 * VN) * 2 * size + 512;
     } else {
         /* A task: a chunk of images, one group, a block of channels, for which bands of v[1] output rows are copied. */
-        conv_plan_chunks(&q, s->o * cg * s->kh * s->kw * size, cost * s->oh / 2);
+        conv_plan_chunks(&q, s->o * cg * s->kh * s->kw * size, cost * s->oh * 3 / 4);
         q.blocks = q.chunks >= 4 ? 1 : conv_max(1, conv_min(8 / q.chunks, og / 16));
         q.tasks = q.chunks * s->groups * q.blocks;
-        q.task_cost = cost * s->oh * q.chunk / q.blocks / 4;
+        q.task_cost = cost * s->oh * q.chunk / q.blocks * 3 / 4;
         q.v[0] = (s->ow - 1) * s->sw + s->kw;
         int64_t row = q.v[0] * cg * size, most = (1 << 17) / row;
         q.v[1] = conv_max(1, conv_min(s->oh, (most - (s->kh - 1) * s->dh - 1) / s->sh + 1));
@@ -102,8 +107,11 @@ static void G(inward)(const T *from, int64_t plane, int64_t n, int64_t channels,
 {
     int64_t k = 0;
     if (channels == 3) {
-        const T *a = from, *b = from + plane, *c = from + 2 * plane;
-        for (int64_t j = 0; j < n; j++, to += 3) to[0] = a[j], to[1] = b[j], to[2] = c[j];
+        int64_t j = 0;
+#if VEC_BYTES > 16
+        for (; j + VN <= n; j += VN) V(weave3)(V(load)(from + j), V(load)(from + plane + j), V(load)(from + 2 * plane + j), to + 3 * j);
+#endif
+        for (; j < n; j++) to[3 * j] = from[j], to[3 * j + 1] = from[plane + j], to[3 * j + 2] = from[2 * plane + j];
         return;
     }
     for (; k + VN <= channels; k += VN) {
@@ -116,12 +124,27 @@ static void G(inward)(const T *from, int64_t plane, int64_t n, int64_t channels,
         for (; j < n; j++)
             for (int64_t l = k; l < k + VN; l++) to[j * channels + l] = from[l * plane + j];
     }
-    for (; k + 2 <= channels; k += 2) {
-        const T *a = from + k * plane, *b = a + plane;
-        for (int64_t j = 0; j < n; j++) to[j * channels + k] = a[j], to[j * channels + k + 1] = b[j];
+    const int64_t L = 16 / (int64_t)sizeof(T);
+    for (; k < channels; k += L) {
+        if (k + L > channels) k = conv_max(0, channels - L); /* some twice */
+        int64_t j = 0, high = conv_min(L, channels - k);
+        for (; high == L && j + L <= n; j += L) V(flip)(from + k * plane + j, plane, to + j * channels + k, channels);
+        for (; j < n; j++)
+            for (int64_t l = k; l < k + high; l++) to[j * channels + l] = from[l * plane + j];
     }
-    for (; k < channels; k++)
-        for (int64_t j = 0; j < n; j++) to[j * channels + k] = from[k * plane + j];
+}
+
+/* to[k * plane + j] = from[j][k] for j < n, k < channels. */
+static void G(outward)(const T *from, int64_t n, int64_t channels, T *to, int64_t plane)
+{
+    const int64_t L = 16 / (int64_t)sizeof(T);
+    for (int64_t k = 0; k < channels; k += L) {
+        if (k + L > channels) k = conv_max(0, channels - L);
+        int64_t j = 0, high = conv_min(L, channels - k);
+        for (; high == L && j + L <= n; j += L) V(flip)(from + j * channels + k, channels, to + k * plane + j, plane);
+        for (; j < n; j++)
+            for (int64_t l = k; l < k + high; l++) to[l * plane + j] = from[j * channels + l];
+    }
 }
 
 /* ---- weight's gradient ---- */
@@ -253,6 +276,10 @@ static void G(sparse_dw)(const ct__conv_plan *p, const T *x, const T *gy, T *gw,
                 memset(to + (lo + columns) * cg, 0, (size_t)(pitch - (lo + columns) * cg) * sizeof(T));
                 G(inward)(x + (b * s->c + g * cg) * s->h * s->w + y * s->w, s->h * s->w, columns, cg, to + lo * cg);
             }
+            if (!G(finite)(frame, rows * pitch)) {
+                __atomic_store_n(p->odd, 1, __ATOMIC_RELAXED);
+                return;
+            }
             for (int64_t m = o0; m < o1; m++) {
                 const T *grad = gy + (b * s->o + g * og + m) * plane;
                 int64_t n = 0;
@@ -277,54 +304,89 @@ static void G(sparse_dw)(const ct__conv_plan *p, const T *x, const T *gy, T *gw,
 
 /* ---- input's gradient ---- */
 
-/* frame[to[v]] += sum over the list of values[t] * w[places[t]][v], v < N vectors. The list is filled up
- * with zeros to a multiple of CONV_TOGETHER: a loop whose turns hardly vary is predicted. */
-CT_KINLINE void G(sparse_dx_tile)(const int N, const T *values, const V(index) * places, int64_t n, const T *w,
-                                  const int64_t *to, T *frame)
+/* One column of gy: `rows` lists, counts[i] entries each, filled up with zeros to a multiple of CONV_TOGETHER (a loop whose turns
+ * hardly vary is predicted). frame[y + i + a][r] += sum over list i of values[t] * w[places[t]][a][r], a < P kernel rows of R
+ * vectors, for frame rows in [0, height). */
+CT_KINLINE void G(sparse_dx_tile)(const int P, const int R, const T *values, const V(index) * places, const int32_t *counts,
+                                  int64_t rows, const T *w, T *frame, int64_t pitch, int64_t y, int64_t height)
 {
     V() acc[CONV_SPARSE_TILE];
 #pragma GCC unroll 24
-    for (int v = 0; v < N; v++) acc[v] = V(zero)();
-    for (int64_t t = 0; t < n; t += CONV_TOGETHER) {
-#pragma GCC unroll 4
-        for (int e = 0; e < CONV_TOGETHER; e++) {
-            const T *in = w + places[t + e];
-            V() g = V(set1)(values[t + e]);
+    for (int v = 0; v < P * R; v++) acc[v] = V(zero)();
+    for (int64_t i = 0; i < rows + P - 1; i++) {
+        for (int64_t n = i < rows ? counts[i] : 0; n > 0; n -= CONV_TOGETHER) {
+#pragma GCC unroll 2
+            for (int e = 0; e < CONV_TOGETHER; e++) {
+                const T *in = w + *places++;
+                V() g = V(set1)(*values++);
 #pragma GCC unroll 24
-            for (int v = 0; v < N; v++) acc[v] = V(fma)(g, V(load)(in + v * VN), acc[v]);
+                for (int v = 0; v < P * R; v++) acc[v] = V(fma)(g, V(load)(in + v * VN), acc[v]);
+            }
         }
-    }
+        if (y + i >= 0 && y + i < height) {
+            T *to = frame + (y + i) * pitch;
 #pragma GCC unroll 24
-    for (int v = 0; v < N; v++) V(store)(frame + to[v], V(load)(frame + to[v]) + acc[v]);
+            for (int v = 0; v < R; v++) V(store)(to + v * VN, V(load)(to + v * VN) + acc[v]);
+        }
+#pragma GCC unroll 24
+        for (int v = 0; v < (P - 1) * R; v++) acc[v] = acc[v + R];
+#pragma GCC unroll 24
+        for (int v = (P - 1) * R; v < P * R; v++) acc[v] = V(zero)();
+    }
 }
 
-typedef void (*G(sparse_dx_fn))(const T *values, const V(index) * places, int64_t n, const T *w,
-                                const int64_t *to, T *frame);
-#define CONV_SP(N) \
-    static void G(sparse_dx_##N)(const T *values, const V(index) * places, int64_t n, const T *w, \
-                                 const int64_t *to, T *frame) \
+typedef void (*G(sparse_dx_fn))(const T *values, const V(index) * places, const int32_t *counts, int64_t rows, const T *w,
+                                T *frame, int64_t pitch, int64_t y, int64_t height);
+#define CONV_SP(P, R) \
+    static void G(sparse_dx_##P##_##R)(const T *values, const V(index) * places, const int32_t *counts, int64_t rows, const T *w, \
+                                       T *frame, int64_t pitch, int64_t y, int64_t height) \
     { \
-        G(sparse_dx_tile)(N, values, places, n, w, to, frame); \
+        G(sparse_dx_tile)(P, R, values, places, counts, rows, w, frame, pitch, y, height); \
     }
-CONV_SP(1) CONV_SP(2) CONV_SP(3) CONV_SP(4) CONV_SP(5) CONV_SP(6) CONV_SP(7) CONV_SP(8) CONV_SP(9) CONV_SP(10) CONV_SP(11)
-CONV_SP(12)
-static const G(sparse_dx_fn) G(sparse_dx_table)[12] = {G(sparse_dx_1), G(sparse_dx_2), G(sparse_dx_3),  G(sparse_dx_4),
-                                                       G(sparse_dx_5), G(sparse_dx_6), G(sparse_dx_7),  G(sparse_dx_8),
-                                                       G(sparse_dx_9), G(sparse_dx_10), G(sparse_dx_11), G(sparse_dx_12)};
+CONV_SP(1, 1) CONV_SP(2, 1) CONV_SP(3, 1) CONV_SP(4, 1) CONV_SP(5, 1) CONV_SP(6, 1) CONV_SP(7, 1)
+CONV_SP(1, 2) CONV_SP(2, 2) CONV_SP(3, 2) CONV_SP(4, 2) CONV_SP(5, 2) CONV_SP(6, 2)
+CONV_SP(1, 3) CONV_SP(2, 3) CONV_SP(3, 3) CONV_SP(4, 3)
+CONV_SP(1, 4) CONV_SP(2, 4) CONV_SP(3, 4)
+#if CONV_SPARSE_TILE > 12
+CONV_SP(7, 2) CONV_SP(5, 3) CONV_SP(6, 3) CONV_SP(7, 3) CONV_SP(4, 4) CONV_SP(5, 4) CONV_SP(6, 4)
+#endif
+/* By kernel rows, 1 to CONV_TALL, and vectors, 1 to 4. */
+static const G(sparse_dx_fn) G(sparse_dx_table)[CONV_TALL][4] = {
+    {G(sparse_dx_1_1), G(sparse_dx_1_2), G(sparse_dx_1_3), G(sparse_dx_1_4)},
+    {G(sparse_dx_2_1), G(sparse_dx_2_2), G(sparse_dx_2_3), G(sparse_dx_2_4)},
+    {G(sparse_dx_3_1), G(sparse_dx_3_2), G(sparse_dx_3_3), G(sparse_dx_3_4)},
+#if CONV_SPARSE_TILE > 12
+    {G(sparse_dx_4_1), G(sparse_dx_4_2), G(sparse_dx_4_3), G(sparse_dx_4_4)},
+    {G(sparse_dx_5_1), G(sparse_dx_5_2), G(sparse_dx_5_3), G(sparse_dx_5_4)},
+    {G(sparse_dx_6_1), G(sparse_dx_6_2), G(sparse_dx_6_3), G(sparse_dx_6_4)},
+    {G(sparse_dx_7_1), G(sparse_dx_7_2), G(sparse_dx_7_3)},
+#else
+    {G(sparse_dx_4_1), G(sparse_dx_4_2), G(sparse_dx_4_3)},
+    {G(sparse_dx_5_1), G(sparse_dx_5_2)},
+    {G(sparse_dx_6_1), G(sparse_dx_6_2)},
+    {G(sparse_dx_7_1)},
+#endif
+};
 #undef CONV_SP
 
-/* shared: [o][kh][R * VN], (q, k) in the lanes and zeros beyond. */
+/* shared: [group][part][channel of gy][kh][vectors of a part * VN], (q, k) in the lanes and zeros beyond. */
 static void G(sparse_prepare)(const ct__conv_plan *p, const T *w, void *shared)
 {
     const ct__conv_shape *s = &p->s;
-    int64_t cg = s->c / s->groups, R = conv_ceil(s->kw * cg, VN);
+    int64_t cg = s->c / s->groups, og = s->o / s->groups, run = s->kw * cg, parts = p->v[2];
+    int64_t wide = conv_ceil(conv_ceil(run, VN), parts) * VN;
     T *to = conv_align(shared);
-    for (int64_t m = 0; m < s->o; m++, w += cg * s->kh * s->kw)
-        for (int64_t a = 0; a < s->kh; a++, to += R * VN) {
-            for (int64_t q = 0; q < s->kw; q++)
-                for (int64_t k = 0; k < cg; k++) to[q * cg + k] = w[(k * s->kh + a) * s->kw + q];
-            for (int64_t l = s->kw * cg; l < R * VN; l++) to[l] = 0;
-        }
+    for (int64_t g = 0; g < s->groups; g++, w += og * run * s->kh)
+        for (int64_t part = 0; part < parts; part++)
+            for (int64_t m = 0; m < og; m++)
+                for (int64_t a = 0; a < s->kh; a++, to += wide) {
+                    const T *from = w + m * run * s->kh + a * s->kw;
+                    int64_t q = part * wide / cg, k = part * wide % cg;
+                    for (int64_t l = 0; l < wide; l++) {
+                        to[l] = q < s->kw ? from[k * s->kh * s->kw + q] : 0;
+                        if (++k == cg) k = 0, q++;
+                    }
+                }
 }
 
 /* Lists what is not zero of `blocks` vectors `apart`, the first at `place`, the others `step`s further. */
@@ -343,47 +405,48 @@ static __attribute__((noinline)) int64_t G(sparse_pixel)(const T *from, int64_t 
 static void G(sparse_dx)(const ct__conv_plan *p, const T *gy, const T *bias, T *gx, const void *shared, int64_t t, T *work)
 {
     const ct__conv_shape *s = &p->s;
-    int64_t cg = s->c / s->groups, og = s->o / s->groups, plane = s->oh * s->ow, R = conv_ceil(s->kw * cg, VN);
+    int64_t cg = s->c / s->groups, og = s->o / s->groups, plane = s->oh * s->ow, parts = p->v[2];
+    int64_t r = conv_ceil(conv_ceil(s->kw * cg, VN), parts), each = s->kh * r * VN; /* vectors of a part; weights of a channel */
     int64_t block = t % p->blocks, g = t / p->blocks % s->groups, b = t / p->blocks / s->groups;
-    int64_t y0 = block * p->rows, y1 = conv_min(s->h, y0 + p->rows), pitch = p->v[0] * cg, all = s->kh * R, ob = conv_ceil(og, VN);
+    int64_t y0 = block * p->rows, y1 = conv_min(s->h, y0 + p->rows), pitch = p->v[0] * cg, ob = conv_ceil(og, VN);
     if (y0 >= y1) return;
-    const T *w = (const T *)conv_align((void *)(uintptr_t)shared) + g * og * all * VN;
-    T *frame = work, *turned = frame + p->rows * pitch + VN, *values = turned + p->v[1] * s->ow * ob * VN + VN * VN;
-    V(index) *places = (V(index) *)conv_align(values + og + 2 * VN);
-    int64_t *to = (int64_t *)conv_align(places + og + 2 * VN);
-    memset(frame, 0, (size_t)((y1 - y0) * pitch + VN) * sizeof(T));
-    V(int) lane, step = (V(int)){0} + (V(index))(VN * all * VN);
-    for (int l = 0; l < VN; l++) lane[l] = (V(index))(l * all * VN);
-    for (int64_t v = 0; v < all; v++) to[v] = v / R * s->dh * pitch + v % R * VN;
-    /* Output rows that touch [y0, y1): i * sh - ph + a * dh for some a < kh. */
-    int64_t lowest = y0 + s->ph - (s->kh - 1) * s->dh, i0 = lowest <= 0 ? 0 : conv_ceil(lowest, s->sh);
-    int64_t i1 = conv_min(s->oh, (y1 - 1 + s->ph) / s->sh + 1);
+    const T *w = (const T *)conv_align((void *)(uintptr_t)shared) + g * parts * og * each;
+    T *frame = work, *turned = frame + p->rows * pitch + parts * r * VN, *values = turned + p->v[1] * s->ow * ob * VN + VN * VN;
+    int64_t entries = p->v[1] * (og + CONV_TOGETHER) + 2 * VN;
+    V(index) *places = (V(index) *)conv_align(values + entries);
+    int32_t counts[CONV_LINES];
+    memset(frame, 0, (size_t)((y1 - y0) * pitch + parts * r * VN) * sizeof(T));
+    V(int) lane, step = (V(int)){0} + (V(index))(VN * each);
+    for (int l = 0; l < VN; l++) lane[l] = (V(index))(l * each);
+    /* Output rows that touch [y0, y1): i - ph + a for some a < kh. */
+    int64_t i0 = conv_max(0, y0 + s->ph - s->kh + 1), i1 = conv_min(s->oh, y1 + s->ph);
     const T *grad = gy + (b * s->o + g * og) * plane;
     for (int64_t first = i0; first < i1; first += p->v[1]) {
         int64_t last = conv_min(i1, first + p->v[1]), count = (last - first) * s->ow;
         for (int64_t m = 0; m < ob; m++)
             G(lanes_in)(grad + m * VN * plane + first * s->ow, plane, count, conv_min(VN, og - m * VN), turned + m * count * VN);
-        for (int64_t i = first; i < last; i++) {
-            int64_t y = i * s->sh - s->ph - y0, a0 = y < 0 ? conv_ceil(-y, s->dh) : 0; /* kernel rows inside the frame */
-            int64_t a1 = conv_min(s->kh, conv_ceil(y1 - y0 - y, s->dh));
-            if (a0 >= a1) continue;
-            int64_t parts = conv_ceil((a1 - a0) * R, 12), vectors = conv_ceil((a1 - a0) * R, parts);
-            for (int64_t j = 0; j < s->ow; j++) {
-                int64_t n = G(sparse_pixel)(turned + ((i - first) * s->ow + j) * VN, count * VN, ob, lane, step, values, places);
-                if (!n) continue;
-                for (int e = 0; e < CONV_TOGETHER; e++) values[n + e] = 0, places[n + e] = 0;
-                T *at = frame + (y * pitch + j * s->sw * cg);
-                for (int64_t v = a0 * R; v < a1 * R; v += vectors)
-                    G(sparse_dx_table)
-                    [conv_min(vectors, a1 * R - v) - 1](values, places, n, w + v * VN, to + v, at);
+        if (!G(finite)(turned, count * ob * VN)) {
+            __atomic_store_n(p->odd, 1, __ATOMIC_RELAXED);
+            return;
+        }
+        for (int64_t j = 0; j < s->ow; j++) {
+            int64_t n = 0;
+            for (int64_t i = 0; i < last - first; i++) {
+                int64_t more = G(sparse_pixel)(turned + (i * s->ow + j) * VN, count * VN, ob, lane, step, values + n, places + n);
+                int64_t full = conv_ceil(more, CONV_TOGETHER) * CONV_TOGETHER;
+                for (; more < full; more++) values[n + more] = 0, places[n + more] = 0;
+                counts[i] = (int32_t)full;
+                n += full;
             }
+            if (!n) continue;
+            for (int64_t part = 0; part < parts; part++)
+                G(sparse_dx_table)
+                [s->kh - 1][r - 1](values, places, counts, last - first, w + part * og * each,
+                                   frame + j * s->sw * cg + part * r * VN, pitch, first - s->ph - y0, y1 - y0);
         }
     }
-    for (int64_t k = 0; k < cg; k++) {
-        T *out = gx + (b * s->c + g * cg + k) * s->h * s->w, add = bias ? bias[g * cg + k] : 0;
-        for (int64_t y = y0; y < y1; y++) {
-            const T *from = frame + (y - y0) * pitch + s->pw * cg + k;
-            for (int64_t j = 0; j < s->w; j++) out[y * s->w + j] = from[j * cg] + add;
-        }
-    }
+    T *out = gx + (b * s->c + g * cg) * s->h * s->w;
+    for (int64_t y = y0; y < y1; y++) G(outward)(frame + (y - y0) * pitch + s->pw * cg, s->w, cg, out + y * s->w, s->h * s->w);
+    for (int64_t k = 0; bias && k < cg; k++)
+        for (int64_t j = y0 * s->w; j < y1 * s->w; j++) out[k * s->h * s->w + j] += bias[g * cg + k];
 }

@@ -7,7 +7,8 @@
  * over 256 columns, four rows a step, to double every 64 steps. Sums run in fixed lanes (kernels/sums.h) and end in double.
  *
  * Most of a softmax's time are the exponentials (0.43 of about 0.7 ns an element); summing them in the same loop, or fetching the
- * next row meanwhile, gained nothing.
+ * next row meanwhile, gained nothing. The rest of a row that is no whole vector was exponentiated one by one: with a vector that
+ * takes some elements twice instead, 100 x 1000 went from 46 to 40 us (Zen 4).
  *
  * Measured from Python on one Zen 3 core, 1000 x 1000 floats, before -> after columns had kernels (for transposed copies) and
  * gradients of layer_norm too (for a dozen ops): softmax along columns 6.6 -> 0.7 ms, layer_norm backward 7.0 -> 0.56 ms. */
@@ -69,8 +70,16 @@ NORM_MAX(f64, double)
         for (int64_t start = 0; start < n; start += NORM_ROOM) { \
             int64_t m = n - start < NORM_ROOM ? n - start : NORM_ROOM; \
             T *restrict e = keep ? b + start : room; \
-            for (int64_t i = 0; i < m; i++) \
-                e[i] = math_exp_negative_##s(a[start + i] - high); \
+            for (int64_t i = 0; i < m; i += NORM_LANES) { \
+                if (m < NORM_LANES) { \
+                    for (; i < m; i++) \
+                        e[i] = math_exp_negative_##s(a[start + i] - high); \
+                    break; \
+                } \
+                int64_t at = i + NORM_LANES <= m ? i : m - NORM_LANES; /* the last vector takes some twice */ \
+                for (int k = 0; k < NORM_LANES; k++) \
+                    e[at + k] = math_exp_negative_##s(a[start + at + k] - high); \
+            } \
             total += norm_sum_##s(e, e, 0, m); \
         } \
         return total; \

@@ -1,5 +1,6 @@
 /* One element type's pooling. The includer defines T, V(op), VN, G(name), and VI (its lanes' integer),
- * G(even), G(odd): lanes of two vectors. */
+ * G(even), G(odd): lanes of two vectors, and where vectors are wider than 16 bytes G(low), G(high): two vectors' lanes in turn,
+ * the first and the second half. */
 
 static void G(max_window)(const T *x, int64_t w, int64_t y0, int64_t ny, int64_t dy, int64_t x0, int64_t nx,
                           int64_t dx, T *best, int64_t *place)
@@ -19,93 +20,81 @@ static void G(max_window)(const T *x, int64_t w, int64_t y0, int64_t ny, int64_t
     *place = at;
 }
 
-/* VN windows of 2 x 2: u the upper rows' lanes, l the lower ones'; the best, and which of the four it was.
- * The order of comparison is upper left, upper right, lower left, lower right; a later one wins when greater
- * or NaN. */
-CT_KINLINE V() G(best4)(V() u0, V() u1, V() l0, V() l1, V(INT) * which)
+/* VN windows of 2 x 2: u the upper rows' lanes, l the lower ones'; the best, and its place out of those of the four. The
+ * order of comparison is upper left, upper right, lower left, lower right; a later one wins when greater or NaN. */
+CT_KINLINE V() G(best4)(V() u0, V() u1, V() l0, V() l1, const V(int) place[4], V(int) * where)
 {
-    V() best = G(even)(u0, u1), c1 = G(odd)(u0, u1), c2 = G(even)(l0, l1), c3 = G(odd)(l0, l1);
-    V(INT) off, take;
-    take = (V(INT))(c1 > best) | (V(INT))(c1 != c1);
-    best = (V())(((V(INT))c1 & take) | ((V(INT))best & ~take));
-    off = take & 1;
-    take = (V(INT))(c2 > best) | (V(INT))(c2 != c2);
-    best = (V())(((V(INT))c2 & take) | ((V(INT))best & ~take));
-    off = (off & ~take) | (take & 2);
-    take = (V(INT))(c3 > best) | (V(INT))(c3 != c3);
-    best = (V())(((V(INT))c3 & take) | ((V(INT))best & ~take));
-    *which = (off & ~take) | (take & 3);
+    V() best = G(even)(u0, u1), next[3] = {G(odd)(u0, u1), G(even)(l0, l1), G(odd)(l0, l1)};
+    *where = place[0];
+#pragma GCC unroll 3
+    for (int k = 0; k < 3; k++) {
+        V(pick) take = V(above)(next[k], best);
+        best = V(choose)(take, next[k], best);
+        *where = V(choosei)(take, place[k + 1], *where);
+    }
     return best;
 }
 
-/* Places in the plane (or in its row of windows, from 0) out of best4's answers: 0, 1, 2, 3 -> 0, 1, w, w
- * + 1. */
-CT_KINLINE V(INT) G(place4)(V(INT) which, V(INT) lane, int64_t w)
+/* The four places of a window in a plane whose rows have w elements, from that of the first window of a vector on. */
+CT_KINLINE void G(places4)(V(int) place[4], int64_t w)
 {
-    V(INT) down = -(which >> 1);
-    return lane + (which & 1) + (down & ((V(INT)){0} + (VI)w));
+    for (int l = 0; l < VN; l++) place[0][l] = 2 * l;
+    place[1] = place[0] + 1;
+    place[2] = place[0] + (VI)w;
+    place[3] = place[2] + 1;
 }
 
-typedef int64_t G(places) __attribute__((vector_size(VN * 8)));
-typedef int64_t G(places_unaligned) __attribute__((vector_size(VN * 8), may_alias, aligned(8)));
-
-/* One row of 2 x 2 windows with stride 2: x the upper row, `at` its first place in the plane. `room`: how
- * much of index may be written, from here on (later rows write theirs afterwards). */
-static void G(max2x2_row)(const T *x, int64_t w, int64_t at, int64_t ow, T *y, int64_t *index, int64_t room)
+/* Planes of 2 x 2 windows with stride 2. */
+static void G(max2x2)(const ct__pool_shape *s, const T *x, T *y, int64_t *index, int64_t p0, int64_t p1)
 {
-    V(INT) lane, which;
-    for (int l = 0; l < VN; l++) lane[l] = 2 * l;
-    int64_t j = 0;
-    for (; j + VN <= ow; j += VN) {
-        const T *p = x + 2 * j;
-        V(store)(y + j, G(best4)(V(load)(p), V(load)(p + VN), V(load)(p + w), V(load)(p + w + VN), &which));
-        if (index) {
-            G(places) place = __builtin_convertvector(G(place4)(which, lane, w), G(places)) + (at + 2 * j);
-            *(G(places_unaligned) *)(index + j) = place;
-        }
-    }
+    V(int) place[4], where;
+    G(places4)(place, s->w);
+    int64_t w = s->w, ow = s->ow, whole = ow / VN * VN, left = ow - whole;
 #if VEC_BYTES > 16
-    if (j < ow) {
-        const T *p = x + 2 * j;
-        int64_t left = ow - j, high = left * 2 > VN ? left * 2 - VN : 0;
-        V(mask) lo = V(tail)(left * 2), hi = V(tail)(high);
-        V()
-        best = G(best4)(V(loadm)(p, lo), high ? V(loadm)(p + VN, hi) : V(zero)(), V(loadm)(p + w, lo),
-                        high ? V(loadm)(p + w + VN, hi) : V(zero)(), &which);
-        V(storem)(y + j, best, V(tail)(left));
-        if (index) {
-            G(places) place = __builtin_convertvector(G(place4)(which, lane, w), G(places)) + (at + 2 * j);
-            if (room - j >= VN)
-                *(G(places_unaligned) *)(index + j) = place;
-            else
-                memcpy(index + j, &place, (size_t)left * sizeof(int64_t));
-        }
-        j = ow;
-    }
+    V(mask) lo = V(tail)(left * 2), hi = V(tail)(left * 2 > VN ? left * 2 - VN : 0), out = V(tail)(left);
 #endif
-    for (; j < ow; j++) {
-        T best;
-        int64_t place;
-        G(max_window)(x + 2 * j, w, 0, 2, 1, 0, 2, 1, &best, &place);
-        y[j] = best;
-        if (index) index[j] = at + 2 * j + place;
-    }
+    for (int64_t p = p0; p < p1; p++)
+        for (int64_t i = 0; i < s->oh; i++) {
+            const T *in = x + (p * s->h + 2 * i) * w;
+            T *to = y + (p * s->oh + i) * ow;
+            int64_t *at = index ? index + (p * s->oh + i) * ow : NULL, first = 2 * i * w, j = 0;
+            for (; j < whole; j += VN, in += 2 * VN) {
+                V(store)(to + j, G(best4)(V(load)(in), V(load)(in + VN), V(load)(in + w), V(load)(in + w + VN), place, &where));
+                if (at) V(widen)(at + j, where, first + 2 * j);
+            }
+            if (!left) continue;
+#if VEC_BYTES > 16
+            V() u = V(loadm)(in, lo), l = V(loadm)(in + w, lo), u1 = V(zero)(), l1 = V(zero)();
+            if (left * 2 > VN) u1 = V(loadm)(in + VN, hi), l1 = V(loadm)(in + w + VN, hi);
+            V(storem)(to + j, G(best4)(u, u1, l, l1, place, &where), out);
+            if (at && ((p1 - p) * s->oh - i) * ow - j >= VN) /* what is too much is written over by the next row */
+                V(widen)(at + j, where, first + 2 * j);
+            else if (at) {
+                int64_t last[VN];
+                V(widen)(last, where, first + 2 * j);
+                memcpy(at + j, last, (size_t)left * sizeof *last);
+            }
+#else
+            for (; j < ow; j++, in += 2) {
+                int64_t here;
+                G(max_window)(in, w, 0, 2, 1, 0, 2, 1, to + j, &here);
+                if (at) at[j] = first + 2 * j + here;
+            }
+#endif
+        }
 }
 
 static void G(max)(const ct__pool_shape *s, const T *x, T *y, int64_t *index, int64_t p0, int64_t p1)
 {
-    bool two = s->kh == 2 && s->kw == 2 && s->sh == 2 && s->sw == 2 && !s->ph && !s->pw && s->dh == 1
-               && s->dw == 1 && 2 * s->oh <= s->h && 2 * s->ow <= s->w && s->w < (1 << 30);
+    if (s->kh == 2 && s->kw == 2 && s->sh == 2 && s->sw == 2 && !s->ph && !s->pw && s->dh == 1 && s->dw == 1 && 2 * s->oh <= s->h
+        && 2 * s->ow <= s->w && s->w < (1 << 30)) {
+        G(max2x2)(s, x, y, index, p0, p1);
+        return;
+    }
     for (int64_t p = p0; p < p1; p++) {
         const T *in = x + p * s->h * s->w;
         for (int64_t i = 0; i < s->oh; i++) {
-            int64_t to = (p * s->oh + i) * s->ow;
-            if (two) {
-                G(max2x2_row)(in + 2 * i * s->w, s->w, 2 * i * s->w, s->ow, y + to, index ? index + to : NULL,
-                              p1 * s->oh * s->ow - to);
-                continue;
-            }
-            int64_t y0, ny;
+            int64_t to = (p * s->oh + i) * s->ow, y0, ny;
             pool_window(i, s->sh, s->ph, s->kh, s->dh, s->h, &y0, &ny);
             for (int64_t j = 0; j < s->ow; j++) {
                 int64_t x0, nx, place;
@@ -117,14 +106,59 @@ static void G(max)(const ct__pool_shape *s, const T *x, T *y, int64_t *index, in
     }
 }
 
-static void G(max_bwd)(int64_t in_plane, int64_t out_plane, const T *gy, const int64_t *index, T *gx,
-                       int64_t p0, int64_t p1)
+/* A plane's gradient where every place is inside its own window of 2 x 2, as max2x2 leaves them: rows are written once, whole.
+ * false: one is not, and gx holds anything. `room` elements of index may be read. */
+static bool G(max2x2_bwd)(const ct__pool_shape *s, const T *gy, const int64_t *index, int64_t room, T *gx)
 {
-    memset(gx + p0 * in_plane, 0, (size_t)((p1 - p0) * in_plane) * sizeof(T));
+#if VEC_BYTES > 16
+    V(int) place[4];
+    G(places4)(place, s->w);
+    int64_t w = s->w, ow = s->ow, whole = ow / VN * VN, left = ow - whole;
+    V(mask) lo = V(tail)(left * 2), hi = V(tail)(left * 2 > VN ? left * 2 - VN : 0), some = V(tail)(left);
+    V(int) beyond = place[0];
+    for (int l = 0; l < left; l++) beyond[l] = -1;
+    V(pick) nobody = V(same)(place[0], place[1]), unused = V(same)(beyond, place[0]);
+    for (int64_t i = 0; i < s->oh; i++, gy += ow, index += ow, room -= ow, gx += 2 * w) {
+        for (int64_t j = 0; j < ow; j += VN) {
+            V() g = j < whole ? V(load)(gy + j) : V(loadm)(gy + j, some), none = V(zero)();
+            int64_t last[VN] = {0};
+            const int64_t *at = index + j;
+            if (room - j < VN) at = memcpy(last, at, (size_t)left * sizeof *last);
+            V(int) here = V(narrow)(at, 2 * (i * w + j));
+            V(pick) pick[4];
+            for (int k = 0; k < 4; k++) pick[k] = V(same)(here, place[k]);
+            if (!V(all)(pick[0] | pick[1] | pick[2] | pick[3] | (j < whole ? nobody : unused))) return false;
+            V() u = V(choose)(pick[0], g, none), u1 = V(choose)(pick[1], g, none);
+            V() l = V(choose)(pick[2], g, none), l1 = V(choose)(pick[3], g, none);
+            T *to = gx + 2 * j;
+            if (j < whole) {
+                V(store)(to, G(low)(u, u1)), V(store)(to + VN, G(high)(u, u1));
+                V(store)(to + w, G(low)(l, l1)), V(store)(to + w + VN, G(high)(l, l1));
+                continue;
+            }
+            V(storem)(to, G(low)(u, u1), lo), V(storem)(to + w, G(low)(l, l1), lo);
+            if (left * 2 > VN) V(storem)(to + VN, G(high)(u, u1), hi), V(storem)(to + w + VN, G(high)(l, l1), hi);
+        }
+        for (int64_t j = 2 * ow; j < w; j++) gx[j] = gx[w + j] = 0;
+    }
+    memset(gx, 0, (size_t)((s->h - 2 * s->oh) * w) * sizeof(T));
+    return true;
+#else
+    (void)s, (void)gy, (void)index, (void)gx;
+    return false;
+#endif
+}
+
+static void G(max_bwd)(const ct__pool_shape *s, const T *gy, const int64_t *index, T *gx, int64_t p0, int64_t p1)
+{
+    int64_t in_plane = s->h * s->w, out_plane = s->oh * s->ow;
+    bool two = s->oh == s->h / 2 && s->ow == s->w / 2 && s->w < (1 << 30) && out_plane;
     for (int64_t p = p0; p < p1; p++) {
         T *out = gx + p * in_plane;
         const T *g = gy + p * out_plane;
         const int64_t *at = index + p * out_plane;
+        if (two && G(max2x2_bwd)(s, g, at, (p1 - p) * out_plane, out)) continue;
+        memset(out, 0, (size_t)in_plane * sizeof(T));
         for (int64_t j = 0; j < out_plane; j++)
             if ((uint64_t)at[j] < (uint64_t)in_plane) out[at[j]] += g[j];
     }

@@ -1,8 +1,10 @@
 /* Vectors for the heavy kernels: `vf` (floats) and `vd` (doubles), as wide as the level (16, 32 or 64 bytes),
  * with the same operations under both prefixes: load, store, set1, zero, fma (fused where the level has it),
  * tail masks, sum (a fixed tree), span (lanes [lo, hi), 0 <= lo, hi; not at 16 bytes), sum4 (four sums at
- * once, the same tree), columns (VN rows of a matrix read as lanes) and flip (a 16-byte wide block transposed in
- * memory). Arithmetic is + - * on the types. */
+ * once, the same tree), columns (VN rows of a matrix read as lanes), flip (a 16-byte wide block transposed in
+ * memory), weave3 (three vectors' lanes in turn), above (picks the lanes of a that are greater than b's or NaN) with choose and choosei (between floats
+ * and integers by such a pick), and narrow and widen (lanes' integers from and to int64_t in memory, a base apart).
+ * Arithmetic is + - * on the types. */
 #ifndef CT_KERNELS_VEC_H
 #define CT_KERNELS_VEC_H
 #include "kernels/kernels.h"
@@ -310,5 +312,144 @@ CT_KINLINE double vd_sum(vd a)
     double out[4];
     vd_sum4(out, a, vd_zero(), vd_zero(), vd_zero());
     return out[0];
+}
+
+#if VEC_BYTES > 16
+/* ---- weave3: to = a0 b0 c0 a1 b1 c1 ... (not at 16 bytes) ---- */
+#if VEC_BYTES == 64
+/* Lanes of a and b for each of the three vectors, then those of c (16 or 8 on) put into the places that are left. */
+static const int32_t vf_weave_ab[3][16] = {{0, 16, 0, 1, 17, 0, 2, 18, 0, 3, 19, 0, 4, 20, 0, 5},
+                                           {21, 0, 6, 22, 0, 7, 23, 0, 8, 24, 0, 9, 25, 0, 10, 26},
+                                           {0, 11, 27, 0, 12, 28, 0, 13, 29, 0, 14, 30, 0, 15, 31, 0}};
+static const int32_t vf_weave_c[3][16] = {{0, 1, 16, 3, 4, 17, 6, 7, 18, 9, 10, 19, 12, 13, 20, 15},
+                                          {0, 21, 2, 3, 22, 5, 6, 23, 8, 9, 24, 11, 12, 25, 14, 15},
+                                          {26, 1, 2, 27, 4, 5, 28, 7, 8, 29, 10, 11, 30, 13, 14, 31}};
+CT_KINLINE void vf_weave3(vf a, vf b, vf c, float *to)
+{
+#pragma GCC unroll 3
+    for (int k = 0; k < 3; k++) {
+        __m512 ab = _mm512_permutex2var_ps((__m512)a, _mm512_loadu_si512(vf_weave_ab[k]), (__m512)b);
+        _mm512_storeu_ps(to + 16 * k, _mm512_permutex2var_ps(ab, _mm512_loadu_si512(vf_weave_c[k]), (__m512)c));
+    }
+}
+#else
+/* The lane that each place takes from its own of a, b, c. */
+static const int32_t vf_weave_lanes[3][8] = {{0, 0, 0, 1, 1, 1, 2, 2}, {2, 3, 3, 3, 4, 4, 4, 5}, {5, 5, 6, 6, 6, 7, 7, 7}};
+CT_KINLINE void vf_weave3(vf a, vf b, vf c, float *to)
+{
+    __m256i lanes[3];
+    for (int k = 0; k < 3; k++) lanes[k] = _mm256_loadu_si256((const __m256i *)vf_weave_lanes[k]);
+#define VF_FROM(k, v) _mm256_permutevar8x32_ps((__m256)(v), lanes[k])
+    _mm256_storeu_ps(to, _mm256_blend_ps(_mm256_blend_ps(VF_FROM(0, a), VF_FROM(0, b), 0x92), VF_FROM(0, c), 0x24));
+    _mm256_storeu_ps(to + 8, _mm256_blend_ps(_mm256_blend_ps(VF_FROM(1, a), VF_FROM(1, b), 0x24), VF_FROM(1, c), 0x49));
+    _mm256_storeu_ps(to + 16, _mm256_blend_ps(_mm256_blend_ps(VF_FROM(2, a), VF_FROM(2, b), 0x49), VF_FROM(2, c), 0x92));
+#undef VF_FROM
+}
+#endif
+CT_KINLINE void vd_weave3(vd a, vd b, vd c, double *to)
+{
+    for (int l = 0; l < VD_N; l++) to[3 * l] = a[l], to[3 * l + 1] = b[l], to[3 * l + 2] = c[l];
+}
+#endif
+
+/* ---- picks ---- */
+#if VEC_BYTES == 64
+typedef __mmask16 vf_pick;
+typedef __mmask8 vd_pick;
+CT_KINLINE vf_pick vf_above(vf a, vf b)
+{
+    return (vf_pick)(_mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ) | _mm512_cmp_ps_mask((__m512)a, (__m512)a, _CMP_UNORD_Q));
+}
+CT_KINLINE vd_pick vd_above(vd a, vd b)
+{
+    return (vd_pick)(_mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_GT_OQ) | _mm512_cmp_pd_mask((__m512d)a, (__m512d)a, _CMP_UNORD_Q));
+}
+CT_KINLINE vf_pick vf_same(vf_int a, vf_int b) { return _mm512_cmpeq_epi32_mask((__m512i)a, (__m512i)b); }
+CT_KINLINE vd_pick vd_same(vd_int a, vd_int b) { return _mm512_cmpeq_epi64_mask((__m512i)a, (__m512i)b); }
+CT_KINLINE bool vf_all(vf_pick p) { return p == 0xffff; }
+CT_KINLINE bool vd_all(vd_pick p) { return p == 0xff; }
+CT_KINLINE vf vf_choose(vf_pick p, vf yes, vf no) { return (vf)_mm512_mask_blend_ps(p, (__m512)no, (__m512)yes); }
+CT_KINLINE vd vd_choose(vd_pick p, vd yes, vd no) { return (vd)_mm512_mask_blend_pd(p, (__m512d)no, (__m512d)yes); }
+CT_KINLINE vf_int vf_choosei(vf_pick p, vf_int yes, vf_int no)
+{
+    return (vf_int)_mm512_mask_blend_epi32(p, (__m512i)no, (__m512i)yes);
+}
+CT_KINLINE vd_int vd_choosei(vd_pick p, vd_int yes, vd_int no)
+{
+    return (vd_int)_mm512_mask_blend_epi64(p, (__m512i)no, (__m512i)yes);
+}
+#else
+typedef vf_int vf_pick;
+typedef vd_int vd_pick;
+CT_KINLINE vf_pick vf_above(vf a, vf b) { return (vf_int)(a > b) | (vf_int)(a != a); }
+CT_KINLINE vd_pick vd_above(vd a, vd b) { return (vd_int)(a > b) | (vd_int)(a != a); }
+CT_KINLINE vf_pick vf_same(vf_int a, vf_int b) { return (vf_int)(a == b); }
+CT_KINLINE vd_pick vd_same(vd_int a, vd_int b) { return (vd_int)(a == b); }
+CT_KINLINE vf_int vf_choosei(vf_pick p, vf_int yes, vf_int no) { return (yes & p) | (no & ~p); }
+CT_KINLINE vd_int vd_choosei(vd_pick p, vd_int yes, vd_int no) { return (yes & p) | (no & ~p); }
+#if VEC_BYTES == 32
+CT_KINLINE bool vf_all(vf_pick p) { return _mm256_movemask_epi8((__m256i)p) == -1; }
+CT_KINLINE bool vd_all(vd_pick p) { return _mm256_movemask_epi8((__m256i)p) == -1; }
+CT_KINLINE vf vf_choose(vf_pick p, vf yes, vf no) { return (vf)_mm256_blendv_ps((__m256)no, (__m256)yes, (__m256)p); }
+CT_KINLINE vd vd_choose(vd_pick p, vd yes, vd no) { return (vd)_mm256_blendv_pd((__m256d)no, (__m256d)yes, (__m256d)p); }
+#else
+CT_KINLINE bool vf_all(vf_pick p) { return (p[0] & p[1] & p[2] & p[3]) == -1; }
+CT_KINLINE bool vd_all(vd_pick p) { return (p[0] & p[1]) == -1; }
+CT_KINLINE vf vf_choose(vf_pick p, vf yes, vf no) { return (vf)vf_choosei(p, (vf_int)yes, (vf_int)no); }
+CT_KINLINE vd vd_choose(vd_pick p, vd yes, vd no) { return (vd)vd_choosei(p, (vd_int)yes, (vd_int)no); }
+#endif
+#endif
+
+/* ---- int64_t in memory: lane = from - base; -1 where that does not fit into a lane ---- */
+CT_KINLINE vf_int vf_narrow(const int64_t *from, int64_t base)
+{
+#if VEC_BYTES == 64
+    __m512i less = _mm512_set1_epi64(base);
+    __m256i a = _mm512_cvtsepi64_epi32(_mm512_sub_epi64(_mm512_loadu_si512(from), less));
+    __m256i b = _mm512_cvtsepi64_epi32(_mm512_sub_epi64(_mm512_loadu_si512(from + 8), less));
+    return (vf_int)_mm512_inserti64x4(_mm512_castsi256_si512(a), b, 1);
+#elif VEC_BYTES == 32
+    __m256i less = _mm256_set1_epi64x(base);
+    __m256 a = _mm256_castsi256_ps(_mm256_sub_epi64(_mm256_loadu_si256((const __m256i *)from), less));
+    __m256 b = _mm256_castsi256_ps(_mm256_sub_epi64(_mm256_loadu_si256((const __m256i *)(from + 4)), less));
+    __m256i low = _mm256_permute4x64_epi64(_mm256_castps_si256(_mm256_shuffle_ps(a, b, 0x88)), 0xd8);
+    __m256i high = _mm256_permute4x64_epi64(_mm256_castps_si256(_mm256_shuffle_ps(a, b, 0xdd)), 0xd8);
+    __m256i fits = _mm256_cmpeq_epi32(high, _mm256_setzero_si256());
+    return (vf_int)_mm256_or_si256(_mm256_and_si256(low, fits), _mm256_xor_si256(fits, _mm256_set1_epi32(-1)));
+#else
+    vf_int lanes;
+    for (int l = 0; l < VF_N; l++) {
+        int64_t v = (int64_t)((uint64_t)from[l] - (uint64_t)base);
+        lanes[l] = v >= 0 && v <= INT32_MAX ? (int32_t)v : -1;
+    }
+    return lanes;
+#endif
+}
+CT_KINLINE vd_int vd_narrow(const int64_t *from, int64_t base)
+{
+    vd_int lanes;
+    memcpy(&lanes, from, sizeof lanes);
+    return lanes - base;
+}
+
+/* to = lane + base */
+CT_KINLINE void vf_widen(int64_t *to, vf_int lanes, int64_t base)
+{
+#if VEC_BYTES == 64
+    __m512i more = _mm512_set1_epi64(base);
+    _mm512_storeu_si512(to, _mm512_add_epi64(_mm512_cvtepi32_epi64(_mm512_castsi512_si256((__m512i)lanes)), more));
+    _mm512_storeu_si512(to + 8, _mm512_add_epi64(_mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64((__m512i)lanes, 1)), more));
+#elif VEC_BYTES == 32
+    __m256i more = _mm256_set1_epi64x(base), v = (__m256i)lanes;
+    _mm256_storeu_si256((__m256i *)to, _mm256_add_epi64(_mm256_cvtepi32_epi64(_mm256_castsi256_si128(v)), more));
+    _mm256_storeu_si256((__m256i *)(to + 4), _mm256_add_epi64(_mm256_cvtepi32_epi64(_mm256_extracti128_si256(v, 1)), more));
+#else
+    for (int l = 0; l < VF_N; l++) to[l] = lanes[l] + base;
+#endif
+}
+CT_KINLINE void vd_widen(int64_t *to, vd_int lanes, int64_t base)
+{
+    lanes += base;
+    memcpy(to, &lanes, sizeof lanes);
 }
 #endif

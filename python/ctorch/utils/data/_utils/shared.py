@@ -143,6 +143,12 @@ class Channel:
         return self.socket.fileno()
 
     def close(self):
+        """Hangs up: the peer sees the end even where another process holds a copy of this descriptor, as every worker
+        that was forked while this channel was open does."""
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the peer was first, or closed already
         self.socket.close()
 
     def _push(self):
