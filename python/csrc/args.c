@@ -522,8 +522,8 @@ static bool args_old_order(const ctpy_group *g, PyObject *const *args, Py_ssize_
         stack[tensors + i] = i < nkw ? args[nargs + i] : values[i - nkw];
     }
     char text[160];
-    snprintf(text, sizeof text, "This overload of %s is deprecated: numbers follow the tensors, as %s=...%s%s%s", g->name, known[k].keywords[0],
-             numbers > 1 ? ", " : "", numbers > 1 ? known[k].keywords[1] : "", numbers > 1 ? "=..." : "");
+    snprintf(text, sizeof text, "This overload of %s is deprecated: numbers follow the tensors, as %s=...%s%s%s", g->name,
+             known[k].keywords[0], numbers > 1 ? ", " : "", numbers > 1 ? known[k].keywords[1] : "", numbers > 1 ? "=..." : "");
     *result = names && PyErr_WarnEx(PyExc_UserWarning, text, 1) == 0 ? ctpy_call_group(g, stack, tensors, names) : NULL;
     Py_XDECREF(names);
     return true;

@@ -128,8 +128,8 @@ static bool mismatch_single(const ctpy_group *g, const ctpy_sig *sig, PyObject *
         if (npos == 0 && g->method && sig->nargs == 1)
             PyErr_Format(PyExc_TypeError, "TensorBase.%s() takes no arguments (%zd given)", g->name, given);
         else if (required < npos)
-            PyErr_Format(PyExc_TypeError, "%s() takes from %d to %d positional arguments but %zd were given", g->name,
-                         required + self, npos + self, given + self);
+            PyErr_Format(PyExc_TypeError, "%s() takes from %d to %d positional arguments but %zd were given", g->name, required, npos,
+                         given);
         else
             PyErr_Format(PyExc_TypeError, "%s() takes %d positional argument%s but %zd %s given", g->name, npos,
                          npos == 1 ? "" : "s", given, given == 1 ? "was" : "were");
@@ -226,6 +226,38 @@ static void mismatch_why(mismatch_text *t, const ctpy_group *g, const ctpy_sig *
     mismatch_add(t, nkw && nargs == self ? ", )\n" : ")\n");
 }
 
+/* Overloads that PyTorch has beside ours, and how many arguments they take, self among them (own: at least so many ours, where
+ * PyTorch has no default): where ours takes a tensor or a number
+ * PyTorch has one for each, and old orders of arguments are overloads that it does not show. They decide which text is given. */
+typedef struct mismatch_beside { const char *name; int least, most; bool hidden; int own; } mismatch_beside;
+static const mismatch_beside mismatch_more[] = {
+    {"eq", 2, 2}, {"ne", 2, 2}, {"lt", 2, 2}, {"le", 2, 2}, {"gt", 2, 2}, {"ge", 2, 2}, {"bitwise_and", 2, 2}, {"bitwise_or", 2, 2},
+    {"bitwise_xor", 2, 2}, {"bitwise_left_shift", 2, 2}, {"bitwise_right_shift", 2, 2}, {"fmod", 2, 2}, {"remainder", 2, 2},
+    {"floor_divide", 2, 2}, {"clamp_min", 2, 2}, {"clamp_max", 2, 2}, {"pow", 2, 2}, {"rsub", 2, 3}, {"masked_fill", 3, 3}, {"lerp", 3, 3},
+    {"index_fill", 4, 4}, {"narrow", 4, 4}, {"where", 3, 3}, {"linspace", 3, 9}, {"logspace", 3, 10}, {"count_nonzero", 2, 2},
+    {"sum", 1, 2, .own = 2}, {"mean", 1, 2, .own = 2}, {"all", 1, 2}, {"any", 1, 2}, {"argsort", 2, 5},
+    {"add", 3, 3, true}, {"sub", 3, 3, true},
+    {"addcmul", 4, 4, true}, {"addcdiv", 4, 4, true}, {"addmm", 4, 5, true}, {"baddbmm", 4, 5, true}};
+
+static const mismatch_beside *mismatch_beside_of(const char *name)
+{
+    size_t n = strlen(name), k = 0, count = sizeof mismatch_more / sizeof *mismatch_more;
+    if (n && name[n - 1] == '_')
+        n--;
+    while (k < count && (strlen(mismatch_more[k].name) != n || strncmp(mismatch_more[k].name, name, n)))
+        k++;
+    return k < count ? &mismatch_more[k] : NULL;
+}
+
+/* An overload could take so many arguments. */
+static bool mismatch_plausible(const ctpy_group *g, const ctpy_sig *sig, Py_ssize_t total)
+{
+    int least = 0;
+    for (int i = g->method ? 1 : 0; i < sig->nargs; i++)
+        least += !sig->op->args[i].has_default;
+    return total >= least && mismatch_max_args(g, sig) >= total;
+}
+
 PyObject *ctpy_mismatch(const ctpy_group *g, bool out, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     int self = g->method ? 1 : 0;
@@ -238,13 +270,19 @@ PyObject *ctpy_mismatch(const ctpy_group *g, bool out, PyObject *const *args, Py
     }
     const ctpy_sig *plausible = NULL;
     int count = 0;
+    const mismatch_beside *beside = mismatch_beside_of(g->name);
     for (int i = 0; i < n; i++)
-        if (mismatch_max_args(g, sigs[i]) >= total) {
+        if (beside && total + self < beside->own)
+            continue;
+        else if (mismatch_plausible(g, sigs[i], total) || (sigs[i]->varargs >= 0 && total > 0)) {
             plausible = sigs[i];
             count++;
         }
-    if (n == 1)
+    count += beside && !beside->hidden && total + self >= beside->least && total + self <= beside->most + (g->nouts > 0);
+    if (n == 1 && !beside)
         plausible = sigs[0], count = 1;
+    if (count == 1 && !plausible) /* only the other one: it takes the same tensor first */
+        plausible = sigs[0];
     if (count == 1 && mismatch_single(g, plausible, args, nargs, kwnames))
         return NULL;
     mismatch_text *t = PyMem_Malloc(sizeof *t);
@@ -260,7 +298,7 @@ PyObject *ctpy_mismatch(const ctpy_group *g, bool out, PyObject *const *args, Py
                      mismatch_object(args[nargs + k]));
     /* PyTorch drops the last comma only behind positional arguments */
     mismatch_add(t, nkw && nargs == self ? ", ), but expected " : "), but expected ");
-    if (n == 1) {
+    if (n == 1 && (!beside || beside->hidden)) {
         mismatch_signature(t, g, sigs[0]);
     } else {
         mismatch_add(t, "one of:\n");

@@ -990,7 +990,7 @@ static void backward_remainder(ct_node *n, ct_tensor *const *grads, ct_tensor **
         ct_tensor *saved_self = ct__node_saved(n, 1);
         if (ct__pending())
             return;
-        results[1] = (ct_mul)((ct_neg)(grads[0]), (ct_floor)((ct_div)(saved_self, saved_other)));
+        results[1] = (ct_mul)((ct_neg)(grads[0]), (ct_div_floor)(saved_self, saved_other));
     }
 }
 

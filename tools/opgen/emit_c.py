@@ -384,8 +384,10 @@ def wrapper(op, g, suffix, inplace, is_out):
                     body.append(I + "if (!ct__write_out(%s, results[%d]))\n        return %s;" % (o, i, bail))
                 body.append(I + "return (%s){%s};" % (rtype, ", ".join(outs)))
             elif inplace: # self is saved as it was, since it is written over
-                body += [I + "ct_tensor *was = %s;" % target, I + "if (ct__needs_graph(1, &was) && !(%s = ct_clone(%s)))" % (target, target),
-                         I + I + "return %s;" % bail, I + "ct_tensor *r = %s;" % call, I + "%s = was;" % target] + (g.show("&r", 1, I) if g.shown else [])
+                body += [I + "ct_tensor *was = %s;" % target,
+                         I + "if (ct__needs_graph(1, &was) && !(%s = ct_clone(%s)))" % (target, target), I + I + "return %s;" % bail,
+                         I + "ct_tensor *r = %s;" % call, I + "%s = was;" % target]
+                body += g.show("&r", 1, I) if g.shown else []
                 body += [I + "return r ? ct__show_as((ct_copy_)(%s, r, NULL), r) : NULL;" % target]
             else:
                 body += [I + "ct_tensor *r = %s;" % call, I + "return r && ct__write_out(out, r) ? out : NULL;"]
