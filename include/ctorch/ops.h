@@ -96,15 +96,18 @@ CT_API ct_tensor *ct_full_out(ct_tensor *out, ct_ints size, ct_scalar fill_value
 typedef struct ct_arange_opts { ct_dtype dtype; ct_device device; bool requires_grad; } ct_arange_opts;
 /* 0, 1, ... below end. */
 CT_API ct_tensor *ct_arange(ct_scalar end, const ct_arange_opts *options);
+CT_API ct_tensor *ct_arange_out(ct_tensor *out, ct_scalar end, const ct_arange_opts *options);
 typedef struct ct_arange_start_opts { ct_scalar step; ct_dtype dtype; ct_device device; bool requires_grad; } ct_arange_start_opts;
 /* start, start + step, ... before end: ceil((end - start) / step) values. */
 CT_API ct_tensor *ct_arange_start(ct_scalar start, ct_scalar end, const ct_arange_start_opts *options);
+CT_API ct_tensor *ct_arange_start_out(ct_tensor *out, ct_scalar start, ct_scalar end, const ct_arange_start_opts *options);
 typedef struct ct_range_opts { ct_scalar step; ct_dtype dtype; ct_device device; bool requires_grad; } ct_range_opts;
 /* start, start + step, ..., end included, as the default float; deprecated in PyTorch in favour of arange. */
 CT_API ct_tensor *ct_range(ct_scalar start, ct_scalar end, const ct_range_opts *options);
 typedef struct ct_linspace_opts { ct_dtype dtype; ct_device device; bool requires_grad; } ct_linspace_opts;
 /* `steps` evenly spaced values from start to end, both included. */
 CT_API ct_tensor *ct_linspace(ct_scalar start, ct_scalar end, int64_t steps, const ct_linspace_opts *options);
+CT_API ct_tensor *ct_linspace_out(ct_tensor *out, ct_scalar start, ct_scalar end, int64_t steps, const ct_linspace_opts *options);
 typedef struct ct_logspace_opts { double base; ct_dtype dtype; ct_device device; bool requires_grad; } ct_logspace_opts;
 /* base to the power of linspace(start, end, steps). */
 CT_API ct_tensor *ct_logspace(ct_scalar start, ct_scalar end, int64_t steps, const ct_logspace_opts *options);
@@ -194,11 +197,13 @@ CT_API ct_tensor *ct_masked_fill(ct_tensor *self, ct_tensor *mask, ct_tensor *va
 CT_API ct_tensor *ct_masked_fill_(ct_tensor *self, ct_tensor *mask, ct_tensor *value);
 /* The elements where the mask is true, as a vector. */
 CT_API ct_tensor *ct_masked_select(ct_tensor *self, ct_tensor *mask);
+CT_API ct_tensor *ct_masked_select_out(ct_tensor *out, ct_tensor *self, ct_tensor *mask);
 /* self with source's elements, in order, where the mask is true. */
 CT_API ct_tensor *ct_masked_scatter(ct_tensor *self, ct_tensor *mask, ct_tensor *source);
 CT_API ct_tensor *ct_masked_scatter_(ct_tensor *self, ct_tensor *mask, ct_tensor *source);
 /* The places of the elements that are not 0: (n, ndim), in row-major order. */
 CT_API ct_tensor *ct_nonzero(ct_tensor *self);
+CT_API ct_tensor *ct_nonzero_out(ct_tensor *out, ct_tensor *self);
 /* nonzero. */
 CT_API ct_tensor *ct_argwhere(ct_tensor *self);
 typedef struct ct_topk_opts { int64_t dim; bool largest; bool sorted; } ct_topk_opts;
@@ -258,16 +263,20 @@ CT_API ct_tensor *ct_mv(ct_tensor *self, ct_tensor *vec);
 CT_API ct_tensor *ct_mv_out(ct_tensor *out, ct_tensor *self, ct_tensor *vec);
 /* The sum of the products of two vectors' elements. */
 CT_API ct_tensor *ct_dot(ct_tensor *self, ct_tensor *tensor);
+CT_API ct_tensor *ct_dot_out(ct_tensor *out, ct_tensor *self, ct_tensor *tensor);
 /* The matrix (n, m) of products of a vector (n) and a vector (m). */
 CT_API ct_tensor *ct_outer(ct_tensor *self, ct_tensor *vec2);
+CT_API ct_tensor *ct_outer_out(ct_tensor *out, ct_tensor *self, ct_tensor *vec2);
 /* Products of matrices, one a batch entry: (b, n, m) and (b, m, p). */
 CT_API ct_tensor *ct_bmm(ct_tensor *self, ct_tensor *mat2);
 CT_API ct_tensor *ct_bmm_out(ct_tensor *out, ct_tensor *self, ct_tensor *mat2);
 typedef struct ct_baddbmm_opts { ct_scalar beta; ct_scalar alpha; } ct_baddbmm_opts;
 /* beta * self + alpha * batch1 @ batch2. */
 CT_API ct_tensor *ct_baddbmm(ct_tensor *self, ct_tensor *batch1, ct_tensor *batch2, const ct_baddbmm_opts *options);
+CT_API ct_tensor *ct_baddbmm_out(ct_tensor *out, ct_tensor *self, ct_tensor *batch1, ct_tensor *batch2, const ct_baddbmm_opts *options);
 /* The product of two tensors: vectors, matrices or batches of matrices, batches broadcast. */
 CT_API ct_tensor *ct_matmul(ct_tensor *self, ct_tensor *other);
+CT_API ct_tensor *ct_matmul_out(ct_tensor *out, ct_tensor *self, ct_tensor *other);
 typedef struct ct_linear_opts { ct_tensor *bias; } ct_linear_opts;
 /* input (*, in) @ weight (out, in) transposed + bias (out). */
 CT_API ct_tensor *ct_linear(ct_tensor *input, ct_tensor *weight, const ct_linear_opts *options);
@@ -404,6 +413,8 @@ CT_API ct_tensor *ct_div_floor(ct_tensor *self, ct_tensor *other);
 CT_API ct_tensor *ct_trunc_divide(ct_tensor *self, ct_tensor *other);
 /* self / other, rounded 'floor' or 'trunc', or not at all (None). */
 CT_API ct_tensor *ct_div_mode(ct_tensor *self, ct_tensor *other, const char *rounding_mode);
+CT_API ct_tensor *ct_div__mode(ct_tensor *self, ct_tensor *other, const char *rounding_mode);
+CT_API ct_tensor *ct_div_mode_out(ct_tensor *out, ct_tensor *self, ct_tensor *other, const char *rounding_mode);
 /* The remainder with other's sign: self - other * floor(self / other). */
 CT_API ct_tensor *ct_remainder(ct_tensor *self, ct_tensor *other);
 CT_API ct_tensor *ct_remainder_(ct_tensor *self, ct_tensor *other);
@@ -717,6 +728,7 @@ CT_API ct_tensor *ct_isfinite(ct_tensor *self);
 CT_API ct_tensor *ct_where_self(ct_tensor *condition, ct_tensor *self, ct_tensor *other);
 /* self where the boolean condition holds, else other; all three broadcast. */
 CT_API ct_tensor *ct_where(ct_tensor *condition, ct_tensor *self, ct_tensor *other);
+CT_API ct_tensor *ct_where_out(ct_tensor *out, ct_tensor *condition, ct_tensor *self, ct_tensor *other);
 /* The places where the condition holds: one index vector a dimension. */
 CT_API ct_tensors ct_where_nonzero(ct_tensor *condition);
 typedef struct ct_addcmul_opts { ct_scalar value; } ct_addcmul_opts;
@@ -742,6 +754,8 @@ CT_API ct_tensor *ct_clamp_out(ct_tensor *out, ct_tensor *self, const ct_clamp_o
 typedef struct ct_clamp_Tensor_opts { ct_tensor *min; ct_tensor *max; } ct_clamp_Tensor_opts;
 /* minimum(maximum(self, min), max). */
 CT_API ct_tensor *ct_clamp_Tensor(ct_tensor *self, const ct_clamp_Tensor_opts *options);
+CT_API ct_tensor *ct_clamp__Tensor(ct_tensor *self, const ct_clamp_Tensor_opts *options);
+CT_API ct_tensor *ct_clamp_Tensor_out(ct_tensor *out, ct_tensor *self, const ct_clamp_Tensor_opts *options);
 CT_API ct_tensor *ct_clamp_self_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max);
 CT_API ct_tensor *ct_clamp_min_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max);
 CT_API ct_tensor *ct_clamp_max_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max);
@@ -770,18 +784,23 @@ CT_API bool ct_equal(ct_tensor *self, ct_tensor *other);
 typedef struct ct_rand_opts { ct_generator *generator; ct_dtype dtype; ct_device device; bool requires_grad; } ct_rand_opts;
 /* Uniform numbers in [0, 1). */
 CT_API ct_tensor *ct_rand(ct_ints size, const ct_rand_opts *options);
+CT_API ct_tensor *ct_rand_out(ct_tensor *out, ct_ints size, const ct_rand_opts *options);
 typedef struct ct_randn_opts { ct_generator *generator; ct_dtype dtype; ct_device device; bool requires_grad; } ct_randn_opts;
 /* Standard normal numbers. */
 CT_API ct_tensor *ct_randn(ct_ints size, const ct_randn_opts *options);
+CT_API ct_tensor *ct_randn_out(ct_tensor *out, ct_ints size, const ct_randn_opts *options);
 typedef struct ct_randint_opts { ct_generator *generator; ct_dtype dtype; ct_device device; bool requires_grad; } ct_randint_opts;
 /* Integers in [0, high), int64 unless said. */
 CT_API ct_tensor *ct_randint(int64_t high, ct_ints size, const ct_randint_opts *options);
+CT_API ct_tensor *ct_randint_out(ct_tensor *out, int64_t high, ct_ints size, const ct_randint_opts *options);
 typedef struct ct_randint_low_opts { ct_generator *generator; ct_dtype dtype; ct_device device; bool requires_grad; } ct_randint_low_opts;
 /* Integers in [low, high), int64 unless said. */
 CT_API ct_tensor *ct_randint_low(int64_t low, int64_t high, ct_ints size, const ct_randint_low_opts *options);
+CT_API ct_tensor *ct_randint_low_out(ct_tensor *out, int64_t low, int64_t high, ct_ints size, const ct_randint_low_opts *options);
 typedef struct ct_randperm_opts { ct_generator *generator; ct_dtype dtype; ct_device device; bool requires_grad; } ct_randperm_opts;
 /* A permutation of 0 .. n-1, int64 unless said. */
 CT_API ct_tensor *ct_randperm(int64_t n, const ct_randperm_opts *options);
+CT_API ct_tensor *ct_randperm_out(ct_tensor *out, int64_t n, const ct_randperm_opts *options);
 typedef struct ct_rand_like_opts { ct_dtype dtype; ct_device device; bool requires_grad; ct_memory_format memory_format; } ct_rand_like_opts;
 /* Uniform numbers in [0, 1) with self's shape. */
 CT_API ct_tensor *ct_rand_like(ct_tensor *self, const ct_rand_like_opts *options);
@@ -830,9 +849,11 @@ CT_API ct_tensor *ct_geometric_(ct_tensor *self, double p, const ct_geometric__o
 typedef struct ct_bernoulli_opts { ct_generator *generator; } ct_bernoulli_opts;
 /* 1 with the probability that stands at each place, else 0. */
 CT_API ct_tensor *ct_bernoulli(ct_tensor *self, const ct_bernoulli_opts *options);
+CT_API ct_tensor *ct_bernoulli_out(ct_tensor *out, ct_tensor *self, const ct_bernoulli_opts *options);
 typedef struct ct_bernoulli_p_opts { ct_generator *generator; } ct_bernoulli_p_opts;
 /* 1 with probability p, else 0, with self's shape. */
 CT_API ct_tensor *ct_bernoulli_p(ct_tensor *self, double p, const ct_bernoulli_p_opts *options);
+CT_API ct_tensor *ct_bernoulli_p_out(ct_tensor *out, ct_tensor *self, double p, const ct_bernoulli_p_opts *options);
 typedef struct ct_normal_opts { ct_generator *generator; } ct_normal_opts;
 /* Normal numbers of these means and standard deviations. */
 CT_API ct_tensor *ct_normal(ct_tensor *mean, ct_tensor *std, const ct_normal_opts *options);
@@ -848,6 +869,7 @@ CT_API ct_tensor *ct_normal_float_float(double mean, double std, ct_ints size, c
 typedef struct ct_multinomial_opts { bool replacement; ct_generator *generator; } ct_multinomial_opts;
 /* Places drawn with the rows' weights: (num_samples) or (rows, num_samples). */
 CT_API ct_tensor *ct_multinomial(ct_tensor *self, int64_t num_samples, const ct_multinomial_opts *options);
+CT_API ct_tensor *ct_multinomial_out(ct_tensor *out, ct_tensor *self, int64_t num_samples, const ct_multinomial_opts *options);
 
 /* ---- reduce ---- */
 
@@ -888,6 +910,7 @@ CT_API ct_max_dim_result ct_max_dim(ct_tensor *self, int64_t dim, const ct_max_d
 CT_API ct_max_dim_result ct_max_dim_out(ct_tensor *out_values, ct_tensor *out_indices, ct_tensor *self, int64_t dim, const ct_max_dim_opts *options);
 /* maximum. */
 CT_API ct_tensor *ct_max_other(ct_tensor *self, ct_tensor *other);
+CT_API ct_tensor *ct_max_other_out(ct_tensor *out, ct_tensor *self, ct_tensor *other);
 /* The smallest element. */
 CT_API ct_tensor *ct_min(ct_tensor *self);
 typedef struct ct_min_dim_opts { bool keepdim; } ct_min_dim_opts;
@@ -897,6 +920,7 @@ CT_API ct_min_dim_result ct_min_dim(ct_tensor *self, int64_t dim, const ct_min_d
 CT_API ct_min_dim_result ct_min_dim_out(ct_tensor *out_values, ct_tensor *out_indices, ct_tensor *self, int64_t dim, const ct_min_dim_opts *options);
 /* minimum. */
 CT_API ct_tensor *ct_min_other(ct_tensor *self, ct_tensor *other);
+CT_API ct_tensor *ct_min_other_out(ct_tensor *out, ct_tensor *self, ct_tensor *other);
 CT_API ct_tensor *ct_index_backward(ct_tensor *gy, ct_tensor *indices, ct_ints size, int64_t dim, bool keepdim);
 typedef struct ct_aminmax_opts { int64_t dim; bool keepdim; } ct_aminmax_opts;
 typedef struct ct_aminmax_result { ct_tensor *min; ct_tensor *max; } ct_aminmax_result;
@@ -905,9 +929,11 @@ CT_API ct_aminmax_result ct_aminmax(ct_tensor *self, const ct_aminmax_opts *opti
 typedef struct ct_argmax_opts { int64_t dim; bool keepdim; } ct_argmax_opts;
 /* The place of the largest element along dim (or in the flattened tensor). */
 CT_API ct_tensor *ct_argmax(ct_tensor *self, const ct_argmax_opts *options);
+CT_API ct_tensor *ct_argmax_out(ct_tensor *out, ct_tensor *self, const ct_argmax_opts *options);
 typedef struct ct_argmin_opts { int64_t dim; bool keepdim; } ct_argmin_opts;
 /* The place of the smallest element along dim (or in the flattened tensor). */
 CT_API ct_tensor *ct_argmin(ct_tensor *self, const ct_argmin_opts *options);
+CT_API ct_tensor *ct_argmin_out(ct_tensor *out, ct_tensor *self, const ct_argmin_opts *options);
 typedef struct ct_any_opts { ct_ints dim; bool keepdim; } ct_any_opts;
 /* Some element is not 0. bool (uint8 for uint8). */
 CT_API ct_tensor *ct_any(ct_tensor *self, const ct_any_opts *options);
@@ -920,6 +946,9 @@ CT_API ct_tensor *ct_count_nonzero(ct_tensor *self, const ct_count_nonzero_opts 
 typedef struct ct_norm_opts { ct_scalar p; ct_ints dim; bool keepdim; ct_dtype dtype; } ct_norm_opts;
 /* The p-norm: (sum of |x|^p)^(1/p); inf: the largest |x|; 0: how many are not 0. */
 CT_API ct_tensor *ct_norm(ct_tensor *self, const ct_norm_opts *options);
+typedef struct ct_norm_name_opts { ct_ints dim; bool keepdim; ct_dtype dtype; } ct_norm_name_opts;
+/* The 2-norm by its name, 'fro'. */
+CT_API ct_tensor *ct_norm_name(ct_tensor *self, const char *p, const ct_norm_name_opts *options);
 CT_API ct_tensor *ct_norm_p(ct_tensor *self, double p, ct_ints dim, bool keepdim);
 CT_API ct_tensor *ct_norm_p_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, double p, ct_ints dim, bool keepdim);
 CT_API ct_tensor *ct_norm2(ct_tensor *self, ct_ints dim, bool keepdim);
@@ -1080,6 +1109,7 @@ CT_API ct_tensor *ct_diagonal_backward(ct_tensor *grad, ct_ints size, int64_t of
 typedef struct ct_diag_opts { int64_t diagonal; } ct_diag_opts;
 /* A matrix's diagonal (a copy), or a square matrix with this vector on its diagonal. */
 CT_API ct_tensor *ct_diag(ct_tensor *self, const ct_diag_opts *options);
+CT_API ct_tensor *ct_diag_out(ct_tensor *out, ct_tensor *self, const ct_diag_opts *options);
 typedef struct ct_diag_embed_opts { int64_t offset; int64_t dim1; int64_t dim2; } ct_diag_embed_opts;
 /* Matrices that hold the last dimension on their diagonals. */
 CT_API ct_tensor *ct_diag_embed(ct_tensor *self, const ct_diag_embed_opts *options);
@@ -1193,9 +1223,12 @@ CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *self, ct_ints output_size);
 #define ct_full(size, fill_value, ...) CT_WITH(ct_full_opts, (.dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_full(size, ct_num(fill_value), ct__options), __VA_ARGS__)
 #define ct_full_out(out, size, fill_value, ...) CT_WITH(ct_full_opts, (.dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_full_out(out, size, ct_num(fill_value), ct__options), __VA_ARGS__)
 #define ct_arange(end, ...) CT_WITH(ct_arange_opts, (.dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_arange(ct_num(end), ct__options), __VA_ARGS__)
+#define ct_arange_out(out, end, ...) CT_WITH(ct_arange_opts, (.dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_arange_out(out, ct_num(end), ct__options), __VA_ARGS__)
 #define ct_arange_start(start, end, ...) CT_WITH(ct_arange_start_opts, (.step = {CT_SCALAR_INT, {.i = 1}}, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_arange_start(ct_num(start), ct_num(end), ct__options), __VA_ARGS__)
+#define ct_arange_start_out(out, start, end, ...) CT_WITH(ct_arange_start_opts, (.step = {CT_SCALAR_INT, {.i = 1}}, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_arange_start_out(out, ct_num(start), ct_num(end), ct__options), __VA_ARGS__)
 #define ct_range(start, end, ...) CT_WITH(ct_range_opts, (.step = {CT_SCALAR_INT, {.i = 1}}, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_range(ct_num(start), ct_num(end), ct__options), __VA_ARGS__)
 #define ct_linspace(start, end, steps, ...) CT_WITH(ct_linspace_opts, (.dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_linspace(ct_num(start), ct_num(end), steps, ct__options), __VA_ARGS__)
+#define ct_linspace_out(out, start, end, steps, ...) CT_WITH(ct_linspace_opts, (.dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_linspace_out(out, ct_num(start), ct_num(end), steps, ct__options), __VA_ARGS__)
 #define ct_logspace(start, end, steps, ...) CT_WITH(ct_logspace_opts, (.base = 10, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_logspace(ct_num(start), ct_num(end), steps, ct__options), __VA_ARGS__)
 #define ct_eye(n, ...) CT_WITH(ct_eye_opts, (.dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_eye(n, ct__options), __VA_ARGS__)
 #define ct_eye_m(n, m, ...) CT_WITH(ct_eye_m_opts, (.dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_eye_m(n, m, ct__options), __VA_ARGS__)
@@ -1237,6 +1270,7 @@ CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *self, ct_ints output_size);
 #define ct_addmm_(self, mat1, mat2, ...) CT_WITH(ct_addmm_opts, (.beta = {CT_SCALAR_INT, {.i = 1}}, .alpha = {CT_SCALAR_INT, {.i = 1}},), ct_addmm_(self, mat1, mat2, ct__options), __VA_ARGS__)
 #define ct_addmm_out(out, self, mat1, mat2, ...) CT_WITH(ct_addmm_opts, (.beta = {CT_SCALAR_INT, {.i = 1}}, .alpha = {CT_SCALAR_INT, {.i = 1}},), ct_addmm_out(out, self, mat1, mat2, ct__options), __VA_ARGS__)
 #define ct_baddbmm(self, batch1, batch2, ...) CT_WITH(ct_baddbmm_opts, (.beta = {CT_SCALAR_INT, {.i = 1}}, .alpha = {CT_SCALAR_INT, {.i = 1}},), ct_baddbmm(self, batch1, batch2, ct__options), __VA_ARGS__)
+#define ct_baddbmm_out(out, self, batch1, batch2, ...) CT_WITH(ct_baddbmm_opts, (.beta = {CT_SCALAR_INT, {.i = 1}}, .alpha = {CT_SCALAR_INT, {.i = 1}},), ct_baddbmm_out(out, self, batch1, batch2, ct__options), __VA_ARGS__)
 #define ct_linear(input, weight, ...) CT_WITH(ct_linear_opts, (.bias = NULL,), ct_linear(input, weight, ct__options), __VA_ARGS__)
 #define ct_mse_loss(self, target, ...) CT_WITH(ct_mse_loss_opts, (.reduction = "mean",), ct_mse_loss(self, target, ct__options), __VA_ARGS__)
 #define ct_squared_difference(self, target) ct_squared_difference(CT_OPERAND(self), CT_OPERAND(target))
@@ -1284,6 +1318,9 @@ CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *self, ct_ints output_size);
 #define ct_floor_divide_out(out, self, other) ct_floor_divide_out(out, CT_OPERAND(self), CT_OPERAND(other))
 #define ct_div_floor(self, other) ct_div_floor(CT_OPERAND(self), CT_OPERAND(other))
 #define ct_trunc_divide(self, other) ct_trunc_divide(CT_OPERAND(self), CT_OPERAND(other))
+#define ct_div_mode(self, other, rounding_mode) ct_div_mode(self, CT_OPERAND(other), rounding_mode)
+#define ct_div__mode(self, other, rounding_mode) ct_div__mode(self, CT_OPERAND(other), rounding_mode)
+#define ct_div_mode_out(out, self, other, rounding_mode) ct_div_mode_out(out, self, CT_OPERAND(other), rounding_mode)
 #define ct_remainder(self, other) ct_remainder(CT_OPERAND(self), CT_OPERAND(other))
 #define ct_remainder_(self, other) ct_remainder_(CT_OPERAND(self), CT_OPERAND(other))
 #define ct_remainder_out(out, self, other) ct_remainder_out(out, CT_OPERAND(self), CT_OPERAND(other))
@@ -1374,6 +1411,7 @@ CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *self, ct_ints output_size);
 #define ct_bitwise_right_shift_out(out, self, other) ct_bitwise_right_shift_out(out, CT_OPERAND(self), CT_OPERAND(other))
 #define ct_where_self(condition, self, other) ct_where_self(CT_OPERAND(condition), CT_OPERAND(self), CT_OPERAND(other))
 #define ct_where(condition, self, other) ct_where(condition, CT_OPERAND(self), CT_OPERAND(other))
+#define ct_where_out(out, condition, self, other) ct_where_out(out, condition, CT_OPERAND(self), CT_OPERAND(other))
 #define ct_addcmul(self, tensor1, tensor2, ...) CT_WITH(ct_addcmul_opts, (.value = {CT_SCALAR_INT, {.i = 1}},), ct_addcmul(CT_OPERAND(self), CT_OPERAND(tensor1), CT_OPERAND(tensor2), ct__options), __VA_ARGS__)
 #define ct_addcmul_(self, tensor1, tensor2, ...) CT_WITH(ct_addcmul_opts, (.value = {CT_SCALAR_INT, {.i = 1}},), ct_addcmul_(CT_OPERAND(self), CT_OPERAND(tensor1), CT_OPERAND(tensor2), ct__options), __VA_ARGS__)
 #define ct_addcmul_out(out, self, tensor1, tensor2, ...) CT_WITH(ct_addcmul_opts, (.value = {CT_SCALAR_INT, {.i = 1}},), ct_addcmul_out(out, CT_OPERAND(self), CT_OPERAND(tensor1), CT_OPERAND(tensor2), ct__options), __VA_ARGS__)
@@ -1388,6 +1426,8 @@ CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *self, ct_ints output_size);
 #define ct_clamp_(self, ...) CT_WITH(ct_clamp_opts, (.min = {CT_SCALAR_NONE, {0}}, .max = {CT_SCALAR_NONE, {0}},), ct_clamp_(self, ct__options), __VA_ARGS__)
 #define ct_clamp_out(out, self, ...) CT_WITH(ct_clamp_opts, (.min = {CT_SCALAR_NONE, {0}}, .max = {CT_SCALAR_NONE, {0}},), ct_clamp_out(out, self, ct__options), __VA_ARGS__)
 #define ct_clamp_Tensor(self, ...) CT_WITH(ct_clamp_Tensor_opts, (.min = NULL, .max = NULL,), ct_clamp_Tensor(self, ct__options), __VA_ARGS__)
+#define ct_clamp__Tensor(self, ...) CT_WITH(ct_clamp_Tensor_opts, (.min = NULL, .max = NULL,), ct_clamp__Tensor(self, ct__options), __VA_ARGS__)
+#define ct_clamp_Tensor_out(out, self, ...) CT_WITH(ct_clamp_Tensor_opts, (.min = NULL, .max = NULL,), ct_clamp_Tensor_out(out, self, ct__options), __VA_ARGS__)
 #define ct_clamp_min(self, min) ct_clamp_min(self, ct_num(min))
 #define ct_clamp_min_(self, min) ct_clamp_min_(self, ct_num(min))
 #define ct_clamp_max(self, max) ct_clamp_max(self, ct_num(max))
@@ -1397,10 +1437,15 @@ CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *self, ct_ints output_size);
 #define ct_isclose(self, other, ...) CT_WITH(ct_isclose_opts, (.rtol = 1e-05, .atol = 1e-08, .equal_nan = false,), ct_isclose(self, other, ct__options), __VA_ARGS__)
 #define ct_allclose(self, other, ...) CT_WITH(ct_allclose_opts, (.rtol = 1e-05, .atol = 1e-08, .equal_nan = false,), ct_allclose(self, other, ct__options), __VA_ARGS__)
 #define ct_rand(size, ...) CT_WITH(ct_rand_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_rand(size, ct__options), __VA_ARGS__)
+#define ct_rand_out(out, size, ...) CT_WITH(ct_rand_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_rand_out(out, size, ct__options), __VA_ARGS__)
 #define ct_randn(size, ...) CT_WITH(ct_randn_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_randn(size, ct__options), __VA_ARGS__)
+#define ct_randn_out(out, size, ...) CT_WITH(ct_randn_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_randn_out(out, size, ct__options), __VA_ARGS__)
 #define ct_randint(high, size, ...) CT_WITH(ct_randint_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_randint(high, size, ct__options), __VA_ARGS__)
+#define ct_randint_out(out, high, size, ...) CT_WITH(ct_randint_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_randint_out(out, high, size, ct__options), __VA_ARGS__)
 #define ct_randint_low(low, high, size, ...) CT_WITH(ct_randint_low_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_randint_low(low, high, size, ct__options), __VA_ARGS__)
+#define ct_randint_low_out(out, low, high, size, ...) CT_WITH(ct_randint_low_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_randint_low_out(out, low, high, size, ct__options), __VA_ARGS__)
 #define ct_randperm(n, ...) CT_WITH(ct_randperm_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_randperm(n, ct__options), __VA_ARGS__)
+#define ct_randperm_out(out, n, ...) CT_WITH(ct_randperm_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_randperm_out(out, n, ct__options), __VA_ARGS__)
 #define ct_rand_like(self, ...) CT_WITH(ct_rand_like_opts, (.dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false, .memory_format = CT_PRESERVE_FORMAT,), ct_rand_like(self, ct__options), __VA_ARGS__)
 #define ct_randn_like(self, ...) CT_WITH(ct_randn_like_opts, (.dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false, .memory_format = CT_PRESERVE_FORMAT,), ct_randn_like(self, ct__options), __VA_ARGS__)
 #define ct_randint_like(self, high, ...) CT_WITH(ct_randint_like_opts, (.dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false, .memory_format = CT_PRESERVE_FORMAT,), ct_randint_like(self, high, ct__options), __VA_ARGS__)
@@ -1417,12 +1462,15 @@ CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *self, ct_ints output_size);
 #define ct_log_normal_(self, ...) CT_WITH(ct_log_normal__opts, (.mean = 1, .std = 2, .generator = NULL,), ct_log_normal_(self, ct__options), __VA_ARGS__)
 #define ct_geometric_(self, p, ...) CT_WITH(ct_geometric__opts, (.generator = NULL,), ct_geometric_(self, p, ct__options), __VA_ARGS__)
 #define ct_bernoulli(self, ...) CT_WITH(ct_bernoulli_opts, (.generator = NULL,), ct_bernoulli(self, ct__options), __VA_ARGS__)
+#define ct_bernoulli_out(out, self, ...) CT_WITH(ct_bernoulli_opts, (.generator = NULL,), ct_bernoulli_out(out, self, ct__options), __VA_ARGS__)
 #define ct_bernoulli_p(self, p, ...) CT_WITH(ct_bernoulli_p_opts, (.generator = NULL,), ct_bernoulli_p(self, p, ct__options), __VA_ARGS__)
+#define ct_bernoulli_p_out(out, self, p, ...) CT_WITH(ct_bernoulli_p_opts, (.generator = NULL,), ct_bernoulli_p_out(out, self, p, ct__options), __VA_ARGS__)
 #define ct_normal(mean, std, ...) CT_WITH(ct_normal_opts, (.generator = NULL,), ct_normal(mean, std, ct__options), __VA_ARGS__)
 #define ct_normal_tensor_float(mean, ...) CT_WITH(ct_normal_tensor_float_opts, (.std = 1, .generator = NULL,), ct_normal_tensor_float(mean, ct__options), __VA_ARGS__)
 #define ct_normal_float_tensor(mean, std, ...) CT_WITH(ct_normal_float_tensor_opts, (.generator = NULL,), ct_normal_float_tensor(mean, std, ct__options), __VA_ARGS__)
 #define ct_normal_float_float(mean, std, size, ...) CT_WITH(ct_normal_float_float_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_normal_float_float(mean, std, size, ct__options), __VA_ARGS__)
 #define ct_multinomial(self, num_samples, ...) CT_WITH(ct_multinomial_opts, (.replacement = false, .generator = NULL,), ct_multinomial(self, num_samples, ct__options), __VA_ARGS__)
+#define ct_multinomial_out(out, self, num_samples, ...) CT_WITH(ct_multinomial_opts, (.replacement = false, .generator = NULL,), ct_multinomial_out(out, self, num_samples, ct__options), __VA_ARGS__)
 #define ct_sum(self, ...) CT_WITH(ct_sum_opts, (.dim = {0, NULL}, .keepdim = false, .dtype = CT_DTYPE_NONE,), ct_sum(self, ct__options), __VA_ARGS__)
 #define ct_sum_out(out, self, ...) CT_WITH(ct_sum_opts, (.dim = {0, NULL}, .keepdim = false, .dtype = CT_DTYPE_NONE,), ct_sum_out(out, self, ct__options), __VA_ARGS__)
 #define ct_nansum(self, ...) CT_WITH(ct_nansum_opts, (.dim = {0, NULL}, .keepdim = false, .dtype = CT_DTYPE_NONE,), ct_nansum(self, ct__options), __VA_ARGS__)
@@ -1440,11 +1488,14 @@ CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *self, ct_ints output_size);
 #define ct_min_dim_out(out_values, out_indices, self, dim, ...) CT_WITH(ct_min_dim_opts, (.keepdim = false,), ct_min_dim_out(out_values, out_indices, self, dim, ct__options), __VA_ARGS__)
 #define ct_aminmax(self, ...) CT_WITH(ct_aminmax_opts, (.dim = CT_NO_INT, .keepdim = false,), ct_aminmax(self, ct__options), __VA_ARGS__)
 #define ct_argmax(self, ...) CT_WITH(ct_argmax_opts, (.dim = CT_NO_INT, .keepdim = false,), ct_argmax(self, ct__options), __VA_ARGS__)
+#define ct_argmax_out(out, self, ...) CT_WITH(ct_argmax_opts, (.dim = CT_NO_INT, .keepdim = false,), ct_argmax_out(out, self, ct__options), __VA_ARGS__)
 #define ct_argmin(self, ...) CT_WITH(ct_argmin_opts, (.dim = CT_NO_INT, .keepdim = false,), ct_argmin(self, ct__options), __VA_ARGS__)
+#define ct_argmin_out(out, self, ...) CT_WITH(ct_argmin_opts, (.dim = CT_NO_INT, .keepdim = false,), ct_argmin_out(out, self, ct__options), __VA_ARGS__)
 #define ct_any(self, ...) CT_WITH(ct_any_opts, (.dim = {0, NULL}, .keepdim = false,), ct_any(self, ct__options), __VA_ARGS__)
 #define ct_all(self, ...) CT_WITH(ct_all_opts, (.dim = {0, NULL}, .keepdim = false,), ct_all(self, ct__options), __VA_ARGS__)
 #define ct_count_nonzero(self, ...) CT_WITH(ct_count_nonzero_opts, (.dim = {0, NULL},), ct_count_nonzero(self, ct__options), __VA_ARGS__)
 #define ct_norm(self, ...) CT_WITH(ct_norm_opts, (.p = {CT_SCALAR_INT, {.i = 2}}, .dim = {0, NULL}, .keepdim = false, .dtype = CT_DTYPE_NONE,), ct_norm(self, ct__options), __VA_ARGS__)
+#define ct_norm_name(self, p, ...) CT_WITH(ct_norm_name_opts, (.dim = {0, NULL}, .keepdim = false, .dtype = CT_DTYPE_NONE,), ct_norm_name(self, p, ct__options), __VA_ARGS__)
 #define ct_dist(self, other, ...) CT_WITH(ct_dist_opts, (.p = {CT_SCALAR_INT, {.i = 2}},), ct_dist(self, other, ct__options), __VA_ARGS__)
 #define ct_var(self, ...) CT_WITH(ct_var_opts, (.dim = {0, NULL}, .correction = {CT_SCALAR_INT, {.i = 1}}, .keepdim = false,), ct_var(self, ct__options), __VA_ARGS__)
 #define ct_var_unbiased(self, dim, ...) CT_WITH(ct_var_unbiased_opts, (.unbiased = true, .keepdim = false,), ct_var_unbiased(self, dim, ct__options), __VA_ARGS__)
@@ -1475,6 +1526,7 @@ CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *self, ct_ints output_size);
 #define ct_slice(self, ...) CT_WITH(ct_slice_opts, (.dim = 0, .start = CT_NO_INT, .end = CT_NO_INT, .step = 1,), ct_slice(self, ct__options), __VA_ARGS__)
 #define ct_diagonal(self, ...) CT_WITH(ct_diagonal_opts, (.offset = 0, .dim1 = 0, .dim2 = 1,), ct_diagonal(self, ct__options), __VA_ARGS__)
 #define ct_diag(self, ...) CT_WITH(ct_diag_opts, (.diagonal = 0,), ct_diag(self, ct__options), __VA_ARGS__)
+#define ct_diag_out(out, self, ...) CT_WITH(ct_diag_opts, (.diagonal = 0,), ct_diag_out(out, self, ct__options), __VA_ARGS__)
 #define ct_diag_embed(self, ...) CT_WITH(ct_diag_embed_opts, (.offset = 0, .dim1 = -2, .dim2 = -1,), ct_diag_embed(self, ct__options), __VA_ARGS__)
 #define ct_as_strided(self, size, stride, ...) CT_WITH(ct_as_strided_opts, (.storage_offset = CT_NO_INT,), ct_as_strided(self, size, stride, ct__options), __VA_ARGS__)
 #define ct_roll(self, shifts, ...) CT_WITH(ct_roll_opts, (.dims = {0, ct__list_zeros},), ct_roll(self, shifts, ct__options), __VA_ARGS__)

@@ -489,6 +489,46 @@ PyObject *ctpy_run(const ctpy_sig *sig, ctpy_frame *f)
     return o;
 }
 
+/* The orders of arguments that keywords have replaced: add(x, alpha, y), addcmul(x, value, a, b), addmm(beta, x, alpha, a, b), where
+ * alpha may be missing. Numbers become keywords. False where the call is none of these. */
+static bool args_old_order(const ctpy_group *g, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, PyObject **result)
+{
+    static const struct { const char *name, *keywords[2]; int tensors; } known[] = {
+        {"add", {"alpha"}, 2}, {"sub", {"alpha"}, 2}, {"addcmul", {"value"}, 3}, {"addcdiv", {"value"}, 3},
+        {"addmm", {"beta", "alpha"}, 3}, {"baddbmm", {"beta", "alpha"}, 3}};
+    size_t length = strlen(g->name), k = 0, count = sizeof known / sizeof *known;
+    if (length && g->name[length - 1] == '_')
+        length--;
+    while (k < count && (strlen(known[k].name) != length || strncmp(known[k].name, g->name, length)))
+        k++;
+    Py_ssize_t nkw = kwnames ? PyTuple_GET_SIZE(kwnames) : 0, tensors = 0, numbers = 0;
+    PyObject *stack[8], *values[2];
+    if (k == count || nargs > 5 || nkw > 1 || !nargs || !ctpy_is_tensor(args[nargs - 1]))
+        return false;
+    for (Py_ssize_t i = 0; i < nargs; i++) {
+        if (ctpy_is_tensor(args[i]))
+            stack[tensors++] = args[i];
+        else if (ctpy_number_kind(args[i]) && numbers < 2 && known[k].keywords[numbers])
+            values[numbers++] = args[i];
+        else
+            return false;
+    }
+    if (!numbers || tensors != known[k].tensors)
+        return false;
+    PyObject *names = PyTuple_New(nkw + numbers);
+    for (Py_ssize_t i = 0; names && i < nkw + numbers; i++) {
+        PyTuple_SET_ITEM(names, i, i < nkw ? Py_NewRef(PyTuple_GET_ITEM(kwnames, i))
+                                           : PyUnicode_InternFromString(known[k].keywords[i - nkw]));
+        stack[tensors + i] = i < nkw ? args[nargs + i] : values[i - nkw];
+    }
+    char text[160];
+    snprintf(text, sizeof text, "This overload of %s is deprecated: numbers follow the tensors, as %s=...%s%s%s", g->name, known[k].keywords[0],
+             numbers > 1 ? ", " : "", numbers > 1 ? known[k].keywords[1] : "", numbers > 1 ? "=..." : "");
+    *result = names && PyErr_WarnEx(PyExc_UserWarning, text, 1) == 0 ? ctpy_call_group(g, stack, tensors, names) : NULL;
+    Py_XDECREF(names);
+    return true;
+}
+
 PyObject *ctpy_call_group(const ctpy_group *g, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     if (kwnames) {
@@ -515,7 +555,8 @@ PyObject *ctpy_call_group(const ctpy_group *g, PyObject *const *args, Py_ssize_t
             }
         }
     ctpy_frame_end(&f);
-    return ctpy_mismatch(g, false, args, nargs, kwnames);
+    PyObject *result;
+    return args_old_order(g, args, nargs, kwnames, &result) ? result : ctpy_mismatch(g, false, args, nargs, kwnames);
 }
 
 /* Used by mismatch.c: does this object fit this argument? Leaves no exception behind. */

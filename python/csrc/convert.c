@@ -67,7 +67,7 @@ int ctpy_to_scalar(PyObject *o, ct_scalar *out)
         int overflow;
         long long v = ctpy_long(o, &overflow);
         if (overflow) {
-            PyErr_SetString(PyExc_ValueError, "Overflow when unpacking long long");
+            PyErr_SetString(PyExc_OverflowError, "int too big to convert");
             return -1;
         }
         *out = ct_int_scalar(v);

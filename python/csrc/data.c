@@ -141,6 +141,8 @@ static bool data_store(PyObject *o, data_fill *d, int64_t at)
             if (!data_refuse_text(o))
                 PyErr_Format(PyExc_TypeError, "'%s' object cannot be interpreted as an integer", Py_TYPE(o)->tp_name);
         }
+        if (r < 0 && PyErr_ExceptionMatches(PyExc_OverflowError))
+            PyErr_SetString(PyExc_ValueError, "Overflow when unpacking long long");
         if (r != 1)
             return false;
     }

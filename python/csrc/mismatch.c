@@ -223,7 +223,7 @@ static void mismatch_why(mismatch_text *t, const ctpy_group *g, const ctpy_sig *
         mismatch_add(t, fits ? "%s%s=%s" : "%s!%s=%s!", nargs - self + k ? ", " : "",
                      PyUnicode_AsUTF8(PyTuple_GET_ITEM(kwnames, k)), mismatch_object(args[nargs + k]));
     }
-    mismatch_add(t, nkw ? ", )\n" : ")\n");
+    mismatch_add(t, nkw && nargs == self ? ", )\n" : ")\n");
 }
 
 PyObject *ctpy_mismatch(const ctpy_group *g, bool out, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
@@ -258,7 +258,8 @@ PyObject *ctpy_mismatch(const ctpy_group *g, bool out, PyObject *const *args, Py
     for (Py_ssize_t k = 0; k < nkw; k++)
         mismatch_add(t, "%s%s=%s", nargs - self + k ? ", " : "", PyUnicode_AsUTF8(PyTuple_GET_ITEM(kwnames, k)),
                      mismatch_object(args[nargs + k]));
-    mismatch_add(t, nkw ? ", ), but expected " : "), but expected ");
+    /* PyTorch drops the last comma only behind positional arguments */
+    mismatch_add(t, nkw && nargs == self ? ", ), but expected " : "), but expected ");
     if (n == 1) {
         mismatch_signature(t, g, sigs[0]);
     } else {

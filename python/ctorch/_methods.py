@@ -2,6 +2,9 @@
 to the package where they are missing. Gradients follow from what they are made of."""
 from __future__ import annotations
 
+import functools
+import warnings
+
 from . import _C
 from ._C import Tensor
 
@@ -93,6 +96,10 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
 @_both
 def index_put_(self, indices, values, accumulate=False):
     """self[indices] = values; with accumulate self[indices] += values, each occurrence counted."""
+    if isinstance(indices, Tensor):
+        raise TypeError("index_put_(): argument 'indices' (position 1) must be tuple of Tensors, not Tensor")
+    if not isinstance(values, Tensor):
+        raise TypeError(f"index_put_(): argument 'values' (position 2) must be Tensor, not {type(values).__name__}")
     indices = tuple(slice(None) if i is None else i for i in indices)
     if not accumulate:
         self[indices] = values
@@ -112,6 +119,9 @@ def index_put(self, indices, values, accumulate=False):
 @_face('method')
 def put_(self, index, source, accumulate=False):
     """Writes source at places counted in the flattened self."""
+    if source.dtype != self.dtype:
+        raise RuntimeError('put_(): self and source expected to have the same dtype, but got '
+                           f'self.dtype = {self.type()[6:-6]} and source.dtype = {source.type()[6:-6]}')
     flat = self.reshape(-1)
     flat = index_put_(flat if flat.data_ptr() == self.data_ptr() else flat.clone(), (index.reshape(-1),), source.reshape(-1), accumulate)
     if flat.data_ptr() != self.data_ptr():
@@ -266,19 +276,39 @@ def trace(input):
     return input.diagonal().sum()
 
 
-@_both
-def addmv(input, mat, vec, *, beta=1, alpha=1):
-    return beta * input + alpha * _C.mv(mat, vec)
+def _sum_of_products(f):
+    """beta * input + alpha * f(...): integers keep the whole part of beta and alpha; the order beta, input, alpha, ... is old."""
+    @functools.wraps(f)
+    def run(input, *args, beta=1, alpha=1):
+        factors = [a for a in (input,) + args if not isinstance(a, Tensor)]
+        if factors:
+            warnings.warn(f'This overload of {f.__name__} is deprecated: numbers follow the tensors, as beta=..., alpha=...',
+                          UserWarning, stacklevel=2)
+            input, *args = (a for a in (input,) + args if isinstance(a, Tensor))
+            beta, alpha = factors if len(factors) == 2 else factors + [alpha]
+        product = f(*args)
+        if not product.is_floating_point():
+            for name, factor in (('beta', beta), ('alpha', alpha)):
+                if f.__name__ == 'addr' and isinstance(factor, float):
+                    raise RuntimeError(f'For integral input tensors, argument {name} must not be a floating point number.')
+            beta, alpha = int(beta), int(alpha)
+        return alpha * product + (beta * input if beta else 0)
+    return _both(run)
 
 
-@_both
-def addr(input, vec1, vec2, *, beta=1, alpha=1):
-    return beta * input + alpha * _C.outer(vec1, vec2)
+@_sum_of_products
+def addmv(mat, vec):
+    return _C.mv(mat, vec)
 
 
-@_both
-def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
-    return beta * input + alpha * _C.bmm(batch1, batch2).sum(0)
+@_sum_of_products
+def addr(vec1, vec2):
+    return _C.outer(vec1, vec2)
+
+
+@_sum_of_products
+def addbmm(batch1, batch2):
+    return _C.bmm(batch1, batch2).sum(0)
 
 
 @_both
@@ -373,9 +403,11 @@ def histc(input, bins=100, min=0, max=0):
 @_both
 def renorm(input, p, dim, maxnorm):
     """Slices along dim whose p-norm is above maxnorm are scaled down to it."""
+    if p <= 0:
+        raise RuntimeError('renorm: non-positive-norm not supported')
     dims = [i for i in range(input.dim()) if i != dim % input.dim()]
-    norm = input.detach().abs().pow(p).sum(dims, keepdim=True).pow(1 / p)
-    return input * _C.where(norm > maxnorm, maxnorm / (norm + 1e-7), _C.ones_like(norm))
+    norm = input.norm(p, dims, True)
+    return input * _C.where(norm > maxnorm, maxnorm / (norm + 1e-7), 1.0)
 
 
 # ---- Element-wise ----

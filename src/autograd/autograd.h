@@ -86,6 +86,7 @@ CT_HIDDEN void ct__node_attach(ct_node *n, int64_t noutputs, ct_tensor *const *o
 CT_HIDDEN void ct__node_attach_inplace(ct_node *n, ct_tensor *self);
 /* Before an in-place op: leaf and view-of-leaf rules, read-only storage. false: error set. */
 CT_HIDDEN bool ct__inplace_check(ct_tensor *self);
+CT_HIDDEN bool ct__inplace_reshape_check(ct_tensor *self); /* where only sizes and strides change */
 CT_INLINE void ct__bump(ct_tensor *self) { ++*ct__version_of(self); }
 /* After a view op made `view` of `self` (by ct__new_view): records self's base as the view's base; n (may be
  * NULL) is the node of the view op, given away. */

@@ -222,6 +222,8 @@ static bool view_inplace_leaf(const ct_tensor *self)
     return true;
 }
 
+bool ct__inplace_reshape_check(ct_tensor *self) { return !ct__grad_mode || view_inplace_leaf(self); }
+
 bool ct__inplace_check(ct_tensor *self)
 {
     if (CT_UNLIKELY(self->storage->read_only)) {
@@ -230,7 +232,7 @@ bool ct__inplace_check(ct_tensor *self)
     }
     if (ct__grad_mode && !view_inplace_leaf(self))
         return false;
-    return CT_LIKELY(self->contiguous) || view_inplace_overlap(self);
+    return CT_LIKELY(self->contiguous) || self->numel == 0 || view_inplace_overlap(self);
 }
 
 static void view_slices_backward(ct_node *n, ct_tensor *const *grads, ct_tensor **results)

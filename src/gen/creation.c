@@ -290,6 +290,38 @@ bool ct__call_arange(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+static ct_tensor *run_arange_out(ct_tensor *out, ct_scalar end, ct_dtype dtype, ct_device device, bool requires_grad)
+{
+    ct_tensor *r = ct__arange(end, dtype, device);
+    bool ok = r && ct__write_out(out, r);
+    ct_release(r);
+    return ok ? out : NULL;
+}
+
+ct_tensor *(ct_arange_out)(ct_tensor *out, ct_scalar end, const ct_arange_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_arange;
+    const char *was = ct__op_name;
+    ct__op_name = "arange";
+    ct_tensor *outcome = run_arange_out(out, end, options->dtype, options->device, options->requires_grad);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_arange_out(const ct_value *a, ct_value *results);
+bool ct__call_arange_out(const ct_value *a, ct_value *results)
+{
+    ct_arange_opts o = {
+        .dtype = a[1].type == CT_V_NONE ? CT_DTYPE_NONE : a[1].dtype,
+        .device = a[2].type == CT_V_NONE ? (ct_device){CT_DEVICE_NONE, 0} : a[2].device,
+        .requires_grad = a[3].b};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_arange_out)(a[4].t, a[0].s, &o)}};
+    return ct_ok();
+}
+
 /* arange.start(Scalar start, Scalar end, Scalar step=1, *, FACTORY) -> Tensor */
 static const ct_arange_start_opts defaults_arange_start = {.step = {CT_SCALAR_INT, {.i = 1}}, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false};
 static ct_tensor *run_arange_start(ct_scalar start, ct_scalar end, ct_scalar step, ct_dtype dtype, ct_device device, bool requires_grad)
@@ -326,6 +358,39 @@ bool ct__call_arange_start(const ct_value *a, ct_value *results)
         .device = a[4].type == CT_V_NONE ? (ct_device){CT_DEVICE_NONE, 0} : a[4].device,
         .requires_grad = a[5].b};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_arange_start)(a[0].s, a[1].s, &o)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_arange_start_out(ct_tensor *out, ct_scalar start, ct_scalar end, ct_scalar step, ct_dtype dtype, ct_device device, bool requires_grad)
+{
+    ct_tensor *r = ct__arange_start(start, end, step, dtype, device);
+    bool ok = r && ct__write_out(out, r);
+    ct_release(r);
+    return ok ? out : NULL;
+}
+
+ct_tensor *(ct_arange_start_out)(ct_tensor *out, ct_scalar start, ct_scalar end, const ct_arange_start_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_arange_start;
+    const char *was = ct__op_name;
+    ct__op_name = "arange";
+    ct_tensor *outcome = run_arange_start_out(out, start, end, options->step, options->dtype, options->device, options->requires_grad);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_arange_start_out(const ct_value *a, ct_value *results);
+bool ct__call_arange_start_out(const ct_value *a, ct_value *results)
+{
+    ct_arange_start_opts o = {
+        .step = a[2].s,
+        .dtype = a[3].type == CT_V_NONE ? CT_DTYPE_NONE : a[3].dtype,
+        .device = a[4].type == CT_V_NONE ? (ct_device){CT_DEVICE_NONE, 0} : a[4].device,
+        .requires_grad = a[5].b};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_arange_start_out)(a[6].t, a[0].s, a[1].s, &o)}};
     return ct_ok();
 }
 
@@ -403,6 +468,38 @@ bool ct__call_linspace(const ct_value *a, ct_value *results)
         .device = a[4].type == CT_V_NONE ? (ct_device){CT_DEVICE_NONE, 0} : a[4].device,
         .requires_grad = a[5].b};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linspace)(a[0].s, a[1].s, a[2].i, &o)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_linspace_out(ct_tensor *out, ct_scalar start, ct_scalar end, int64_t steps, ct_dtype dtype, ct_device device, bool requires_grad)
+{
+    ct_tensor *r = ct__linspace(start, end, steps, dtype, device);
+    bool ok = r && ct__write_out(out, r);
+    ct_release(r);
+    return ok ? out : NULL;
+}
+
+ct_tensor *(ct_linspace_out)(ct_tensor *out, ct_scalar start, ct_scalar end, int64_t steps, const ct_linspace_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_linspace;
+    const char *was = ct__op_name;
+    ct__op_name = "linspace";
+    ct_tensor *outcome = run_linspace_out(out, start, end, steps, options->dtype, options->device, options->requires_grad);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_linspace_out(const ct_value *a, ct_value *results);
+bool ct__call_linspace_out(const ct_value *a, ct_value *results)
+{
+    ct_linspace_opts o = {
+        .dtype = a[3].type == CT_V_NONE ? CT_DTYPE_NONE : a[3].dtype,
+        .device = a[4].type == CT_V_NONE ? (ct_device){CT_DEVICE_NONE, 0} : a[4].device,
+        .requires_grad = a[5].b};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linspace_out)(a[6].t, a[0].s, a[1].s, a[2].i, &o)}};
     return ct_ok();
 }
 

@@ -1171,6 +1171,34 @@ bool ct__call_masked_select(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+static ct_tensor *run_masked_select_out(ct_tensor *out, ct_tensor *self, ct_tensor *mask)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(mask, "mask"))
+        return NULL;
+    ct_tensor *r = ct__masked_select(self, mask);
+    return r && ct__write_out(out, r) ? out : NULL;
+}
+
+ct_tensor *(ct_masked_select_out)(ct_tensor *out, ct_tensor *self, ct_tensor *mask)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "masked_select";
+    ct_tensor *outcome = run_masked_select_out(out, self, mask);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_masked_select_out(const ct_value *a, ct_value *results);
+bool ct__call_masked_select_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_masked_select_out)(a[2].t, a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
 /* masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor */
 static ct_tensor *run_masked_scatter(ct_tensor *self, ct_tensor *mask, ct_tensor *source)
 {
@@ -1210,7 +1238,11 @@ static ct_tensor *run_masked_scatter_(ct_tensor *self, ct_tensor *mask, ct_tenso
         return NULL;
     if (!ct__given(source, "source"))
         return NULL;
+    ct_tensor *was = self;
+    if (ct__needs_graph(1, &was) && !(self = ct_clone(self)))
+        return NULL;
     ct_tensor *r = ct__masked_scatter(self, mask, source);
+    self = was;
     return r ? ct__show_as((ct_copy_)(self, r, NULL), r) : NULL;
 }
 
@@ -1258,6 +1290,37 @@ CT_HIDDEN bool ct__call_nonzero(const ct_value *a, ct_value *results);
 bool ct__call_nonzero(const ct_value *a, ct_value *results)
 {
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_nonzero)(a[0].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_nonzero_out(ct_tensor *out, ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out))
+        return NULL;
+    ct_tensor *r = ct__nonzero(self);
+    bool ok = r && ct__write_out(out, r);
+    ct_release(r);
+    return ok ? out : NULL;
+}
+
+ct_tensor *(ct_nonzero_out)(ct_tensor *out, ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "nonzero";
+    ct_tensor *outcome = run_nonzero_out(out, self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_nonzero_out(const ct_value *a, ct_value *results);
+bool ct__call_nonzero_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_nonzero_out)(a[1].t, a[0].t)}};
     return ct_ok();
 }
 

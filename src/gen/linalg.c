@@ -432,6 +432,39 @@ bool ct__call_dot(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+static ct_tensor *run_dot_out(ct_tensor *out, ct_tensor *self, ct_tensor *tensor)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(tensor, "tensor"))
+        return NULL;
+    ct_tensor *const sources[] = {self, tensor};
+    if (!ct__out_check(2, sources, out))
+        return NULL;
+    ct_tensor *r = ct__dot(self, tensor);
+    bool ok = r && ct__write_out(out, r);
+    ct_release(r);
+    return ok ? out : NULL;
+}
+
+ct_tensor *(ct_dot_out)(ct_tensor *out, ct_tensor *self, ct_tensor *tensor)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "dot";
+    ct_tensor *outcome = run_dot_out(out, self, tensor);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_dot_out(const ct_value *a, ct_value *results);
+bool ct__call_dot_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_dot_out)(a[2].t, a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
 /* outer(Tensor self, Tensor vec2) -> Tensor */
 static const ct__node_class shown_linalg_ViewBackward0 = {"ViewBackward0"};
 static const ct__shown shown_outer_0[] = {{NULL, 2}, {&shown_linalg_ViewBackward0, 1}, {NULL, 0}, {NULL, 1}};
@@ -465,6 +498,34 @@ CT_HIDDEN bool ct__call_outer(const ct_value *a, ct_value *results);
 bool ct__call_outer(const ct_value *a, ct_value *results)
 {
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_outer)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_outer_out(ct_tensor *out, ct_tensor *self, ct_tensor *vec2)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(vec2, "vec2"))
+        return NULL;
+    ct_tensor *r = ct__outer(self, vec2);
+    return r && ct__write_out(out, r) ? out : NULL;
+}
+
+ct_tensor *(ct_outer_out)(ct_tensor *out, ct_tensor *self, ct_tensor *vec2)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "outer";
+    ct_tensor *outcome = run_outer_out(out, self, vec2);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_outer_out(const ct_value *a, ct_value *results);
+bool ct__call_outer_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_outer_out)(a[2].t, a[0].t, a[1].t)}};
     return ct_ok();
 }
 
@@ -607,6 +668,41 @@ bool ct__call_baddbmm(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+static ct_tensor *run_baddbmm_out(ct_tensor *out, ct_tensor *self, ct_tensor *batch1, ct_tensor *batch2, ct_scalar beta, ct_scalar alpha)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(batch1, "batch1"))
+        return NULL;
+    if (!ct__given(batch2, "batch2"))
+        return NULL;
+    ct_tensor *r = ct__baddbmm(self, batch1, batch2, beta, alpha);
+    return r && ct__write_out(out, r) ? out : NULL;
+}
+
+ct_tensor *(ct_baddbmm_out)(ct_tensor *out, ct_tensor *self, ct_tensor *batch1, ct_tensor *batch2, const ct_baddbmm_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_baddbmm;
+    const char *was = ct__op_name;
+    ct__op_name = "baddbmm";
+    ct_tensor *outcome = run_baddbmm_out(out, self, batch1, batch2, options->beta, options->alpha);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_baddbmm_out(const ct_value *a, ct_value *results);
+bool ct__call_baddbmm_out(const ct_value *a, ct_value *results)
+{
+    ct_baddbmm_opts o = {
+        .beta = a[3].s,
+        .alpha = a[4].s};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_baddbmm_out)(a[5].t, a[0].t, a[1].t, a[2].t, &o)}};
+    return ct_ok();
+}
+
 /* matmul(Tensor self, Tensor other) -> Tensor */
 static ct_tensor *run_matmul(ct_tensor *self, ct_tensor *other)
 {
@@ -633,6 +729,34 @@ CT_HIDDEN bool ct__call_matmul(const ct_value *a, ct_value *results);
 bool ct__call_matmul(const ct_value *a, ct_value *results)
 {
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_matmul)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_matmul_out(ct_tensor *out, ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    ct_tensor *r = ct__matmul(self, other);
+    return r && ct__write_out(out, r) ? out : NULL;
+}
+
+ct_tensor *(ct_matmul_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "matmul";
+    ct_tensor *outcome = run_matmul_out(out, self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_matmul_out(const ct_value *a, ct_value *results);
+bool ct__call_matmul_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_matmul_out)(a[2].t, a[0].t, a[1].t)}};
     return ct_ok();
 }
 

@@ -863,7 +863,11 @@ static ct_tensor *run_dropout_(ct_tensor *input, double p, bool train)
 {
     if (!ct__given(input, "input"))
         return NULL;
+    ct_tensor *was = input;
+    if (ct__needs_graph(1, &was) && !(input = ct_clone(input)))
+        return NULL;
     ct_tensor *r = ct__dropout(input, p, train);
+    input = was;
     return r ? ct__show_as((ct_copy_)(input, r, NULL), r) : NULL;
 }
 
@@ -916,7 +920,11 @@ static ct_tensor *run_feature_dropout_(ct_tensor *input, double p, bool train)
 {
     if (!ct__given(input, "input"))
         return NULL;
+    ct_tensor *was = input;
+    if (ct__needs_graph(1, &was) && !(input = ct_clone(input)))
+        return NULL;
     ct_tensor *r = ct__feature_dropout(input, p, train);
+    input = was;
     return r ? ct__show_as((ct_copy_)(input, r, NULL), r) : NULL;
 }
 
@@ -969,7 +977,11 @@ static ct_tensor *run_alpha_dropout_(ct_tensor *input, double p, bool train)
 {
     if (!ct__given(input, "input"))
         return NULL;
+    ct_tensor *was = input;
+    if (ct__needs_graph(1, &was) && !(input = ct_clone(input)))
+        return NULL;
     ct_tensor *r = ct__alpha_dropout(input, p, train);
+    input = was;
     return r ? ct__show_as((ct_copy_)(input, r, NULL), r) : NULL;
 }
 

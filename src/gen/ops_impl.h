@@ -235,6 +235,7 @@ CT_HIDDEN ct_tensor *ct__any(ct_tensor *self, ct_ints dim, bool keepdim);
 CT_HIDDEN ct_tensor *ct__all(ct_tensor *self, ct_ints dim, bool keepdim);
 CT_HIDDEN ct_tensor *ct__count_nonzero(ct_tensor *self, ct_ints dim);
 CT_HIDDEN ct_tensor *ct__norm(ct_tensor *self, ct_scalar p, ct_ints dim, bool keepdim, ct_dtype dtype);
+CT_HIDDEN ct_tensor *ct__norm_name(ct_tensor *self, const char *p, ct_ints dim, bool keepdim, ct_dtype dtype);
 CT_HIDDEN ct_tensor *ct__norm_p(ct_tensor *self, double p, ct_ints dim, bool keepdim);
 CT_HIDDEN ct_tensor *ct__norm_p_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, double p, ct_ints dim, bool keepdim);
 CT_HIDDEN ct_tensor *ct__norm2(ct_tensor *self, ct_ints dim, bool keepdim);

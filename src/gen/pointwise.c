@@ -880,7 +880,7 @@ bool ct__call_trunc_divide(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
-/* div.mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
+/* div.mode(Tensor self, Operand other, *, str? rounding_mode) -> Tensor */
 static const ct__shown shown_div_mode_0[] = {{NULL, 1}, {NULL, 0}};
 static const ct__node_class class_div_mode_0 = {"DivBackward3", .shown = shown_div_mode_0};
 static const ct__shown shown_div_mode_1[] = {{NULL, 2}, {NULL, 0}, {NULL, 1}};
@@ -914,6 +914,68 @@ CT_HIDDEN bool ct__call_div_mode(const ct_value *a, ct_value *results);
 bool ct__call_div_mode(const ct_value *a, ct_value *results)
 {
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_div_mode)(a[0].t, a[1].t, a[2].type == CT_V_NONE ? NULL : a[2].str)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_div__mode(ct_tensor *self, ct_tensor *other, const char *rounding_mode)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    ct_tensor *was = self;
+    if (ct__needs_graph(1, &was) && !(self = ct_clone(self)))
+        return NULL;
+    ct_tensor *r = ct__div_mode(self, other, rounding_mode);
+    self = was;
+    ct_tensor *const inputs[] = {self, other};
+    ct__show((other->is_number && rounding_mode) ? &class_div_mode_0 : rounding_mode ? &class_div_mode_1 : NULL, 2, inputs, 1, &r);
+    return r ? ct__show_as((ct_copy_)(self, r, NULL), r) : NULL;
+}
+
+ct_tensor *(ct_div__mode)(ct_tensor *self, ct_tensor *other, const char *rounding_mode)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "div_";
+    ct_tensor *outcome = run_div__mode(self, other, rounding_mode);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_div__mode(const ct_value *a, ct_value *results);
+bool ct__call_div__mode(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_div__mode)(a[0].t, a[1].t, a[2].type == CT_V_NONE ? NULL : a[2].str)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_div_mode_out(ct_tensor *out, ct_tensor *self, ct_tensor *other, const char *rounding_mode)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    ct_tensor *r = ct__div_mode(self, other, rounding_mode);
+    return r && ct__write_out(out, r) ? out : NULL;
+}
+
+ct_tensor *(ct_div_mode_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other, const char *rounding_mode)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "div";
+    ct_tensor *outcome = run_div_mode_out(out, self, other, rounding_mode);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_div_mode_out(const ct_value *a, ct_value *results);
+bool ct__call_div_mode_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_div_mode_out)(a[3].t, a[0].t, a[1].t, a[2].type == CT_V_NONE ? NULL : a[2].str)}};
     return ct_ok();
 }
 
@@ -8659,6 +8721,20 @@ bool ct__call_logsigmoid(const ct_value *a, ct_value *results)
 }
 
 /* eq(Tensor self, Tensor other) -> Tensor */
+static void backward_eq(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        results[0] = (ct_zeros_like)(grads[0], NULL);
+    }
+    if (ct__node_needs(n, 1)) {
+        results[1] = (ct_zeros_like)(grads[0], NULL);
+    }
+}
+
+static const ct__node_class class_eq = {"EqBackward1", NULL, backward_eq};
+static const ct__shown shown_eq_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_eq_0 = {"EqBackward0", NULL, backward_eq, .shown = shown_eq_0};
+
 static ct_tensor *run_eq(ct_tensor *self, ct_tensor *other)
 {
     if (!ct__given(self, "self"))
@@ -8697,11 +8773,21 @@ static ct_tensor *run_eq_(ct_tensor *self, ct_tensor *other)
         return NULL;
     if (!ct__inplace_check(self))
         return NULL;
+    ct_tensor *const inputs[] = {self, other};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(other->is_number ? &class_eq_0 : &class_eq, 2, inputs, 1, 0, 0);
+        if (!n)
+            return NULL;
+    }
     ct_tensor *same = ct__pointwise(CT_PW_eq, self, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
     ct_release(same);
-    if (!same)
+    if (!same) {
+        ct_release(n);
         return NULL;
+    }
     ct__bump(self);
+    ct__node_attach_inplace(n, self);
     return self;
 }
 
@@ -8758,6 +8844,20 @@ bool ct__call_eq_out(const ct_value *a, ct_value *results)
 }
 
 /* ne(Tensor self, Tensor other) -> Tensor */
+static void backward_ne(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        results[0] = (ct_zeros_like)(grads[0], NULL);
+    }
+    if (ct__node_needs(n, 1)) {
+        results[1] = (ct_zeros_like)(grads[0], NULL);
+    }
+}
+
+static const ct__node_class class_ne = {"NeBackward1", NULL, backward_ne};
+static const ct__shown shown_ne_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_ne_0 = {"NeBackward0", NULL, backward_ne, .shown = shown_ne_0};
+
 static ct_tensor *run_ne(ct_tensor *self, ct_tensor *other)
 {
     if (!ct__given(self, "self"))
@@ -8796,11 +8896,21 @@ static ct_tensor *run_ne_(ct_tensor *self, ct_tensor *other)
         return NULL;
     if (!ct__inplace_check(self))
         return NULL;
+    ct_tensor *const inputs[] = {self, other};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(other->is_number ? &class_ne_0 : &class_ne, 2, inputs, 1, 0, 0);
+        if (!n)
+            return NULL;
+    }
     ct_tensor *same = ct__pointwise(CT_PW_ne, self, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
     ct_release(same);
-    if (!same)
+    if (!same) {
+        ct_release(n);
         return NULL;
+    }
     ct__bump(self);
+    ct__node_attach_inplace(n, self);
     return self;
 }
 
@@ -8857,6 +8967,20 @@ bool ct__call_ne_out(const ct_value *a, ct_value *results)
 }
 
 /* lt(Tensor self, Tensor other) -> Tensor */
+static void backward_lt(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        results[0] = (ct_zeros_like)(grads[0], NULL);
+    }
+    if (ct__node_needs(n, 1)) {
+        results[1] = (ct_zeros_like)(grads[0], NULL);
+    }
+}
+
+static const ct__node_class class_lt = {"LtBackward1", NULL, backward_lt};
+static const ct__shown shown_lt_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_lt_0 = {"LtBackward0", NULL, backward_lt, .shown = shown_lt_0};
+
 static ct_tensor *run_lt(ct_tensor *self, ct_tensor *other)
 {
     if (!ct__given(self, "self"))
@@ -8895,11 +9019,21 @@ static ct_tensor *run_lt_(ct_tensor *self, ct_tensor *other)
         return NULL;
     if (!ct__inplace_check(self))
         return NULL;
+    ct_tensor *const inputs[] = {self, other};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(other->is_number ? &class_lt_0 : &class_lt, 2, inputs, 1, 0, 0);
+        if (!n)
+            return NULL;
+    }
     ct_tensor *same = ct__pointwise(CT_PW_lt, self, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
     ct_release(same);
-    if (!same)
+    if (!same) {
+        ct_release(n);
         return NULL;
+    }
     ct__bump(self);
+    ct__node_attach_inplace(n, self);
     return self;
 }
 
@@ -8956,6 +9090,20 @@ bool ct__call_lt_out(const ct_value *a, ct_value *results)
 }
 
 /* le(Tensor self, Tensor other) -> Tensor */
+static void backward_le(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        results[0] = (ct_zeros_like)(grads[0], NULL);
+    }
+    if (ct__node_needs(n, 1)) {
+        results[1] = (ct_zeros_like)(grads[0], NULL);
+    }
+}
+
+static const ct__node_class class_le = {"LeBackward1", NULL, backward_le};
+static const ct__shown shown_le_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_le_0 = {"LeBackward0", NULL, backward_le, .shown = shown_le_0};
+
 static ct_tensor *run_le(ct_tensor *self, ct_tensor *other)
 {
     if (!ct__given(self, "self"))
@@ -8994,11 +9142,21 @@ static ct_tensor *run_le_(ct_tensor *self, ct_tensor *other)
         return NULL;
     if (!ct__inplace_check(self))
         return NULL;
+    ct_tensor *const inputs[] = {self, other};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(other->is_number ? &class_le_0 : &class_le, 2, inputs, 1, 0, 0);
+        if (!n)
+            return NULL;
+    }
     ct_tensor *same = ct__pointwise(CT_PW_le, self, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
     ct_release(same);
-    if (!same)
+    if (!same) {
+        ct_release(n);
         return NULL;
+    }
     ct__bump(self);
+    ct__node_attach_inplace(n, self);
     return self;
 }
 
@@ -9055,6 +9213,20 @@ bool ct__call_le_out(const ct_value *a, ct_value *results)
 }
 
 /* gt(Tensor self, Tensor other) -> Tensor */
+static void backward_gt(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        results[0] = (ct_zeros_like)(grads[0], NULL);
+    }
+    if (ct__node_needs(n, 1)) {
+        results[1] = (ct_zeros_like)(grads[0], NULL);
+    }
+}
+
+static const ct__node_class class_gt = {"GtBackward1", NULL, backward_gt};
+static const ct__shown shown_gt_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_gt_0 = {"GtBackward0", NULL, backward_gt, .shown = shown_gt_0};
+
 static ct_tensor *run_gt(ct_tensor *self, ct_tensor *other)
 {
     if (!ct__given(self, "self"))
@@ -9093,11 +9265,21 @@ static ct_tensor *run_gt_(ct_tensor *self, ct_tensor *other)
         return NULL;
     if (!ct__inplace_check(self))
         return NULL;
+    ct_tensor *const inputs[] = {self, other};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(other->is_number ? &class_gt_0 : &class_gt, 2, inputs, 1, 0, 0);
+        if (!n)
+            return NULL;
+    }
     ct_tensor *same = ct__pointwise(CT_PW_gt, self, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
     ct_release(same);
-    if (!same)
+    if (!same) {
+        ct_release(n);
         return NULL;
+    }
     ct__bump(self);
+    ct__node_attach_inplace(n, self);
     return self;
 }
 
@@ -9154,6 +9336,20 @@ bool ct__call_gt_out(const ct_value *a, ct_value *results)
 }
 
 /* ge(Tensor self, Tensor other) -> Tensor */
+static void backward_ge(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        results[0] = (ct_zeros_like)(grads[0], NULL);
+    }
+    if (ct__node_needs(n, 1)) {
+        results[1] = (ct_zeros_like)(grads[0], NULL);
+    }
+}
+
+static const ct__node_class class_ge = {"GeBackward1", NULL, backward_ge};
+static const ct__shown shown_ge_0[] = {{NULL, 1}, {NULL, 0}};
+static const ct__node_class class_ge_0 = {"GeBackward0", NULL, backward_ge, .shown = shown_ge_0};
+
 static ct_tensor *run_ge(ct_tensor *self, ct_tensor *other)
 {
     if (!ct__given(self, "self"))
@@ -9192,11 +9388,21 @@ static ct_tensor *run_ge_(ct_tensor *self, ct_tensor *other)
         return NULL;
     if (!ct__inplace_check(self))
         return NULL;
+    ct_tensor *const inputs[] = {self, other};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(other->is_number ? &class_ge_0 : &class_ge, 2, inputs, 1, 0, 0);
+        if (!n)
+            return NULL;
+    }
     ct_tensor *same = ct__pointwise(CT_PW_ge, self, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
     ct_release(same);
-    if (!same)
+    if (!same) {
+        ct_release(n);
         return NULL;
+    }
     ct__bump(self);
+    ct__node_attach_inplace(n, self);
     return self;
 }
 
@@ -10410,6 +10616,36 @@ bool ct__call_where(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+static ct_tensor *run_where_out(ct_tensor *out, ct_tensor *condition, ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(condition, "condition"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    ct_tensor *r = ct__where(condition, self, other);
+    return r && ct__write_out(out, r) ? out : NULL;
+}
+
+ct_tensor *(ct_where_out)(ct_tensor *out, ct_tensor *condition, ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "where";
+    ct_tensor *outcome = run_where_out(out, condition, self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_where_out(const ct_value *a, ct_value *results);
+bool ct__call_where_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_where_out)(a[3].t, a[0].t, a[1].t, a[2].t)}};
+    return ct_ok();
+}
+
 /* where.nonzero(Tensor condition) -> Tensor[] */
 static ct_tensors run_where_nonzero(ct_tensor *condition)
 {
@@ -11036,7 +11272,11 @@ static ct_tensor *run_clamp_(ct_tensor *self, ct_scalar min, ct_scalar max)
 {
     if (!ct__given(self, "self"))
         return NULL;
+    ct_tensor *was = self;
+    if (ct__needs_graph(1, &was) && !(self = ct_clone(self)))
+        return NULL;
     ct_tensor *r = ct__clamp(self, min, max);
+    self = was;
     return r ? ct__show_as((ct_copy_)(self, r, NULL), r) : NULL;
 }
 
@@ -11172,6 +11412,90 @@ bool ct__call_clamp_Tensor(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+static ct_tensor *run_clamp__Tensor(ct_tensor *self, ct_tensor *min, ct_tensor *max)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *const inputs[] = {self, min, max};
+    ct_node *n = NULL;
+    if (ct__needs_graph(3, inputs)) {
+        n = ct__node_new(&class_clamp_Tensor, 3, inputs, 1, 3, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, max);
+        ct__node_save(n, 1, min);
+        ct__node_save_clone(n, 2, self);
+    }
+    if (!ct__overwrite(self, ct__clamp_Tensor(self, min, max))) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__bump(self);
+    ct__node_attach_inplace(n, self);
+    return self;
+}
+
+ct_tensor *(ct_clamp__Tensor)(ct_tensor *self, const ct_clamp_Tensor_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_clamp_Tensor;
+    const char *was = ct__op_name;
+    ct__op_name = "clamp_";
+    ct_tensor *outcome = run_clamp__Tensor(self, options->min, options->max);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_clamp__Tensor(const ct_value *a, ct_value *results);
+bool ct__call_clamp__Tensor(const ct_value *a, ct_value *results)
+{
+    ct_clamp_Tensor_opts o = {
+        .min = a[1].type == CT_V_NONE ? NULL : a[1].t,
+        .max = a[2].type == CT_V_NONE ? NULL : a[2].t};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_clamp__Tensor)(a[0].t, &o)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_clamp_Tensor_out(ct_tensor *out, ct_tensor *self, ct_tensor *min, ct_tensor *max)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const sources[] = {self, min, max};
+    if (!ct__out_check(3, sources, out))
+        return NULL;
+    ct_tensor *r = ct__clamp_Tensor(self, min, max);
+    bool ok = r && ct__write_out(out, r);
+    ct_release(r);
+    return ok ? out : NULL;
+}
+
+ct_tensor *(ct_clamp_Tensor_out)(ct_tensor *out, ct_tensor *self, const ct_clamp_Tensor_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_clamp_Tensor;
+    const char *was = ct__op_name;
+    ct__op_name = "clamp";
+    ct_tensor *outcome = run_clamp_Tensor_out(out, self, options->min, options->max);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_clamp_Tensor_out(const ct_value *a, ct_value *results);
+bool ct__call_clamp_Tensor_out(const ct_value *a, ct_value *results)
+{
+    ct_clamp_Tensor_opts o = {
+        .min = a[1].type == CT_V_NONE ? NULL : a[1].t,
+        .max = a[2].type == CT_V_NONE ? NULL : a[2].t};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_clamp_Tensor_out)(a[3].t, a[0].t, &o)}};
+    return ct_ok();
+}
+
 /* clamp_self_grad(Tensor grad, Tensor self, Tensor? min, Tensor? max) -> Tensor */
 static ct_tensor *run_clamp_self_grad(ct_tensor *grad, ct_tensor *self, ct_tensor *min, ct_tensor *max)
 {
@@ -11300,7 +11624,11 @@ static ct_tensor *run_clamp_min_(ct_tensor *self, ct_scalar min)
 {
     if (!ct__given(self, "self"))
         return NULL;
+    ct_tensor *was = self;
+    if (ct__needs_graph(1, &was) && !(self = ct_clone(self)))
+        return NULL;
     ct_tensor *r = ct__clamp_min(self, min);
+    self = was;
     ct_tensor *const inputs[] = {self};
     ct__show(&class_clamp_min_0, 1, inputs, 1, &r);
     return r ? ct__show_as((ct_copy_)(self, r, NULL), r) : NULL;
@@ -11361,7 +11689,11 @@ static ct_tensor *run_clamp_max_(ct_tensor *self, ct_scalar max)
 {
     if (!ct__given(self, "self"))
         return NULL;
+    ct_tensor *was = self;
+    if (ct__needs_graph(1, &was) && !(self = ct_clone(self)))
+        return NULL;
     ct_tensor *r = ct__clamp_max(self, max);
+    self = was;
     ct_tensor *const inputs[] = {self};
     ct__show(&class_clamp_max_0, 1, inputs, 1, &r);
     return r ? ct__show_as((ct_copy_)(self, r, NULL), r) : NULL;

@@ -42,6 +42,39 @@ bool ct__call_rand(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+static ct_tensor *run_rand_out(ct_tensor *out, ct_ints size, ct_generator *generator, ct_dtype dtype, ct_device device, bool requires_grad)
+{
+    ct_tensor *r = ct__rand(size, generator, dtype, device);
+    bool ok = r && ct__write_out(out, r);
+    ct_release(r);
+    return ok ? out : NULL;
+}
+
+ct_tensor *(ct_rand_out)(ct_tensor *out, ct_ints size, const ct_rand_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_rand;
+    const char *was = ct__op_name;
+    ct__op_name = "rand";
+    ct_tensor *outcome = run_rand_out(out, size, options->generator, options->dtype, options->device, options->requires_grad);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_rand_out(const ct_value *a, ct_value *results);
+bool ct__call_rand_out(const ct_value *a, ct_value *results)
+{
+    ct_rand_opts o = {
+        .generator = a[1].type == CT_V_NONE ? NULL : a[1].g,
+        .dtype = a[2].type == CT_V_NONE ? CT_DTYPE_NONE : a[2].dtype,
+        .device = a[3].type == CT_V_NONE ? (ct_device){CT_DEVICE_NONE, 0} : a[3].device,
+        .requires_grad = a[4].b};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_rand_out)(a[5].t, a[0].ints, &o)}};
+    return ct_ok();
+}
+
 /* randn(int[] size, *, Generator? generator=None, FACTORY) -> Tensor */
 static const ct_randn_opts defaults_randn = {.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false};
 static ct_tensor *run_randn(ct_ints size, ct_generator *generator, ct_dtype dtype, ct_device device, bool requires_grad)
@@ -78,6 +111,39 @@ bool ct__call_randn(const ct_value *a, ct_value *results)
         .device = a[3].type == CT_V_NONE ? (ct_device){CT_DEVICE_NONE, 0} : a[3].device,
         .requires_grad = a[4].b};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_randn)(a[0].ints, &o)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_randn_out(ct_tensor *out, ct_ints size, ct_generator *generator, ct_dtype dtype, ct_device device, bool requires_grad)
+{
+    ct_tensor *r = ct__randn(size, generator, dtype, device);
+    bool ok = r && ct__write_out(out, r);
+    ct_release(r);
+    return ok ? out : NULL;
+}
+
+ct_tensor *(ct_randn_out)(ct_tensor *out, ct_ints size, const ct_randn_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_randn;
+    const char *was = ct__op_name;
+    ct__op_name = "randn";
+    ct_tensor *outcome = run_randn_out(out, size, options->generator, options->dtype, options->device, options->requires_grad);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_randn_out(const ct_value *a, ct_value *results);
+bool ct__call_randn_out(const ct_value *a, ct_value *results)
+{
+    ct_randn_opts o = {
+        .generator = a[1].type == CT_V_NONE ? NULL : a[1].g,
+        .dtype = a[2].type == CT_V_NONE ? CT_DTYPE_NONE : a[2].dtype,
+        .device = a[3].type == CT_V_NONE ? (ct_device){CT_DEVICE_NONE, 0} : a[3].device,
+        .requires_grad = a[4].b};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_randn_out)(a[5].t, a[0].ints, &o)}};
     return ct_ok();
 }
 
@@ -120,6 +186,39 @@ bool ct__call_randint(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+static ct_tensor *run_randint_out(ct_tensor *out, int64_t high, ct_ints size, ct_generator *generator, ct_dtype dtype, ct_device device, bool requires_grad)
+{
+    ct_tensor *r = ct__randint(high, size, generator, dtype, device);
+    bool ok = r && ct__write_out(out, r);
+    ct_release(r);
+    return ok ? out : NULL;
+}
+
+ct_tensor *(ct_randint_out)(ct_tensor *out, int64_t high, ct_ints size, const ct_randint_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_randint;
+    const char *was = ct__op_name;
+    ct__op_name = "randint";
+    ct_tensor *outcome = run_randint_out(out, high, size, options->generator, options->dtype, options->device, options->requires_grad);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_randint_out(const ct_value *a, ct_value *results);
+bool ct__call_randint_out(const ct_value *a, ct_value *results)
+{
+    ct_randint_opts o = {
+        .generator = a[2].type == CT_V_NONE ? NULL : a[2].g,
+        .dtype = a[3].type == CT_V_NONE ? CT_DTYPE_NONE : a[3].dtype,
+        .device = a[4].type == CT_V_NONE ? (ct_device){CT_DEVICE_NONE, 0} : a[4].device,
+        .requires_grad = a[5].b};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_randint_out)(a[6].t, a[0].i, a[1].ints, &o)}};
+    return ct_ok();
+}
+
 /* randint.low(int low, int high, int[] size, *, Generator? generator=None, FACTORY) -> Tensor */
 static const ct_randint_low_opts defaults_randint_low = {.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false};
 static ct_tensor *run_randint_low(int64_t low, int64_t high, ct_ints size, ct_generator *generator, ct_dtype dtype, ct_device device, bool requires_grad)
@@ -159,6 +258,39 @@ bool ct__call_randint_low(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+static ct_tensor *run_randint_low_out(ct_tensor *out, int64_t low, int64_t high, ct_ints size, ct_generator *generator, ct_dtype dtype, ct_device device, bool requires_grad)
+{
+    ct_tensor *r = ct__randint_low(low, high, size, generator, dtype, device);
+    bool ok = r && ct__write_out(out, r);
+    ct_release(r);
+    return ok ? out : NULL;
+}
+
+ct_tensor *(ct_randint_low_out)(ct_tensor *out, int64_t low, int64_t high, ct_ints size, const ct_randint_low_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_randint_low;
+    const char *was = ct__op_name;
+    ct__op_name = "randint";
+    ct_tensor *outcome = run_randint_low_out(out, low, high, size, options->generator, options->dtype, options->device, options->requires_grad);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_randint_low_out(const ct_value *a, ct_value *results);
+bool ct__call_randint_low_out(const ct_value *a, ct_value *results)
+{
+    ct_randint_low_opts o = {
+        .generator = a[3].type == CT_V_NONE ? NULL : a[3].g,
+        .dtype = a[4].type == CT_V_NONE ? CT_DTYPE_NONE : a[4].dtype,
+        .device = a[5].type == CT_V_NONE ? (ct_device){CT_DEVICE_NONE, 0} : a[5].device,
+        .requires_grad = a[6].b};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_randint_low_out)(a[7].t, a[0].i, a[1].i, a[2].ints, &o)}};
+    return ct_ok();
+}
+
 /* randperm(int n, *, Generator? generator=None, FACTORY) -> Tensor */
 static const ct_randperm_opts defaults_randperm = {.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false};
 static ct_tensor *run_randperm(int64_t n, ct_generator *generator, ct_dtype dtype, ct_device device, bool requires_grad)
@@ -195,6 +327,39 @@ bool ct__call_randperm(const ct_value *a, ct_value *results)
         .device = a[3].type == CT_V_NONE ? (ct_device){CT_DEVICE_NONE, 0} : a[3].device,
         .requires_grad = a[4].b};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_randperm)(a[0].i, &o)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_randperm_out(ct_tensor *out, int64_t n, ct_generator *generator, ct_dtype dtype, ct_device device, bool requires_grad)
+{
+    ct_tensor *r = ct__randperm(n, generator, dtype, device);
+    bool ok = r && ct__write_out(out, r);
+    ct_release(r);
+    return ok ? out : NULL;
+}
+
+ct_tensor *(ct_randperm_out)(ct_tensor *out, int64_t n, const ct_randperm_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_randperm;
+    const char *was = ct__op_name;
+    ct__op_name = "randperm";
+    ct_tensor *outcome = run_randperm_out(out, n, options->generator, options->dtype, options->device, options->requires_grad);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_randperm_out(const ct_value *a, ct_value *results);
+bool ct__call_randperm_out(const ct_value *a, ct_value *results)
+{
+    ct_randperm_opts o = {
+        .generator = a[1].type == CT_V_NONE ? NULL : a[1].g,
+        .dtype = a[2].type == CT_V_NONE ? CT_DTYPE_NONE : a[2].dtype,
+        .device = a[3].type == CT_V_NONE ? (ct_device){CT_DEVICE_NONE, 0} : a[3].device,
+        .requires_grad = a[4].b};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_randperm_out)(a[5].t, a[0].i, &o)}};
     return ct_ok();
 }
 
@@ -1032,6 +1197,41 @@ bool ct__call_bernoulli(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+static ct_tensor *run_bernoulli_out(ct_tensor *out, ct_tensor *self, ct_generator *generator)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out))
+        return NULL;
+    ct_tensor *r = ct__bernoulli(self, generator);
+    bool ok = r && ct__write_out(out, r);
+    ct_release(r);
+    return ok ? out : NULL;
+}
+
+ct_tensor *(ct_bernoulli_out)(ct_tensor *out, ct_tensor *self, const ct_bernoulli_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_bernoulli;
+    const char *was = ct__op_name;
+    ct__op_name = "bernoulli";
+    ct_tensor *outcome = run_bernoulli_out(out, self, options->generator);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_bernoulli_out(const ct_value *a, ct_value *results);
+bool ct__call_bernoulli_out(const ct_value *a, ct_value *results)
+{
+    ct_bernoulli_opts o = {
+        .generator = a[1].type == CT_V_NONE ? NULL : a[1].g};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_bernoulli_out)(a[2].t, a[0].t, &o)}};
+    return ct_ok();
+}
+
 /* bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor */
 static const ct_bernoulli_p_opts defaults_bernoulli_p = {.generator = NULL};
 static void backward_bernoulli_p(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
@@ -1082,6 +1282,41 @@ bool ct__call_bernoulli_p(const ct_value *a, ct_value *results)
     ct_bernoulli_p_opts o = {
         .generator = a[2].type == CT_V_NONE ? NULL : a[2].g};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_bernoulli_p)(a[0].t, a[1].f, &o)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_bernoulli_p_out(ct_tensor *out, ct_tensor *self, double p, ct_generator *generator)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out))
+        return NULL;
+    ct_tensor *r = ct__bernoulli_p(self, p, generator);
+    bool ok = r && ct__write_out(out, r);
+    ct_release(r);
+    return ok ? out : NULL;
+}
+
+ct_tensor *(ct_bernoulli_p_out)(ct_tensor *out, ct_tensor *self, double p, const ct_bernoulli_p_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_bernoulli_p;
+    const char *was = ct__op_name;
+    ct__op_name = "bernoulli";
+    ct_tensor *outcome = run_bernoulli_p_out(out, self, p, options->generator);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_bernoulli_p_out(const ct_value *a, ct_value *results);
+bool ct__call_bernoulli_p_out(const ct_value *a, ct_value *results)
+{
+    ct_bernoulli_p_opts o = {
+        .generator = a[2].type == CT_V_NONE ? NULL : a[2].g};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_bernoulli_p_out)(a[3].t, a[0].t, a[1].f, &o)}};
     return ct_ok();
 }
 
@@ -1255,5 +1490,41 @@ bool ct__call_multinomial(const ct_value *a, ct_value *results)
         .replacement = a[2].b,
         .generator = a[3].type == CT_V_NONE ? NULL : a[3].g};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_multinomial)(a[0].t, a[1].i, &o)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_multinomial_out(ct_tensor *out, ct_tensor *self, int64_t num_samples, bool replacement, ct_generator *generator)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out))
+        return NULL;
+    ct_tensor *r = ct__multinomial(self, num_samples, replacement, generator);
+    bool ok = r && ct__write_out(out, r);
+    ct_release(r);
+    return ok ? out : NULL;
+}
+
+ct_tensor *(ct_multinomial_out)(ct_tensor *out, ct_tensor *self, int64_t num_samples, const ct_multinomial_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_multinomial;
+    const char *was = ct__op_name;
+    ct__op_name = "multinomial";
+    ct_tensor *outcome = run_multinomial_out(out, self, num_samples, options->replacement, options->generator);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_multinomial_out(const ct_value *a, ct_value *results);
+bool ct__call_multinomial_out(const ct_value *a, ct_value *results)
+{
+    ct_multinomial_opts o = {
+        .replacement = a[2].b,
+        .generator = a[3].type == CT_V_NONE ? NULL : a[3].g};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_multinomial_out)(a[4].t, a[0].t, a[1].i, &o)}};
     return ct_ok();
 }

@@ -854,6 +854,34 @@ bool ct__call_max_other(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+static ct_tensor *run_max_other_out(ct_tensor *out, ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    ct_tensor *r = ct__max_other(self, other);
+    return r && ct__write_out(out, r) ? out : NULL;
+}
+
+ct_tensor *(ct_max_other_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "max";
+    ct_tensor *outcome = run_max_other_out(out, self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_max_other_out(const ct_value *a, ct_value *results);
+bool ct__call_max_other_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_max_other_out)(a[2].t, a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
 /* min(Tensor self) -> Tensor */
 static void backward_min(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
@@ -1053,6 +1081,34 @@ bool ct__call_min_other(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+static ct_tensor *run_min_other_out(ct_tensor *out, ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    ct_tensor *r = ct__min_other(self, other);
+    return r && ct__write_out(out, r) ? out : NULL;
+}
+
+ct_tensor *(ct_min_other_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "min";
+    ct_tensor *outcome = run_min_other_out(out, self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_min_other_out(const ct_value *a, ct_value *results);
+bool ct__call_min_other_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_min_other_out)(a[2].t, a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
 /* index_backward(Tensor gy, Tensor indices, int[] size, int dim, bool keepdim) -> Tensor */
 static ct_tensor *run_index_backward(ct_tensor *gy, ct_tensor *indices, ct_ints size, int64_t dim, bool keepdim)
 {
@@ -1154,6 +1210,42 @@ bool ct__call_argmax(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+static ct_tensor *run_argmax_out(ct_tensor *out, ct_tensor *self, int64_t dim, bool keepdim)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out))
+        return NULL;
+    ct_tensor *r = ct__argmax(self, dim, keepdim);
+    bool ok = r && ct__write_out(out, r);
+    ct_release(r);
+    return ok ? out : NULL;
+}
+
+ct_tensor *(ct_argmax_out)(ct_tensor *out, ct_tensor *self, const ct_argmax_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_argmax;
+    const char *was = ct__op_name;
+    ct__op_name = "argmax";
+    ct_tensor *outcome = run_argmax_out(out, self, options->dim, options->keepdim);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_argmax_out(const ct_value *a, ct_value *results);
+bool ct__call_argmax_out(const ct_value *a, ct_value *results)
+{
+    ct_argmax_opts o = {
+        .dim = a[1].type == CT_V_NONE ? CT_NO_INT : a[1].i,
+        .keepdim = a[2].b};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_argmax_out)(a[3].t, a[0].t, &o)}};
+    return ct_ok();
+}
+
 /* argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor */
 static const ct_argmin_opts defaults_argmin = {.dim = CT_NO_INT, .keepdim = false};
 static ct_tensor *run_argmin(ct_tensor *self, int64_t dim, bool keepdim)
@@ -1186,6 +1278,42 @@ bool ct__call_argmin(const ct_value *a, ct_value *results)
         .dim = a[1].type == CT_V_NONE ? CT_NO_INT : a[1].i,
         .keepdim = a[2].b};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_argmin)(a[0].t, &o)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_argmin_out(ct_tensor *out, ct_tensor *self, int64_t dim, bool keepdim)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out))
+        return NULL;
+    ct_tensor *r = ct__argmin(self, dim, keepdim);
+    bool ok = r && ct__write_out(out, r);
+    ct_release(r);
+    return ok ? out : NULL;
+}
+
+ct_tensor *(ct_argmin_out)(ct_tensor *out, ct_tensor *self, const ct_argmin_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_argmin;
+    const char *was = ct__op_name;
+    ct__op_name = "argmin";
+    ct_tensor *outcome = run_argmin_out(out, self, options->dim, options->keepdim);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_argmin_out(const ct_value *a, ct_value *results);
+bool ct__call_argmin_out(const ct_value *a, ct_value *results)
+{
+    ct_argmin_opts o = {
+        .dim = a[1].type == CT_V_NONE ? CT_NO_INT : a[1].i,
+        .keepdim = a[2].b};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_argmin_out)(a[3].t, a[0].t, &o)}};
     return ct_ok();
 }
 
@@ -1323,6 +1451,40 @@ bool ct__call_norm(const ct_value *a, ct_value *results)
         .keepdim = a[3].b,
         .dtype = a[4].type == CT_V_NONE ? CT_DTYPE_NONE : a[4].dtype};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_norm)(a[0].t, &o)}};
+    return ct_ok();
+}
+
+/* norm.name(Tensor self, str p, int[1]? dim=None, bool keepdim=False, *, Dtype? dtype=None) -> Tensor */
+static const ct_norm_name_opts defaults_norm_name = {.dim = {0, NULL}, .keepdim = false, .dtype = CT_DTYPE_NONE};
+static ct_tensor *run_norm_name(ct_tensor *self, const char *p, ct_ints dim, bool keepdim, ct_dtype dtype)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    return ct__norm_name(self, p, dim, keepdim, dtype);
+}
+
+ct_tensor *(ct_norm_name)(ct_tensor *self, const char *p, const ct_norm_name_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_norm_name;
+    const char *was = ct__op_name;
+    ct__op_name = "norm";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_norm_name(self, p, options->dim, options->keepdim, options->dtype));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_norm_name(const ct_value *a, ct_value *results);
+bool ct__call_norm_name(const ct_value *a, ct_value *results)
+{
+    ct_norm_name_opts o = {
+        .dim = a[2].type == CT_V_NONE ? (ct_ints){0, NULL} : a[2].ints,
+        .keepdim = a[3].b,
+        .dtype = a[4].type == CT_V_NONE ? CT_DTYPE_NONE : a[4].dtype};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_norm_name)(a[0].t, a[1].str, &o)}};
     return ct_ok();
 }
 

@@ -362,7 +362,7 @@ static ct_tensor *run_transpose_(ct_tensor *self, int64_t dim0, int64_t dim1)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    if (!ct__inplace_check(self))
+    if (!ct__inplace_reshape_check(self))
         return NULL;
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
@@ -453,7 +453,7 @@ static ct_tensor *run_t_(ct_tensor *self)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    if (!ct__inplace_check(self))
+    if (!ct__inplace_reshape_check(self))
         return NULL;
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
@@ -756,7 +756,7 @@ static ct_tensor *run_squeeze_(ct_tensor *self)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    if (!ct__inplace_check(self))
+    if (!ct__inplace_reshape_check(self))
         return NULL;
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
@@ -848,7 +848,7 @@ static ct_tensor *run_squeeze__dim(ct_tensor *self, int64_t dim)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    if (!ct__inplace_check(self))
+    if (!ct__inplace_reshape_check(self))
         return NULL;
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
@@ -940,7 +940,7 @@ static ct_tensor *run_squeeze__dims(ct_tensor *self, ct_ints dim)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    if (!ct__inplace_check(self))
+    if (!ct__inplace_reshape_check(self))
         return NULL;
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
@@ -1032,7 +1032,7 @@ static ct_tensor *run_unsqueeze_(ct_tensor *self, int64_t dim)
 {
     if (!ct__given(self, "self"))
         return NULL;
-    if (!ct__inplace_check(self))
+    if (!ct__inplace_reshape_check(self))
         return NULL;
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
@@ -2168,6 +2168,36 @@ bool ct__call_diag(const ct_value *a, ct_value *results)
     ct_diag_opts o = {
         .diagonal = a[1].i};
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_diag)(a[0].t, &o)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_diag_out(ct_tensor *out, ct_tensor *self, int64_t diagonal)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *r = ct__diag(self, diagonal);
+    return r && ct__write_out(out, r) ? out : NULL;
+}
+
+ct_tensor *(ct_diag_out)(ct_tensor *out, ct_tensor *self, const ct_diag_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_diag;
+    const char *was = ct__op_name;
+    ct__op_name = "diag";
+    ct_tensor *outcome = run_diag_out(out, self, options->diagonal);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_diag_out(const ct_value *a, ct_value *results);
+bool ct__call_diag_out(const ct_value *a, ct_value *results)
+{
+    ct_diag_opts o = {
+        .diagonal = a[1].i};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_diag_out)(a[2].t, a[0].t, &o)}};
     return ct_ok();
 }
 

@@ -271,6 +271,13 @@ static const ct_arg_info args_arange[] = {
     {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
     {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
     {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_arange_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_arange_out[] = {
+    {.name = "end", .type = CT_V_SCALAR},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_arange_start(const ct_value *a, ct_value *results);
 static const ct_arg_info args_arange_start[] = {
     {.name = "start", .type = CT_V_SCALAR},
@@ -279,6 +286,15 @@ static const ct_arg_info args_arange_start[] = {
     {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
     {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
     {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_arange_start_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_arange_start_out[] = {
+    {.name = "start", .type = CT_V_SCALAR},
+    {.name = "end", .type = CT_V_SCALAR},
+    {.name = "step", .type = CT_V_SCALAR, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 1}}}}},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_range(const ct_value *a, ct_value *results);
 static const ct_arg_info args_range[] = {
     {.name = "start", .type = CT_V_SCALAR},
@@ -295,6 +311,15 @@ static const ct_arg_info args_linspace[] = {
     {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
     {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
     {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_linspace_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linspace_out[] = {
+    {.name = "start", .type = CT_V_SCALAR},
+    {.name = "end", .type = CT_V_SCALAR},
+    {.name = "steps", .type = CT_V_INT},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_logspace(const ct_value *a, ct_value *results);
 static const ct_arg_info args_logspace[] = {
     {.name = "start", .type = CT_V_SCALAR},
@@ -537,6 +562,11 @@ CT_HIDDEN bool ct__call_masked_select(const ct_value *a, ct_value *results);
 static const ct_arg_info args_masked_select[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "mask", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_masked_select_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_masked_select_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "mask", .type = CT_V_TENSOR},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_masked_scatter(const ct_value *a, ct_value *results);
 static const ct_arg_info args_masked_scatter[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -550,6 +580,10 @@ static const ct_arg_info args_masked_scatter_[] = {
 CT_HIDDEN bool ct__call_nonzero(const ct_value *a, ct_value *results);
 static const ct_arg_info args_nonzero[] = {
     {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_nonzero_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_nonzero_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_argwhere(const ct_value *a, ct_value *results);
 static const ct_arg_info args_argwhere[] = {
     {.name = "self", .type = CT_V_TENSOR}};
@@ -687,10 +721,20 @@ CT_HIDDEN bool ct__call_dot(const ct_value *a, ct_value *results);
 static const ct_arg_info args_dot[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "tensor", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_dot_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_dot_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "tensor", .type = CT_V_TENSOR},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_outer(const ct_value *a, ct_value *results);
 static const ct_arg_info args_outer[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "vec2", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_outer_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_outer_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "vec2", .type = CT_V_TENSOR},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_bmm(const ct_value *a, ct_value *results);
 static const ct_arg_info args_bmm[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -707,10 +751,23 @@ static const ct_arg_info args_baddbmm[] = {
     {.name = "batch2", .type = CT_V_TENSOR},
     {.name = "beta", .type = CT_V_SCALAR, .has_default = true, .keyword_only = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 1}}}}},
     {.name = "alpha", .type = CT_V_SCALAR, .has_default = true, .keyword_only = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 1}}}}}};
+CT_HIDDEN bool ct__call_baddbmm_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_baddbmm_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "batch1", .type = CT_V_TENSOR},
+    {.name = "batch2", .type = CT_V_TENSOR},
+    {.name = "beta", .type = CT_V_SCALAR, .has_default = true, .keyword_only = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 1}}}}},
+    {.name = "alpha", .type = CT_V_SCALAR, .has_default = true, .keyword_only = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 1}}}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_matmul(const ct_value *a, ct_value *results);
 static const ct_arg_info args_matmul[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "other", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_matmul_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_matmul_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_TENSOR},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_linear(const ct_value *a, ct_value *results);
 static const ct_arg_info args_linear[] = {
     {.name = "input", .type = CT_V_TENSOR},
@@ -1128,8 +1185,19 @@ static const ct_arg_info args_trunc_divide[] = {
 CT_HIDDEN bool ct__call_div_mode(const ct_value *a, ct_value *results);
 static const ct_arg_info args_div_mode[] = {
     {.name = "self", .type = CT_V_TENSOR},
-    {.name = "other", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_OPERAND},
     {.name = "rounding_mode", .type = CT_V_STRING, .optional = true, .keyword_only = true}};
+CT_HIDDEN bool ct__call_div__mode(const ct_value *a, ct_value *results);
+static const ct_arg_info args_div__mode[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_OPERAND},
+    {.name = "rounding_mode", .type = CT_V_STRING, .optional = true, .keyword_only = true}};
+CT_HIDDEN bool ct__call_div_mode_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_div_mode_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_OPERAND},
+    {.name = "rounding_mode", .type = CT_V_STRING, .optional = true, .keyword_only = true},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_remainder(const ct_value *a, ct_value *results);
 static const ct_arg_info args_remainder[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -1985,6 +2053,12 @@ static const ct_arg_info args_where[] = {
     {.name = "condition", .type = CT_V_TENSOR},
     {.name = "self", .type = CT_V_OPERAND},
     {.name = "other", .type = CT_V_OPERAND}};
+CT_HIDDEN bool ct__call_where_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_where_out[] = {
+    {.name = "condition", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_OPERAND},
+    {.name = "other", .type = CT_V_OPERAND},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_where_nonzero(const ct_value *a, ct_value *results);
 static const ct_arg_info args_where_nonzero[] = {
     {.name = "condition", .type = CT_V_TENSOR}};
@@ -2068,6 +2142,17 @@ static const ct_arg_info args_clamp_Tensor[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "min", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
     {.name = "max", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_clamp__Tensor(const ct_value *a, ct_value *results);
+static const ct_arg_info args_clamp__Tensor[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "min", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
+    {.name = "max", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_clamp_Tensor_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_clamp_Tensor_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "min", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
+    {.name = "max", .type = CT_V_TENSOR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_clamp_self_grad(const ct_value *a, ct_value *results);
 static const ct_arg_info args_clamp_self_grad[] = {
     {.name = "grad", .type = CT_V_TENSOR},
@@ -2137,6 +2222,14 @@ static const ct_arg_info args_rand[] = {
     {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
     {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
     {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_rand_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_rand_out[] = {
+    {.name = "size", .type = CT_V_INTS, .list_size = -1},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_randn(const ct_value *a, ct_value *results);
 static const ct_arg_info args_randn[] = {
     {.name = "size", .type = CT_V_INTS, .list_size = -1},
@@ -2144,6 +2237,14 @@ static const ct_arg_info args_randn[] = {
     {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
     {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
     {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_randn_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_randn_out[] = {
+    {.name = "size", .type = CT_V_INTS, .list_size = -1},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_randint(const ct_value *a, ct_value *results);
 static const ct_arg_info args_randint[] = {
     {.name = "high", .type = CT_V_INT},
@@ -2152,6 +2253,15 @@ static const ct_arg_info args_randint[] = {
     {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
     {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
     {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_randint_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_randint_out[] = {
+    {.name = "high", .type = CT_V_INT},
+    {.name = "size", .type = CT_V_INTS, .list_size = -1},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_randint_low(const ct_value *a, ct_value *results);
 static const ct_arg_info args_randint_low[] = {
     {.name = "low", .type = CT_V_INT},
@@ -2161,6 +2271,16 @@ static const ct_arg_info args_randint_low[] = {
     {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
     {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
     {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_randint_low_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_randint_low_out[] = {
+    {.name = "low", .type = CT_V_INT},
+    {.name = "high", .type = CT_V_INT},
+    {.name = "size", .type = CT_V_INTS, .list_size = -1},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_randperm(const ct_value *a, ct_value *results);
 static const ct_arg_info args_randperm[] = {
     {.name = "n", .type = CT_V_INT},
@@ -2168,6 +2288,14 @@ static const ct_arg_info args_randperm[] = {
     {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
     {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
     {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_randperm_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_randperm_out[] = {
+    {.name = "n", .type = CT_V_INT},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "device", .type = CT_V_DEVICE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "requires_grad", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_rand_like(const ct_value *a, ct_value *results);
 static const ct_arg_info args_rand_like[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -2262,11 +2390,22 @@ CT_HIDDEN bool ct__call_bernoulli(const ct_value *a, ct_value *results);
 static const ct_arg_info args_bernoulli[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_bernoulli_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_bernoulli_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_bernoulli_p(const ct_value *a, ct_value *results);
 static const ct_arg_info args_bernoulli_p[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "p", .type = CT_V_FLOAT},
     {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_bernoulli_p_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_bernoulli_p_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "p", .type = CT_V_FLOAT},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_normal(const ct_value *a, ct_value *results);
 static const ct_arg_info args_normal[] = {
     {.name = "mean", .type = CT_V_TENSOR},
@@ -2297,6 +2436,13 @@ static const ct_arg_info args_multinomial[] = {
     {.name = "num_samples", .type = CT_V_INT},
     {.name = "replacement", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}},
     {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_multinomial_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_multinomial_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "num_samples", .type = CT_V_INT},
+    {.name = "replacement", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_sum(const ct_value *a, ct_value *results);
 static const ct_arg_info args_sum[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -2399,6 +2545,11 @@ CT_HIDDEN bool ct__call_max_other(const ct_value *a, ct_value *results);
 static const ct_arg_info args_max_other[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "other", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_max_other_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_max_other_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_TENSOR},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_min(const ct_value *a, ct_value *results);
 static const ct_arg_info args_min[] = {
     {.name = "self", .type = CT_V_TENSOR}};
@@ -2419,6 +2570,11 @@ CT_HIDDEN bool ct__call_min_other(const ct_value *a, ct_value *results);
 static const ct_arg_info args_min_other[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "other", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_min_other_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_min_other_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_TENSOR},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_index_backward(const ct_value *a, ct_value *results);
 static const ct_arg_info args_index_backward[] = {
     {.name = "gy", .type = CT_V_TENSOR},
@@ -2437,11 +2593,23 @@ static const ct_arg_info args_argmax[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "dim", .type = CT_V_INT, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
     {.name = "keepdim", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_argmax_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_argmax_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
+    {.name = "keepdim", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_argmin(const ct_value *a, ct_value *results);
 static const ct_arg_info args_argmin[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "dim", .type = CT_V_INT, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
     {.name = "keepdim", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_argmin_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_argmin_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
+    {.name = "keepdim", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_any(const ct_value *a, ct_value *results);
 static const ct_arg_info args_any[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -2460,6 +2628,13 @@ CT_HIDDEN bool ct__call_norm(const ct_value *a, ct_value *results);
 static const ct_arg_info args_norm[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "p", .type = CT_V_SCALAR, .optional = true, .has_default = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 2}}}}},
+    {.name = "dim", .type = CT_V_INTS, .optional = true, .has_default = true, .list_size = 1, .value = {CT_V_NONE, {0}}},
+    {.name = "keepdim", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_norm_name(const ct_value *a, ct_value *results);
+static const ct_arg_info args_norm_name[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "p", .type = CT_V_STRING},
     {.name = "dim", .type = CT_V_INTS, .optional = true, .has_default = true, .list_size = 1, .value = {CT_V_NONE, {0}}},
     {.name = "keepdim", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}},
     {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
@@ -2852,6 +3027,11 @@ CT_HIDDEN bool ct__call_diag(const ct_value *a, ct_value *results);
 static const ct_arg_info args_diag[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "diagonal", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 0}}}};
+CT_HIDDEN bool ct__call_diag_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_diag_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "diagonal", .type = CT_V_INT, .has_default = true, .value = {CT_V_INT, {.i = 0}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_diag_embed(const ct_value *a, ct_value *results);
 static const ct_arg_info args_diag_embed[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -3151,6 +3331,8 @@ static const ct_op_info op_table_rows[] = {
     {.name = "any", .overload = "", .c_name = "ct_any", .schema = "any(Tensor self, int[1]? dim=None, bool keepdim=False) -> Tensor", .family = "reduce", .doc = "Some element is not 0. bool (uint8 for uint8).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_any, .result_type = CT_V_TENSOR, .call = ct__call_any},
     {.name = "arange", .overload = "", .c_name = "ct_arange", .schema = "arange(Scalar end, *, FACTORY) -> Tensor", .family = "creation", .doc = "0, 1, ... below end.", .on = CT_ON_TORCH, .nargs = 4, .nresults = 1, .args = args_arange, .result_type = CT_V_TENSOR, .call = ct__call_arange},
     {.name = "arange", .overload = "start", .c_name = "ct_arange_start", .schema = "arange.start(Scalar start, Scalar end, Scalar step=1, *, FACTORY) -> Tensor", .family = "creation", .doc = "start, start + step, ... before end: ceil((end - start) / step) values.", .on = CT_ON_TORCH, .nargs = 6, .nresults = 1, .args = args_arange_start, .result_type = CT_V_TENSOR, .call = ct__call_arange_start},
+    {.name = "arange", .overload = "", .c_name = "ct_arange_out", .schema = "arange(Scalar end, *, FACTORY) -> Tensor", .family = "creation", .doc = "0, 1, ... below end.", .on = CT_ON_TORCH, .is_out = true, .first_out = 4, .nargs = 5, .nresults = 1, .args = args_arange_out, .result_type = CT_V_TENSOR, .call = ct__call_arange_out},
+    {.name = "arange", .overload = "start", .c_name = "ct_arange_start_out", .schema = "arange.start(Scalar start, Scalar end, Scalar step=1, *, FACTORY) -> Tensor", .family = "creation", .doc = "start, start + step, ... before end: ceil((end - start) / step) values.", .on = CT_ON_TORCH, .is_out = true, .first_out = 6, .nargs = 7, .nresults = 1, .args = args_arange_start_out, .result_type = CT_V_TENSOR, .call = ct__call_arange_start_out},
     {.name = "arccos", .overload = "", .c_name = "ct_acos", .schema = "acos(Tensor self) -> Tensor", .family = "pointwise", .doc = "Arc cosine, in radians.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "acos", .nargs = 1, .nresults = 1, .args = args_acos, .result_type = CT_V_TENSOR, .call = ct__call_acos},
     {.name = "arccos", .overload = "", .c_name = "ct_acos_out", .schema = "acos(Tensor self) -> Tensor", .family = "pointwise", .doc = "Arc cosine, in radians.", .on = CT_ON_TORCH, .alias_of = "acos", .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_acos_out, .result_type = CT_V_TENSOR, .call = ct__call_acos_out},
     {.name = "arccos_", .overload = "", .c_name = "ct_acos_", .schema = "acos(Tensor self) -> Tensor", .family = "pointwise", .doc = "Arc cosine, in radians.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "acos_", .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_acos_, .result_type = CT_V_TENSOR, .call = ct__call_acos_},
@@ -3173,7 +3355,9 @@ static const ct_op_info op_table_rows[] = {
     {.name = "arctanh", .overload = "", .c_name = "ct_atanh_out", .schema = "atanh(Tensor self) -> Tensor", .family = "pointwise", .doc = "Inverse hyperbolic tangent.", .on = CT_ON_TORCH, .alias_of = "atanh", .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_atanh_out, .result_type = CT_V_TENSOR, .call = ct__call_atanh_out},
     {.name = "arctanh_", .overload = "", .c_name = "ct_atanh_", .schema = "atanh(Tensor self) -> Tensor", .family = "pointwise", .doc = "Inverse hyperbolic tangent.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "atanh_", .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_atanh_, .result_type = CT_V_TENSOR, .call = ct__call_atanh_},
     {.name = "argmax", .overload = "", .c_name = "ct_argmax", .schema = "argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor", .family = "reduce", .doc = "The place of the largest element along dim (or in the flattened tensor).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_argmax, .result_type = CT_V_TENSOR, .call = ct__call_argmax},
+    {.name = "argmax", .overload = "", .c_name = "ct_argmax_out", .schema = "argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor", .family = "reduce", .doc = "The place of the largest element along dim (or in the flattened tensor).", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_argmax_out, .result_type = CT_V_TENSOR, .call = ct__call_argmax_out},
     {.name = "argmin", .overload = "", .c_name = "ct_argmin", .schema = "argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor", .family = "reduce", .doc = "The place of the smallest element along dim (or in the flattened tensor).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_argmin, .result_type = CT_V_TENSOR, .call = ct__call_argmin},
+    {.name = "argmin", .overload = "", .c_name = "ct_argmin_out", .schema = "argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor", .family = "reduce", .doc = "The place of the smallest element along dim (or in the flattened tensor).", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_argmin_out, .result_type = CT_V_TENSOR, .call = ct__call_argmin_out},
     {.name = "argsort", .overload = "", .c_name = "ct_argsort", .schema = "argsort(Tensor self, int dim=-1, bool descending=False, bool stable=False) -> Tensor", .family = "index", .doc = "The places that sort gives.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_argsort, .result_type = CT_V_TENSOR, .call = ct__call_argsort},
     {.name = "argwhere", .overload = "", .c_name = "ct_argwhere", .schema = "argwhere(Tensor self) -> Tensor", .family = "index", .doc = "nonzero.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_argwhere, .result_type = CT_V_TENSOR, .call = ct__call_argwhere},
     {.name = "as_strided", .overload = "", .c_name = "ct_as_strided", .schema = "as_strided(Tensor self, int[] size, int[] stride, int? storage_offset=None) -> Tensor", .family = "shape", .doc = "A view with given sizes and strides over the storage. storage_offset None: self's own.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_view = true, .nargs = 4, .nresults = 1, .args = args_as_strided, .result_type = CT_V_TENSOR, .call = ct__call_as_strided},
@@ -3202,11 +3386,14 @@ static const ct_op_info op_table_rows[] = {
     {.name = "avg_pool_backward", .overload = "", .c_name = "ct_avg_pool_backward", .schema = "avg_pool_backward(Tensor gy, int[] input_size, int[] kernel_size, int[] stride, int[] padding, bool ceil_mode, bool count_include_pad, int? divisor_override) -> Tensor", .family = "conv", .doc = "Each window's gradient spread over it.", .on = CT_ON_INTERNAL, .nargs = 8, .nresults = 1, .args = args_avg_pool_backward, .result_type = CT_V_TENSOR, .call = ct__call_avg_pool_backward},
     {.name = "avg_pool_forward", .overload = "", .c_name = "ct_avg_pool_forward", .schema = "avg_pool_forward(Tensor self, int[] kernel_size, int[] stride, int[] padding, bool ceil_mode, bool count_include_pad, int? divisor_override) -> Tensor", .family = "conv", .doc = "avg_pool1d or avg_pool2d, by the length of kernel_size.", .on = CT_ON_INTERNAL, .nargs = 7, .nresults = 1, .args = args_avg_pool_forward, .result_type = CT_V_TENSOR, .call = ct__call_avg_pool_forward},
     {.name = "baddbmm", .overload = "", .c_name = "ct_baddbmm", .schema = "baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", .family = "linalg", .doc = "beta * self + alpha * batch1 @ batch2.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_baddbmm, .result_type = CT_V_TENSOR, .call = ct__call_baddbmm},
+    {.name = "baddbmm", .overload = "", .c_name = "ct_baddbmm_out", .schema = "baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", .family = "linalg", .doc = "beta * self + alpha * batch1 @ batch2.", .on = CT_ON_TORCH, .is_out = true, .first_out = 5, .nargs = 6, .nresults = 1, .args = args_baddbmm_out, .result_type = CT_V_TENSOR, .call = ct__call_baddbmm_out},
     {.name = "batch_norm", .overload = "", .c_name = "ct_batch_norm", .schema = "batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled=False) -> Tensor", .family = "norm", .doc = "Normalises each channel of (N, C, ...) by the batch's mean and variance (training; running statistics are updated in place)\nor by the running ones.", .on = CT_ON_TORCH, .nargs = 9, .nresults = 1, .args = args_batch_norm, .result_type = CT_V_TENSOR, .call = ct__call_batch_norm},
     {.name = "batch_norm_backward", .overload = "", .c_name = "ct_batch_norm_backward", .schema = "batch_norm_backward(Tensor gy, Tensor input, Tensor? weight, Tensor mean, Tensor rstd, bool want_input, bool want_weight, bool want_bias) -> (Tensor input, Tensor weight, Tensor bias)", .family = "norm", .doc = "The gradients that are wanted, differentiable again.", .on = CT_ON_INTERNAL, .nargs = 8, .nresults = 3, .args = args_batch_norm_backward, .result_names = names_batch_norm_backward, .tuple_name = "batch_norm_backward", .result_type = CT_V_TENSOR, .call = ct__call_batch_norm_backward},
     {.name = "batch_norm_train", .overload = "", .c_name = "ct_batch_norm_train", .schema = "batch_norm_train(Tensor input, Tensor? weight, Tensor? bias, float eps) -> (Tensor output, Tensor mean, Tensor rstd, Tensor var)", .family = "norm", .doc = "Batch normalisation by the batch's own statistics; mean, 1 / sqrt(var + eps) and the biased variance of each channel.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 4, .args = args_batch_norm_train, .result_names = names_batch_norm_train, .tuple_name = "batch_norm_train", .result_type = CT_V_TENSOR, .call = ct__call_batch_norm_train},
     {.name = "bernoulli", .overload = "", .c_name = "ct_bernoulli", .schema = "bernoulli(Tensor self, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "1 with the probability that stands at each place, else 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_bernoulli, .result_type = CT_V_TENSOR, .call = ct__call_bernoulli},
     {.name = "bernoulli", .overload = "p", .c_name = "ct_bernoulli_p", .schema = "bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "1 with probability p, else 0, with self's shape.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_bernoulli_p, .result_type = CT_V_TENSOR, .call = ct__call_bernoulli_p},
+    {.name = "bernoulli", .overload = "", .c_name = "ct_bernoulli_out", .schema = "bernoulli(Tensor self, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "1 with the probability that stands at each place, else 0.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_bernoulli_out, .result_type = CT_V_TENSOR, .call = ct__call_bernoulli_out},
+    {.name = "bernoulli", .overload = "p", .c_name = "ct_bernoulli_p_out", .schema = "bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "1 with probability p, else 0, with self's shape.", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_bernoulli_p_out, .result_type = CT_V_TENSOR, .call = ct__call_bernoulli_p_out},
     {.name = "bernoulli_", .overload = "", .c_name = "ct_bernoulli_", .schema = "bernoulli_(Tensor self, float p=0.5, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with 1 with probability p, else 0.", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_bernoulli_, .result_type = CT_V_TENSOR, .call = ct__call_bernoulli_},
     {.name = "bernoulli_", .overload = "Tensor", .c_name = "ct_bernoulli__Tensor", .schema = "bernoulli_.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with 1 with probability p of the same place, else 0.", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_bernoulli__Tensor, .result_type = CT_V_TENSOR, .call = ct__call_bernoulli__Tensor},
     {.name = "binary_cross_entropy", .overload = "", .c_name = "ct_binary_cross_entropy", .schema = "binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, str reduction='mean') -> Tensor", .family = "loss", .doc = "-(target * log(self) + (1 - target) * log(1 - self)), the logarithms not below -100.", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_binary_cross_entropy, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy},
@@ -3252,7 +3439,9 @@ static const ct_op_info op_table_rows[] = {
     {.name = "clamp", .overload = "", .c_name = "ct_clamp", .schema = "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", .family = "pointwise", .doc = "min(max(self, min), max); NaN stays.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_clamp, .result_type = CT_V_TENSOR, .call = ct__call_clamp},
     {.name = "clamp", .overload = "Tensor", .c_name = "ct_clamp_Tensor", .schema = "clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor", .family = "pointwise", .doc = "minimum(maximum(self, min), max).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_clamp_Tensor, .result_type = CT_V_TENSOR, .call = ct__call_clamp_Tensor},
     {.name = "clamp", .overload = "", .c_name = "ct_clamp_out", .schema = "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", .family = "pointwise", .doc = "min(max(self, min), max); NaN stays.", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_clamp_out, .result_type = CT_V_TENSOR, .call = ct__call_clamp_out},
+    {.name = "clamp", .overload = "Tensor", .c_name = "ct_clamp_Tensor_out", .schema = "clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor", .family = "pointwise", .doc = "minimum(maximum(self, min), max).", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_clamp_Tensor_out, .result_type = CT_V_TENSOR, .call = ct__call_clamp_Tensor_out},
     {.name = "clamp_", .overload = "", .c_name = "ct_clamp_", .schema = "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", .family = "pointwise", .doc = "min(max(self, min), max); NaN stays.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_clamp_, .result_type = CT_V_TENSOR, .call = ct__call_clamp_},
+    {.name = "clamp_", .overload = "Tensor", .c_name = "ct_clamp__Tensor", .schema = "clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor", .family = "pointwise", .doc = "minimum(maximum(self, min), max).", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_clamp__Tensor, .result_type = CT_V_TENSOR, .call = ct__call_clamp__Tensor},
     {.name = "clamp_both", .overload = "", .c_name = "ct_clamp_both", .schema = "clamp_both(Tensor self, Scalar min, Scalar max) -> Tensor", .family = "pointwise", .doc = "min(max(self, min), max); NaN stays.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_clamp_both, .result_type = CT_V_TENSOR, .call = ct__call_clamp_both},
     {.name = "clamp_max", .overload = "", .c_name = "ct_clamp_max", .schema = "clamp_max(Tensor self, Scalar max) -> Tensor", .family = "pointwise", .doc = "min(self, max).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_clamp_max, .result_type = CT_V_TENSOR, .call = ct__call_clamp_max},
     {.name = "clamp_max_", .overload = "", .c_name = "ct_clamp_max_", .schema = "clamp_max(Tensor self, Scalar max) -> Tensor", .family = "pointwise", .doc = "min(self, max).", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_clamp_max_, .result_type = CT_V_TENSOR, .call = ct__call_clamp_max_},
@@ -3264,7 +3453,9 @@ static const ct_op_info op_table_rows[] = {
     {.name = "clip", .overload = "", .c_name = "ct_clamp", .schema = "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", .family = "pointwise", .doc = "min(max(self, min), max); NaN stays.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "clamp", .nargs = 3, .nresults = 1, .args = args_clamp, .result_type = CT_V_TENSOR, .call = ct__call_clamp},
     {.name = "clip", .overload = "Tensor", .c_name = "ct_clamp_Tensor", .schema = "clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor", .family = "pointwise", .doc = "minimum(maximum(self, min), max).", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "clamp", .nargs = 3, .nresults = 1, .args = args_clamp_Tensor, .result_type = CT_V_TENSOR, .call = ct__call_clamp_Tensor},
     {.name = "clip", .overload = "", .c_name = "ct_clamp_out", .schema = "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", .family = "pointwise", .doc = "min(max(self, min), max); NaN stays.", .on = CT_ON_TORCH, .alias_of = "clamp", .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_clamp_out, .result_type = CT_V_TENSOR, .call = ct__call_clamp_out},
+    {.name = "clip", .overload = "Tensor", .c_name = "ct_clamp_Tensor_out", .schema = "clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor", .family = "pointwise", .doc = "minimum(maximum(self, min), max).", .on = CT_ON_TORCH, .alias_of = "clamp", .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_clamp_Tensor_out, .result_type = CT_V_TENSOR, .call = ct__call_clamp_Tensor_out},
     {.name = "clip_", .overload = "", .c_name = "ct_clamp_", .schema = "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", .family = "pointwise", .doc = "min(max(self, min), max); NaN stays.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "clamp_", .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_clamp_, .result_type = CT_V_TENSOR, .call = ct__call_clamp_},
+    {.name = "clip_", .overload = "Tensor", .c_name = "ct_clamp__Tensor", .schema = "clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor", .family = "pointwise", .doc = "minimum(maximum(self, min), max).", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "clamp_", .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_clamp__Tensor, .result_type = CT_V_TENSOR, .call = ct__call_clamp__Tensor},
     {.name = "clone", .overload = "", .c_name = "ct_clone", .schema = "clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor", .family = "shape", .doc = "A copy; keeps the input's dense memory order unless a format is given.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_clone, .result_type = CT_V_TENSOR, .call = ct__call_clone},
     {.name = "col2im", .overload = "", .c_name = "ct_col2im", .schema = "col2im(Tensor self, int[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor", .family = "spatial", .doc = "Adds up columns (N, C * kernel, windows) into images (N, C, *output_size).", .on = CT_ON_FUNCTIONAL, .nargs = 6, .nresults = 1, .args = args_col2im, .result_type = CT_V_TENSOR, .call = ct__call_col2im},
     {.name = "concat", .overload = "", .c_name = "ct_cat", .schema = "cat(Tensor[] tensors, int dim=0) -> Tensor", .family = "shape", .doc = "Joins tensors along an existing dimension; dtypes are promoted.", .on = CT_ON_TORCH, .alias_of = "cat", .nargs = 2, .nresults = 1, .args = args_cat, .result_type = CT_V_TENSOR, .call = ct__call_cat},
@@ -3302,21 +3493,27 @@ static const ct_op_info op_table_rows[] = {
     {.name = "cumsum", .overload = "", .c_name = "ct_cumsum_out", .schema = "cumsum(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "Running sums along dim.", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_cumsum_out, .result_type = CT_V_TENSOR, .call = ct__call_cumsum_out},
     {.name = "cumsum_", .overload = "", .c_name = "ct_cumsum_", .schema = "cumsum(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "Running sums along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_cumsum_, .result_type = CT_V_TENSOR, .call = ct__call_cumsum_},
     {.name = "diag", .overload = "", .c_name = "ct_diag", .schema = "diag(Tensor self, int diagonal=0) -> Tensor", .family = "shape", .doc = "A matrix's diagonal (a copy), or a square matrix with this vector on its diagonal.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_diag, .result_type = CT_V_TENSOR, .call = ct__call_diag},
+    {.name = "diag", .overload = "", .c_name = "ct_diag_out", .schema = "diag(Tensor self, int diagonal=0) -> Tensor", .family = "shape", .doc = "A matrix's diagonal (a copy), or a square matrix with this vector on its diagonal.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_diag_out, .result_type = CT_V_TENSOR, .call = ct__call_diag_out},
     {.name = "diag_embed", .overload = "", .c_name = "ct_diag_embed", .schema = "diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor", .family = "shape", .doc = "Matrices that hold the last dimension on their diagonals.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_diag_embed, .result_type = CT_V_TENSOR, .call = ct__call_diag_embed},
     {.name = "diagonal", .overload = "", .c_name = "ct_diagonal", .schema = "diagonal(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor", .family = "shape", .doc = "The diagonal of two dimensions as the last dimension; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_view = true, .nargs = 4, .nresults = 1, .args = args_diagonal, .result_type = CT_V_TENSOR, .call = ct__call_diagonal},
     {.name = "diagonal_backward", .overload = "", .c_name = "ct_diagonal_backward", .schema = "diagonal_backward(Tensor grad, int[] size, int offset, int dim1, int dim2) -> Tensor", .family = "shape", .doc = "The gradient put back into zeros.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_diagonal_backward, .result_type = CT_V_TENSOR, .call = ct__call_diagonal_backward},
     {.name = "difference_scaled", .overload = "", .c_name = "ct_difference_scaled", .schema = "difference_scaled(Tensor gy, Tensor self, Tensor target, Scalar scale) -> Tensor", .family = "loss", .doc = "gy * (self - target) * scale; a part of mse_loss's gradient where that is not differentiated again.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_difference_scaled, .result_type = CT_V_TENSOR, .call = ct__call_difference_scaled},
     {.name = "dist", .overload = "", .c_name = "ct_dist", .schema = "dist(Tensor self, Tensor other, Scalar p=2) -> Tensor", .family = "reduce", .doc = "norm(self - other, p).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_dist, .result_type = CT_V_TENSOR, .call = ct__call_dist},
     {.name = "div", .overload = "", .c_name = "ct_div", .schema = "div(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self / other, in floating point.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "/", .nargs = 2, .nresults = 1, .args = args_div, .result_type = CT_V_TENSOR, .call = ct__call_div},
-    {.name = "div", .overload = "mode", .c_name = "ct_div_mode", .schema = "div.mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor", .family = "pointwise", .doc = "self / other, rounded 'floor' or 'trunc', or not at all (None).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_div_mode, .result_type = CT_V_TENSOR, .call = ct__call_div_mode},
+    {.name = "div", .overload = "mode", .c_name = "ct_div_mode", .schema = "div.mode(Tensor self, Operand other, *, str? rounding_mode) -> Tensor", .family = "pointwise", .doc = "self / other, rounded 'floor' or 'trunc', or not at all (None).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_div_mode, .result_type = CT_V_TENSOR, .call = ct__call_div_mode},
     {.name = "div", .overload = "", .c_name = "ct_div_out", .schema = "div(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self / other, in floating point.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_div_out, .result_type = CT_V_TENSOR, .call = ct__call_div_out},
+    {.name = "div", .overload = "mode", .c_name = "ct_div_mode_out", .schema = "div.mode(Tensor self, Operand other, *, str? rounding_mode) -> Tensor", .family = "pointwise", .doc = "self / other, rounded 'floor' or 'trunc', or not at all (None).", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_div_mode_out, .result_type = CT_V_TENSOR, .call = ct__call_div_mode_out},
     {.name = "div_", .overload = "", .c_name = "ct_div_", .schema = "div(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self / other, in floating point.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "/=", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_div_, .result_type = CT_V_TENSOR, .call = ct__call_div_},
+    {.name = "div_", .overload = "mode", .c_name = "ct_div__mode", .schema = "div.mode(Tensor self, Operand other, *, str? rounding_mode) -> Tensor", .family = "pointwise", .doc = "self / other, rounded 'floor' or 'trunc', or not at all (None).", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_div__mode, .result_type = CT_V_TENSOR, .call = ct__call_div__mode},
     {.name = "div_floor", .overload = "", .c_name = "ct_div_floor", .schema = "div_floor(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self / other rounded down.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_div_floor, .result_type = CT_V_TENSOR, .call = ct__call_div_floor},
     {.name = "divide", .overload = "", .c_name = "ct_div", .schema = "div(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self / other, in floating point.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "div", .nargs = 2, .nresults = 1, .args = args_div, .result_type = CT_V_TENSOR, .call = ct__call_div},
-    {.name = "divide", .overload = "mode", .c_name = "ct_div_mode", .schema = "div.mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor", .family = "pointwise", .doc = "self / other, rounded 'floor' or 'trunc', or not at all (None).", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "div", .nargs = 3, .nresults = 1, .args = args_div_mode, .result_type = CT_V_TENSOR, .call = ct__call_div_mode},
+    {.name = "divide", .overload = "mode", .c_name = "ct_div_mode", .schema = "div.mode(Tensor self, Operand other, *, str? rounding_mode) -> Tensor", .family = "pointwise", .doc = "self / other, rounded 'floor' or 'trunc', or not at all (None).", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "div", .nargs = 3, .nresults = 1, .args = args_div_mode, .result_type = CT_V_TENSOR, .call = ct__call_div_mode},
     {.name = "divide", .overload = "", .c_name = "ct_div_out", .schema = "div(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self / other, in floating point.", .on = CT_ON_TORCH, .alias_of = "div", .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_div_out, .result_type = CT_V_TENSOR, .call = ct__call_div_out},
+    {.name = "divide", .overload = "mode", .c_name = "ct_div_mode_out", .schema = "div.mode(Tensor self, Operand other, *, str? rounding_mode) -> Tensor", .family = "pointwise", .doc = "self / other, rounded 'floor' or 'trunc', or not at all (None).", .on = CT_ON_TORCH, .alias_of = "div", .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_div_mode_out, .result_type = CT_V_TENSOR, .call = ct__call_div_mode_out},
     {.name = "divide_", .overload = "", .c_name = "ct_div_", .schema = "div(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self / other, in floating point.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "div_", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_div_, .result_type = CT_V_TENSOR, .call = ct__call_div_},
+    {.name = "divide_", .overload = "mode", .c_name = "ct_div__mode", .schema = "div.mode(Tensor self, Operand other, *, str? rounding_mode) -> Tensor", .family = "pointwise", .doc = "self / other, rounded 'floor' or 'trunc', or not at all (None).", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "div_", .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_div__mode, .result_type = CT_V_TENSOR, .call = ct__call_div__mode},
     {.name = "dot", .overload = "", .c_name = "ct_dot", .schema = "dot(Tensor self, Tensor tensor) -> Tensor", .family = "linalg", .doc = "The sum of the products of two vectors' elements.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_dot, .result_type = CT_V_TENSOR, .call = ct__call_dot},
+    {.name = "dot", .overload = "", .c_name = "ct_dot_out", .schema = "dot(Tensor self, Tensor tensor) -> Tensor", .family = "linalg", .doc = "The sum of the products of two vectors' elements.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_dot_out, .result_type = CT_V_TENSOR, .call = ct__call_dot_out},
     {.name = "dropout", .overload = "", .c_name = "ct_dropout", .schema = "dropout(Tensor input, float p, bool train) -> Tensor", .family = "norm", .doc = "While training each element is set to 0 with probability p, the others divided by 1 - p.", .on = CT_ON_TORCH, .nargs = 3, .nresults = 1, .args = args_dropout, .result_type = CT_V_TENSOR, .call = ct__call_dropout},
     {.name = "dropout_", .overload = "", .c_name = "ct_dropout_", .schema = "dropout(Tensor input, float p, bool train) -> Tensor", .family = "norm", .doc = "While training each element is set to 0 with probability p, the others divided by 1 - p.", .on = CT_ON_TORCH, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_dropout_, .result_type = CT_V_TENSOR, .call = ct__call_dropout_},
     {.name = "elu", .overload = "", .c_name = "ct_elu", .schema = "elu(Tensor self, Scalar alpha=1) -> Tensor", .family = "pointwise", .doc = "x where positive, else alpha * (exp(x) - 1).", .on = CT_ON_FUNCTIONAL, .nargs = 2, .nresults = 1, .args = args_elu, .result_type = CT_V_TENSOR, .call = ct__call_elu},
@@ -3392,6 +3589,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "gelu_tanh_slope", .overload = "", .c_name = "ct_gelu_tanh_slope", .schema = "gelu_tanh_slope(Tensor gy, Tensor self) -> Tensor", .family = "pointwise", .doc = "gelu_tanh_backward where it is not differentiated again.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_gelu_tanh_slope, .result_type = CT_V_TENSOR, .call = ct__call_gelu_tanh_slope},
     {.name = "geometric_", .overload = "", .c_name = "ct_geometric_", .schema = "geometric_(Tensor self, float p, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with the number of trials until a success of probability p.", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_geometric_, .result_type = CT_V_TENSOR, .call = ct__call_geometric_},
     {.name = "ger", .overload = "", .c_name = "ct_outer", .schema = "outer(Tensor self, Tensor vec2) -> Tensor", .family = "linalg", .doc = "The matrix (n, m) of products of a vector (n) and a vector (m).", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "outer", .nargs = 2, .nresults = 1, .args = args_outer, .result_type = CT_V_TENSOR, .call = ct__call_outer},
+    {.name = "ger", .overload = "", .c_name = "ct_outer_out", .schema = "outer(Tensor self, Tensor vec2) -> Tensor", .family = "linalg", .doc = "The matrix (n, m) of products of a vector (n) and a vector (m).", .on = CT_ON_TORCH, .alias_of = "outer", .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_outer_out, .result_type = CT_V_TENSOR, .call = ct__call_outer_out},
     {.name = "greater", .overload = "", .c_name = "ct_gt", .schema = "gt(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self > other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "gt", .nargs = 2, .nresults = 1, .args = args_gt, .result_type = CT_V_TENSOR, .call = ct__call_gt},
     {.name = "greater", .overload = "", .c_name = "ct_gt_out", .schema = "gt(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self > other, element by element.", .on = CT_ON_TORCH, .alias_of = "gt", .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_gt_out, .result_type = CT_V_TENSOR, .call = ct__call_gt_out},
     {.name = "greater_", .overload = "", .c_name = "ct_gt_", .schema = "gt(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self > other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "gt_", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_gt_, .result_type = CT_V_TENSOR, .call = ct__call_gt_},
@@ -3459,6 +3657,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "linear_bias_grad", .overload = "", .c_name = "ct_linear_bias_grad", .schema = "linear_bias_grad(Tensor grad) -> Tensor", .family = "linalg", .doc = "grad (*, out) summed over all but its last dimension.", .on = CT_ON_INTERNAL, .nargs = 1, .nresults = 1, .args = args_linear_bias_grad, .result_type = CT_V_TENSOR, .call = ct__call_linear_bias_grad},
     {.name = "linear_weight_grad", .overload = "", .c_name = "ct_linear_weight_grad", .schema = "linear_weight_grad(Tensor grad, Tensor input) -> Tensor", .family = "linalg", .doc = "grad (*, out) transposed @ input (*, in).", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_linear_weight_grad, .result_type = CT_V_TENSOR, .call = ct__call_linear_weight_grad},
     {.name = "linspace", .overload = "", .c_name = "ct_linspace", .schema = "linspace(Scalar start, Scalar end, int steps, *, FACTORY) -> Tensor", .family = "creation", .doc = "`steps` evenly spaced values from start to end, both included.", .on = CT_ON_TORCH, .nargs = 6, .nresults = 1, .args = args_linspace, .result_type = CT_V_TENSOR, .call = ct__call_linspace},
+    {.name = "linspace", .overload = "", .c_name = "ct_linspace_out", .schema = "linspace(Scalar start, Scalar end, int steps, *, FACTORY) -> Tensor", .family = "creation", .doc = "`steps` evenly spaced values from start to end, both included.", .on = CT_ON_TORCH, .is_out = true, .first_out = 6, .nargs = 7, .nresults = 1, .args = args_linspace_out, .result_type = CT_V_TENSOR, .call = ct__call_linspace_out},
     {.name = "log", .overload = "", .c_name = "ct_log", .schema = "log(Tensor self) -> Tensor", .family = "pointwise", .doc = "Natural logarithm.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_log, .result_type = CT_V_TENSOR, .call = ct__call_log},
     {.name = "log", .overload = "", .c_name = "ct_log_out", .schema = "log(Tensor self) -> Tensor", .family = "pointwise", .doc = "Natural logarithm.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_log_out, .result_type = CT_V_TENSOR, .call = ct__call_log_out},
     {.name = "log10", .overload = "", .c_name = "ct_log10", .schema = "log10(Tensor self) -> Tensor", .family = "pointwise", .doc = "Logarithm to base 10.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_log10, .result_type = CT_V_TENSOR, .call = ct__call_log10},
@@ -3503,11 +3702,14 @@ static const ct_op_info op_table_rows[] = {
     {.name = "masked_scatter", .overload = "", .c_name = "ct_masked_scatter", .schema = "masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor", .family = "index", .doc = "self with source's elements, in order, where the mask is true.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_masked_scatter, .result_type = CT_V_TENSOR, .call = ct__call_masked_scatter},
     {.name = "masked_scatter_", .overload = "", .c_name = "ct_masked_scatter_", .schema = "masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor", .family = "index", .doc = "self with source's elements, in order, where the mask is true.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_masked_scatter_, .result_type = CT_V_TENSOR, .call = ct__call_masked_scatter_},
     {.name = "masked_select", .overload = "", .c_name = "ct_masked_select", .schema = "masked_select(Tensor self, Tensor mask) -> Tensor", .family = "index", .doc = "The elements where the mask is true, as a vector.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_masked_select, .result_type = CT_V_TENSOR, .call = ct__call_masked_select},
+    {.name = "masked_select", .overload = "", .c_name = "ct_masked_select_out", .schema = "masked_select(Tensor self, Tensor mask) -> Tensor", .family = "index", .doc = "The elements where the mask is true, as a vector.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_masked_select_out, .result_type = CT_V_TENSOR, .call = ct__call_masked_select_out},
     {.name = "matmul", .overload = "", .c_name = "ct_matmul", .schema = "matmul(Tensor self, Tensor other) -> Tensor", .family = "linalg", .doc = "The product of two tensors: vectors, matrices or batches of matrices, batches broadcast.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "@", .nargs = 2, .nresults = 1, .args = args_matmul, .result_type = CT_V_TENSOR, .call = ct__call_matmul},
+    {.name = "matmul", .overload = "", .c_name = "ct_matmul_out", .schema = "matmul(Tensor self, Tensor other) -> Tensor", .family = "linalg", .doc = "The product of two tensors: vectors, matrices or batches of matrices, batches broadcast.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_matmul_out, .result_type = CT_V_TENSOR, .call = ct__call_matmul_out},
     {.name = "max", .overload = "", .c_name = "ct_max", .schema = "max(Tensor self) -> Tensor", .family = "reduce", .doc = "The largest element.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_max, .result_type = CT_V_TENSOR, .call = ct__call_max},
     {.name = "max", .overload = "dim", .c_name = "ct_max_dim", .schema = "max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", .family = "reduce", .doc = "The largest element along dim and its place (the first of equals); NaN wins.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 2, .args = args_max_dim, .result_names = names_max_dim, .tuple_name = "max", .result_type = CT_V_TENSOR, .call = ct__call_max_dim},
     {.name = "max", .overload = "other", .c_name = "ct_max_other", .schema = "max.other(Tensor self, Tensor other) -> Tensor", .family = "reduce", .doc = "maximum.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_max_other, .result_type = CT_V_TENSOR, .call = ct__call_max_other},
     {.name = "max", .overload = "dim", .c_name = "ct_max_dim_out", .schema = "max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", .family = "reduce", .doc = "The largest element along dim and its place (the first of equals); NaN wins.", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 5, .nresults = 2, .args = args_max_dim_out, .result_names = names_max_dim, .tuple_name = "max", .result_type = CT_V_TENSOR, .call = ct__call_max_dim_out},
+    {.name = "max", .overload = "other", .c_name = "ct_max_other_out", .schema = "max.other(Tensor self, Tensor other) -> Tensor", .family = "reduce", .doc = "maximum.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_max_other_out, .result_type = CT_V_TENSOR, .call = ct__call_max_other_out},
     {.name = "max_pool1d", .overload = "", .c_name = "ct_max_pool1d", .schema = "max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=0, int[1] dilation=1, bool ceil_mode=False) -> Tensor", .family = "conv", .doc = "Largest element of each window.", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .nargs = 6, .nresults = 1, .args = args_max_pool1d, .result_type = CT_V_TENSOR, .call = ct__call_max_pool1d},
     {.name = "max_pool1d_with_indices", .overload = "", .c_name = "ct_max_pool1d_with_indices", .schema = "max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=0, int[1] dilation=1, bool ceil_mode=False) -> (Tensor output, Tensor indices)", .family = "conv", .doc = "Largest element of each window, and its flat place in the input's plane. Stride defaults to the kernel size.", .on = CT_ON_FUNCTIONAL | CT_ON_INTERNAL, .nargs = 6, .nresults = 2, .args = args_max_pool1d_with_indices, .result_names = names_max_pool1d_with_indices, .tuple_name = "max_pool1d_with_indices", .result_type = CT_V_TENSOR, .call = ct__call_max_pool1d_with_indices},
     {.name = "max_pool2d", .overload = "", .c_name = "ct_max_pool2d", .schema = "max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor", .family = "conv", .doc = "Largest element of each window.", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .nargs = 6, .nresults = 1, .args = args_max_pool2d, .result_type = CT_V_TENSOR, .call = ct__call_max_pool2d},
@@ -3527,6 +3729,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "min", .overload = "dim", .c_name = "ct_min_dim", .schema = "min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", .family = "reduce", .doc = "The smallest element along dim and its place (the first of equals); NaN wins.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 2, .args = args_min_dim, .result_names = names_min_dim, .tuple_name = "min", .result_type = CT_V_TENSOR, .call = ct__call_min_dim},
     {.name = "min", .overload = "other", .c_name = "ct_min_other", .schema = "min.other(Tensor self, Tensor other) -> Tensor", .family = "reduce", .doc = "minimum.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_min_other, .result_type = CT_V_TENSOR, .call = ct__call_min_other},
     {.name = "min", .overload = "dim", .c_name = "ct_min_dim_out", .schema = "min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", .family = "reduce", .doc = "The smallest element along dim and its place (the first of equals); NaN wins.", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 5, .nresults = 2, .args = args_min_dim_out, .result_names = names_min_dim, .tuple_name = "min", .result_type = CT_V_TENSOR, .call = ct__call_min_dim_out},
+    {.name = "min", .overload = "other", .c_name = "ct_min_other_out", .schema = "min.other(Tensor self, Tensor other) -> Tensor", .family = "reduce", .doc = "minimum.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_min_other_out, .result_type = CT_V_TENSOR, .call = ct__call_min_other_out},
     {.name = "minimum", .overload = "", .c_name = "ct_minimum", .schema = "minimum(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The smaller of two elements; NaN wins.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_minimum, .result_type = CT_V_TENSOR, .call = ct__call_minimum},
     {.name = "minimum", .overload = "", .c_name = "ct_minimum_out", .schema = "minimum(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The smaller of two elements; NaN wins.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_minimum_out, .result_type = CT_V_TENSOR, .call = ct__call_minimum_out},
     {.name = "mish", .overload = "", .c_name = "ct_mish", .schema = "mish(Tensor self) -> Tensor", .family = "pointwise", .doc = "x * tanh(log(1 + exp(x))).", .on = CT_ON_FUNCTIONAL, .nargs = 1, .nresults = 1, .args = args_mish, .result_type = CT_V_TENSOR, .call = ct__call_mish},
@@ -3545,6 +3748,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "mul", .overload = "", .c_name = "ct_mul_out", .schema = "mul(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self * other.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_mul_out, .result_type = CT_V_TENSOR, .call = ct__call_mul_out},
     {.name = "mul_", .overload = "", .c_name = "ct_mul_", .schema = "mul(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self * other.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "*=", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_mul_, .result_type = CT_V_TENSOR, .call = ct__call_mul_},
     {.name = "multinomial", .overload = "", .c_name = "ct_multinomial", .schema = "multinomial(Tensor self, int num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Places drawn with the rows' weights: (num_samples) or (rows, num_samples).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_multinomial, .result_type = CT_V_TENSOR, .call = ct__call_multinomial},
+    {.name = "multinomial", .overload = "", .c_name = "ct_multinomial_out", .schema = "multinomial(Tensor self, int num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Places drawn with the rows' weights: (num_samples) or (rows, num_samples).", .on = CT_ON_TORCH, .is_out = true, .first_out = 4, .nargs = 5, .nresults = 1, .args = args_multinomial_out, .result_type = CT_V_TENSOR, .call = ct__call_multinomial_out},
     {.name = "multiply", .overload = "", .c_name = "ct_mul", .schema = "mul(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self * other.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "mul", .nargs = 2, .nresults = 1, .args = args_mul, .result_type = CT_V_TENSOR, .call = ct__call_mul},
     {.name = "multiply", .overload = "", .c_name = "ct_mul_out", .schema = "mul(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self * other.", .on = CT_ON_TORCH, .alias_of = "mul", .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_mul_out, .result_type = CT_V_TENSOR, .call = ct__call_mul_out},
     {.name = "multiply_", .overload = "", .c_name = "ct_mul_", .schema = "mul(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self * other.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "mul_", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_mul_, .result_type = CT_V_TENSOR, .call = ct__call_mul_},
@@ -3572,7 +3776,9 @@ static const ct_op_info op_table_rows[] = {
     {.name = "nll_loss_forward", .overload = "", .c_name = "ct_nll_loss_forward", .schema = "nll_loss_forward(Tensor self, Tensor target, Tensor? weight, str reduction, int ignore_index) -> (Tensor output, Tensor total_weight)", .family = "loss", .doc = "nll_loss of (N, C, ...) and the sum of the weights.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 2, .args = args_nll_loss_forward, .result_names = names_nll_loss_forward, .tuple_name = "nll_loss_forward", .result_type = CT_V_TENSOR, .call = ct__call_nll_loss_forward},
     {.name = "nll_loss_gather", .overload = "", .c_name = "ct_nll_loss_gather", .schema = "nll_loss_gather(Tensor self, Tensor target, Tensor? weight, str reduction, int ignore_index, Tensor total_weight) -> Tensor", .family = "loss", .doc = "nll_loss_forward with a given sum of weights.", .on = CT_ON_INTERNAL, .nargs = 6, .nresults = 1, .args = args_nll_loss_gather, .result_type = CT_V_TENSOR, .call = ct__call_nll_loss_gather},
     {.name = "nonzero", .overload = "", .c_name = "ct_nonzero", .schema = "nonzero(Tensor self) -> Tensor", .family = "index", .doc = "The places of the elements that are not 0: (n, ndim), in row-major order.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_nonzero, .result_type = CT_V_TENSOR, .call = ct__call_nonzero},
+    {.name = "nonzero", .overload = "", .c_name = "ct_nonzero_out", .schema = "nonzero(Tensor self) -> Tensor", .family = "index", .doc = "The places of the elements that are not 0: (n, ndim), in row-major order.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_nonzero_out, .result_type = CT_V_TENSOR, .call = ct__call_nonzero_out},
     {.name = "norm", .overload = "", .c_name = "ct_norm", .schema = "norm(Tensor self, Scalar? p=2, int[1]? dim=None, bool keepdim=False, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "The p-norm: (sum of |x|^p)^(1/p); inf: the largest |x|; 0: how many are not 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_norm, .result_type = CT_V_TENSOR, .call = ct__call_norm},
+    {.name = "norm", .overload = "name", .c_name = "ct_norm_name", .schema = "norm.name(Tensor self, str p, int[1]? dim=None, bool keepdim=False, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "The 2-norm by its name, 'fro'.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_norm_name, .result_type = CT_V_TENSOR, .call = ct__call_norm_name},
     {.name = "norm2", .overload = "", .c_name = "ct_norm2", .schema = "norm2(Tensor self, int[]? dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "The Euclidean norm.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_norm2, .result_type = CT_V_TENSOR, .call = ct__call_norm2},
     {.name = "norm2_backward", .overload = "", .c_name = "ct_norm2_backward", .schema = "norm2_backward(Tensor gy, Tensor self, Tensor result, int[]? dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "gy * self / result, 0 where the result is 0.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_norm2_backward, .result_type = CT_V_TENSOR, .call = ct__call_norm2_backward},
     {.name = "norm_p", .overload = "", .c_name = "ct_norm_p", .schema = "norm_p(Tensor self, float p, int[]? dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "The p-norm, p not 2.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_norm_p, .result_type = CT_V_TENSOR, .call = ct__call_norm_p},
@@ -3590,6 +3796,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "ones", .overload = "", .c_name = "ct_ones_out", .schema = "ones(int[] size, *, FACTORY) -> Tensor", .family = "creation", .doc = "A tensor of ones.", .on = CT_ON_TORCH, .is_out = true, .first_out = 4, .nargs = 5, .nresults = 1, .args = args_ones_out, .result_type = CT_V_TENSOR, .call = ct__call_ones_out},
     {.name = "ones_like", .overload = "", .c_name = "ct_ones_like", .schema = "ones_like(Tensor self, *, FACTORY, MemoryFormat? memory_format=None) -> Tensor", .family = "creation", .doc = "Ones with self's shape and dtype.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_ones_like, .result_type = CT_V_TENSOR, .call = ct__call_ones_like},
     {.name = "outer", .overload = "", .c_name = "ct_outer", .schema = "outer(Tensor self, Tensor vec2) -> Tensor", .family = "linalg", .doc = "The matrix (n, m) of products of a vector (n) and a vector (m).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_outer, .result_type = CT_V_TENSOR, .call = ct__call_outer},
+    {.name = "outer", .overload = "", .c_name = "ct_outer_out", .schema = "outer(Tensor self, Tensor vec2) -> Tensor", .family = "linalg", .doc = "The matrix (n, m) of products of a vector (n) and a vector (m).", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_outer_out, .result_type = CT_V_TENSOR, .call = ct__call_outer_out},
     {.name = "pad", .overload = "", .c_name = "ct_pad", .schema = "pad(Tensor self, int[] pad, str mode='constant', Scalar? value=None) -> Tensor", .family = "norm", .doc = "Pads the last dimensions, pairs (before, after) from the last one on: 'constant', 'reflect', 'replicate' or 'circular'.", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_pad, .result_type = CT_V_TENSOR, .call = ct__call_pad},
     {.name = "permute", .overload = "", .c_name = "ct_permute", .schema = "permute(Tensor self, int[] dims) -> Tensor", .family = "shape", .doc = "The dimensions in another order; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_view = true, .nargs = 2, .nresults = 1, .args = args_permute, .result_type = CT_V_TENSOR, .call = ct__call_permute},
     {.name = "permute_backward", .overload = "", .c_name = "ct_permute_backward", .schema = "permute_backward(Tensor self, int[] dims) -> Tensor", .family = "shape", .doc = "The permutation undone.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_permute_backward, .result_type = CT_V_TENSOR, .call = ct__call_permute_backward},
@@ -3604,17 +3811,22 @@ static const ct_op_info op_table_rows[] = {
     {.name = "prod_backward", .overload = "", .c_name = "ct_prod_backward", .schema = "prod_backward(Tensor gy, Tensor self, int? dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "gy times the product of the other elements.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_prod_backward, .result_type = CT_V_TENSOR, .call = ct__call_prod_backward},
     {.name = "put_rows_", .overload = "", .c_name = "ct_put_rows_", .schema = "put_rows_(Tensor self, Tensor index, Tensor source, int indexed, bool accumulate) -> Tensor", .family = "index", .doc = "Writes (or adds) source's rows (n, rest...) into self at `index`, numbers over self's first `indexed` dimensions taken as one.", .on = CT_ON_INTERNAL, .is_inplace = true, .nargs = 5, .nresults = 1, .args = args_put_rows_, .result_type = CT_V_TENSOR, .call = ct__call_put_rows_},
     {.name = "rand", .overload = "", .c_name = "ct_rand", .schema = "rand(int[] size, *, Generator? generator=None, FACTORY) -> Tensor", .family = "random", .doc = "Uniform numbers in [0, 1).", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_rand, .result_type = CT_V_TENSOR, .call = ct__call_rand},
+    {.name = "rand", .overload = "", .c_name = "ct_rand_out", .schema = "rand(int[] size, *, Generator? generator=None, FACTORY) -> Tensor", .family = "random", .doc = "Uniform numbers in [0, 1).", .on = CT_ON_TORCH, .is_out = true, .first_out = 5, .nargs = 6, .nresults = 1, .args = args_rand_out, .result_type = CT_V_TENSOR, .call = ct__call_rand_out},
     {.name = "rand_like", .overload = "", .c_name = "ct_rand_like", .schema = "rand_like(Tensor self, *, FACTORY, MemoryFormat? memory_format=None) -> Tensor", .family = "random", .doc = "Uniform numbers in [0, 1) with self's shape.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_rand_like, .result_type = CT_V_TENSOR, .call = ct__call_rand_like},
     {.name = "randint", .overload = "", .c_name = "ct_randint", .schema = "randint(int high, int[] size, *, Generator? generator=None, FACTORY) -> Tensor", .family = "random", .doc = "Integers in [0, high), int64 unless said.", .on = CT_ON_TORCH, .nargs = 6, .nresults = 1, .args = args_randint, .result_type = CT_V_TENSOR, .call = ct__call_randint},
     {.name = "randint", .overload = "low", .c_name = "ct_randint_low", .schema = "randint.low(int low, int high, int[] size, *, Generator? generator=None, FACTORY) -> Tensor", .family = "random", .doc = "Integers in [low, high), int64 unless said.", .on = CT_ON_TORCH, .nargs = 7, .nresults = 1, .args = args_randint_low, .result_type = CT_V_TENSOR, .call = ct__call_randint_low},
+    {.name = "randint", .overload = "", .c_name = "ct_randint_out", .schema = "randint(int high, int[] size, *, Generator? generator=None, FACTORY) -> Tensor", .family = "random", .doc = "Integers in [0, high), int64 unless said.", .on = CT_ON_TORCH, .is_out = true, .first_out = 6, .nargs = 7, .nresults = 1, .args = args_randint_out, .result_type = CT_V_TENSOR, .call = ct__call_randint_out},
+    {.name = "randint", .overload = "low", .c_name = "ct_randint_low_out", .schema = "randint.low(int low, int high, int[] size, *, Generator? generator=None, FACTORY) -> Tensor", .family = "random", .doc = "Integers in [low, high), int64 unless said.", .on = CT_ON_TORCH, .is_out = true, .first_out = 7, .nargs = 8, .nresults = 1, .args = args_randint_low_out, .result_type = CT_V_TENSOR, .call = ct__call_randint_low_out},
     {.name = "randint_like", .overload = "", .c_name = "ct_randint_like", .schema = "randint_like(Tensor self, int high, *, FACTORY, MemoryFormat? memory_format=None) -> Tensor", .family = "random", .doc = "Integers in [0, high) with self's shape.", .on = CT_ON_TORCH, .nargs = 6, .nresults = 1, .args = args_randint_like, .result_type = CT_V_TENSOR, .call = ct__call_randint_like},
     {.name = "randint_like", .overload = "low", .c_name = "ct_randint_like_low", .schema = "randint_like.low(Tensor self, int low, int high, *, FACTORY, MemoryFormat? memory_format=None) -> Tensor", .family = "random", .doc = "Integers in [low, high) with self's shape.", .on = CT_ON_TORCH, .nargs = 7, .nresults = 1, .args = args_randint_like_low, .result_type = CT_V_TENSOR, .call = ct__call_randint_like_low},
     {.name = "randn", .overload = "", .c_name = "ct_randn", .schema = "randn(int[] size, *, Generator? generator=None, FACTORY) -> Tensor", .family = "random", .doc = "Standard normal numbers.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_randn, .result_type = CT_V_TENSOR, .call = ct__call_randn},
+    {.name = "randn", .overload = "", .c_name = "ct_randn_out", .schema = "randn(int[] size, *, Generator? generator=None, FACTORY) -> Tensor", .family = "random", .doc = "Standard normal numbers.", .on = CT_ON_TORCH, .is_out = true, .first_out = 5, .nargs = 6, .nresults = 1, .args = args_randn_out, .result_type = CT_V_TENSOR, .call = ct__call_randn_out},
     {.name = "randn_like", .overload = "", .c_name = "ct_randn_like", .schema = "randn_like(Tensor self, *, FACTORY, MemoryFormat? memory_format=None) -> Tensor", .family = "random", .doc = "Standard normal numbers with self's shape.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_randn_like, .result_type = CT_V_TENSOR, .call = ct__call_randn_like},
     {.name = "random_", .overload = "", .c_name = "ct_random_", .schema = "random_(Tensor self, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with integers over the dtype's whole range of exact ones.", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_random_, .result_type = CT_V_TENSOR, .call = ct__call_random_},
     {.name = "random_", .overload = "to", .c_name = "ct_random__to", .schema = "random_.to(Tensor self, int to, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with integers in [0, to).", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_random__to, .result_type = CT_V_TENSOR, .call = ct__call_random__to},
     {.name = "random_", .overload = "from", .c_name = "ct_random__from", .schema = "random_.from(Tensor self, int from, int? to, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Fills with integers in [from, to).", .on = CT_ON_METHOD, .is_inplace = true, .nargs = 4, .nresults = 1, .args = args_random__from, .result_type = CT_V_TENSOR, .call = ct__call_random__from},
     {.name = "randperm", .overload = "", .c_name = "ct_randperm", .schema = "randperm(int n, *, Generator? generator=None, FACTORY) -> Tensor", .family = "random", .doc = "A permutation of 0 .. n-1, int64 unless said.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_randperm, .result_type = CT_V_TENSOR, .call = ct__call_randperm},
+    {.name = "randperm", .overload = "", .c_name = "ct_randperm_out", .schema = "randperm(int n, *, Generator? generator=None, FACTORY) -> Tensor", .family = "random", .doc = "A permutation of 0 .. n-1, int64 unless said.", .on = CT_ON_TORCH, .is_out = true, .first_out = 5, .nargs = 6, .nresults = 1, .args = args_randperm_out, .result_type = CT_V_TENSOR, .call = ct__call_randperm_out},
     {.name = "range", .overload = "", .c_name = "ct_range", .schema = "range(Scalar start, Scalar end, Scalar step=1, *, FACTORY) -> Tensor", .family = "creation", .doc = "start, start + step, ..., end included, as the default float; deprecated in PyTorch in favour of arange.", .on = CT_ON_TORCH, .nargs = 6, .nresults = 1, .args = args_range, .result_type = CT_V_TENSOR, .call = ct__call_range},
     {.name = "ravel", .overload = "", .c_name = "ct_ravel", .schema = "ravel(Tensor self) -> Tensor", .family = "shape", .doc = "One dimension, a view where possible.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_ravel, .result_type = CT_V_TENSOR, .call = ct__call_ravel},
     {.name = "reciprocal", .overload = "", .c_name = "ct_reciprocal", .schema = "reciprocal(Tensor self) -> Tensor", .family = "pointwise", .doc = "1 / x.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_reciprocal, .result_type = CT_V_TENSOR, .call = ct__call_reciprocal},
@@ -3796,6 +4008,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "vstack", .overload = "", .c_name = "ct_vstack", .schema = "vstack(Tensor[] tensors) -> Tensor", .family = "shape", .doc = "Joins along the first dimension, vectors becoming rows.", .on = CT_ON_TORCH, .nargs = 1, .nresults = 1, .args = args_vstack, .result_type = CT_V_TENSOR, .call = ct__call_vstack},
     {.name = "where", .overload = "", .c_name = "ct_where", .schema = "where(Tensor condition, Operand self, Operand other) -> Tensor", .family = "pointwise", .doc = "self where the boolean condition holds, else other; all three broadcast.", .on = CT_ON_TORCH, .nargs = 3, .nresults = 1, .args = args_where, .result_type = CT_V_TENSOR, .call = ct__call_where},
     {.name = "where", .overload = "nonzero", .c_name = "ct_where_nonzero", .schema = "where.nonzero(Tensor condition) -> Tensor[]", .family = "pointwise", .doc = "The places where the condition holds: one index vector a dimension.", .on = CT_ON_TORCH, .nargs = 1, .nresults = 1, .args = args_where_nonzero, .result_type = CT_V_TENSORS, .call = ct__call_where_nonzero},
+    {.name = "where", .overload = "", .c_name = "ct_where_out", .schema = "where(Tensor condition, Operand self, Operand other) -> Tensor", .family = "pointwise", .doc = "self where the boolean condition holds, else other; all three broadcast.", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_where_out, .result_type = CT_V_TENSOR, .call = ct__call_where_out},
     {.name = "where_self", .overload = "", .c_name = "ct_where_self", .schema = "where_self(Tensor condition, Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self where the condition holds, else other.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_where_self, .result_type = CT_V_TENSOR, .call = ct__call_where_self},
     {.name = "zero_", .overload = "", .c_name = "ct_zero_", .schema = "zero_(Tensor self) -> Tensor", .family = "creation", .doc = "Sets every element to 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_zero_, .result_type = CT_V_TENSOR, .call = ct__call_zero_},
     {.name = "zeros", .overload = "", .c_name = "ct_zeros", .schema = "zeros(int[] size, *, FACTORY) -> Tensor", .family = "creation", .doc = "A tensor of zeros.", .on = CT_ON_TORCH, .nargs = 4, .nresults = 1, .args = args_zeros, .result_type = CT_V_TENSOR, .call = ct__call_zeros},

@@ -365,6 +365,8 @@ ct_tensor *ct__constant_pad_nd(ct_tensor *self, ct_ints pad, ct_scalar value)
     int64_t sizes[CT_MAX_DIMS], pairs = pad.n / 2;
     if (pad.n % 2)
         return ct__fail(CT_ERR_RUNTIME, "Padding length must be divisible by 2");
+    if (!ct__scalar_fits(ct_float_scalar(ct_scalar_double(value)), (ct_dtype)self->dtype)) /* PyTorch's pad takes a float */
+        return NULL;
     if (pairs > self->ndim)
         return ct__fail(CT_ERR_RUNTIME, "Padding length should be less than or equal to two times the input dimension but got padding length "
                         "%lld and input of dimension %d", (long long)pad.n, self->ndim);

@@ -14,7 +14,7 @@ static ct_tensor *creation_new(ct_ints size, ct_dtype dtype, ct_device device)
 
 static ct_tensor *creation_filled(ct_tensor *t, ct_scalar value)
 {
-    if (t && !ct__fill(t, value)) {
+    if (t && !(ct__scalar_fits(value, (ct_dtype)t->dtype) && ct__fill(t, value))) {
         ct_release(t);
         return NULL;
     }
@@ -218,7 +218,7 @@ ct_tensor *ct__new_full(ct_tensor *self, ct_ints size, ct_scalar value, ct_dtype
     return creation_filled(ct__new_empty(self, size, dtype, device), value);
 }
 
-bool ct__fill_(ct_tensor *self, ct_scalar value) { return ct__fill(self, value); }
+bool ct__fill_(ct_tensor *self, ct_scalar value) { return ct__scalar_fits(value, (ct_dtype)self->dtype) && ct__fill(self, value); }
 
 bool ct__fill__tensor(ct_tensor *self, ct_tensor *value)
 {

@@ -5,8 +5,8 @@
 ct_tensor *ct__index_operand(ct_tensor *index)
 {
     if (index->dtype != CT_INT64 && index->dtype != CT_INT32)
-        return ct__fail(CT_ERR_RUNTIME, "%s(): Expected dtype int32/int64 for index, but got %s", ct__op_name,
-                        ct_dtype_type_name((ct_dtype)index->dtype));
+        return ct__fail(CT_ERR_RUNTIME, "%s(): Expected dtype %s for index", ct__op_name,
+                        strcmp(ct__op_name, "index_select") ? "int32/int64" : "int32 or int64");
     CT_AUTO ct_tensor *wide = ct__cast(index, CT_INT64);
     return wide ? ct__contiguous_of(wide) : NULL;
 }
@@ -30,7 +30,7 @@ bool ct__add_element(ct_dtype dtype, void *to, const void *from, double alpha)
 static int64_t index_wrap(int64_t i, int64_t size, int64_t dim)
 {
     if (CT_UNLIKELY(i < 0 || i >= size)) {
-        ct__fail(CT_ERR_INDEX, "index %lld is out of bounds for dimension %lld with size %lld", (long long)i, (long long)dim, (long long)size);
+        ct__fail(CT_ERR_RUNTIME, "index %lld is out of bounds for dimension %lld with size %lld", (long long)i, (long long)dim, (long long)size);
         return -1;
     }
     return i;
@@ -188,7 +188,7 @@ static ct_tensor *index_scatter(index_what what, ct_tensor *self, int64_t dim, c
 {
     int64_t d = ct__wrap_dim(dim, self->ndim);
     if (d >= 0 && src && src->dtype != self->dtype)
-        return ct__fail(CT_ERR_RUNTIME, "%s(): Expected self.dtype to be equal to src.dtype", ct__op_name);
+        return ct__fail(CT_ERR_RUNTIME, "scatter(): Expected self.dtype to be equal to src.dtype");
     CT_AUTO ct_tensor *at = d < 0 ? NULL : ct__index_operand(index);
     if (!at || !index_same_dims(self, at, d, src, "src "))
         return NULL;
@@ -211,7 +211,7 @@ ct_tensor *ct__scatter(ct_tensor *self, int64_t dim, ct_tensor *index, ct_tensor
 
 ct_tensor *ct__scatter_value(ct_tensor *self, int64_t dim, ct_tensor *index, ct_scalar value)
 {
-    return index_scatter(INDEX_SCATTER_VALUE, self, dim, index, NULL, value);
+    return !ct__scalar_fits(value, (ct_dtype)self->dtype) ? NULL : index_scatter(INDEX_SCATTER_VALUE, self, dim, index, NULL, value);
 }
 
 ct_tensor *ct__scatter_add(ct_tensor *self, int64_t dim, ct_tensor *index, ct_tensor *src)
@@ -299,6 +299,9 @@ static ct_tensor *index_slices(ct_tensor *self, int64_t dim, ct_tensor *index, c
                             "should match, got self %s and source %s", ct__op_name, (long long)n,
                             (long long)(source->ndim > d ? source->sizes[d] : 1), ct__shape_text(self), ct__shape_text(source));
     }
+    if (mode == 'c' && source->dtype != self->dtype)
+        return ct__fail(CT_ERR_RUNTIME, "index_copy_(): self and source expected to have the same dtype, but got (self) %s and (source) %s",
+                        ct_dtype_type_name((ct_dtype)self->dtype), ct_dtype_type_name((ct_dtype)source->dtype));
     if (source && source->dtype != self->dtype)
         return ct__fail(CT_ERR_RUNTIME, "%s(): self (%s) and source (%s) must have the same scalar type", ct__op_name,
                         ct_dtype_type_name((ct_dtype)self->dtype), ct_dtype_type_name((ct_dtype)source->dtype));
@@ -343,7 +346,7 @@ ct_tensor *ct__index_copy(ct_tensor *self, int64_t dim, ct_tensor *index, ct_ten
 
 ct_tensor *ct__index_fill(ct_tensor *self, int64_t dim, ct_tensor *index, ct_scalar value)
 {
-    return index_slices(self, dim, index, NULL, value, 'f');
+    return ct__scalar_fits(value, (ct_dtype)self->dtype) ? index_slices(self, dim, index, NULL, value, 'f') : NULL;
 }
 
 /* ---- Masks ---- */
@@ -355,8 +358,8 @@ ct_tensor *ct__masked_fill(ct_tensor *self, ct_tensor *mask, ct_tensor *value)
                         mask->dtype == CT_INT64 ? "long int" : mask->dtype == CT_UINT8 ? "unsigned char" : ct_dtype_name((ct_dtype)mask->dtype));
     if (value->ndim != 0)
         return ct__fail(CT_ERR_RUNTIME, "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with %d dimension(s).", value->ndim);
-    if (ct_is_floating((ct_dtype)value->dtype) && !ct_is_floating((ct_dtype)self->dtype))
-        return ct__fail(CT_ERR_RUNTIME, "value cannot be converted to type %s without overflow", ct_dtype_name((ct_dtype)self->dtype));
+    if (value->data && !ct__scalar_fits(ct_item_scalar(value), (ct_dtype)self->dtype))
+        return NULL;
     CT_COMPUTE();
     ct_tensor *v = ct_to_dtype(value, (ct_dtype)self->dtype);
     return ct_retain(ct_where(mask, v, self));
@@ -406,6 +409,9 @@ ct_tensor *ct__masked_scatter(ct_tensor *self, ct_tensor *mask, ct_tensor *sourc
 {
     if (mask->dtype != CT_BOOL)
         return ct__fail(CT_ERR_RUNTIME, "masked_scatter_ only supports boolean masks, but got mask with dtype %s", ct_dtype_name((ct_dtype)mask->dtype));
+    if (self->dtype != source->dtype)
+        return ct__fail(CT_ERR_RUNTIME, "masked_scatter: expected self and source to have same dtypes but got%s and %s",
+                        ct_dtype_type_name((ct_dtype)self->dtype), ct_dtype_type_name((ct_dtype)source->dtype));
     ct_tensor *m = ct_expand(mask, ct__sizes_of(self));
     ct_tensor *where = ct_nonzero(ct_reshape(m, CT_INTS(-1)));
     if (!where)

@@ -92,13 +92,6 @@ ct_tensor *ct__gemm_operand(ct_tensor *t)
     return ct__contiguous_of(t);
 }
 
-static const char *linalg_c_name(int dtype)
-{
-    static const char *const names[CT_NUM_DTYPES] = {"", "unsigned char", "signed char", "short int", "int", "long int", "bool",
-                                                     "c10::Half", "c10::BFloat16", "float", "double", "", ""};
-    return names[dtype];
-}
-
 bool ct__mm_check(const ct_tensor *a, const ct_tensor *b)
 {
     if (a->ndim != 2)
@@ -109,8 +102,8 @@ bool ct__mm_check(const ct_tensor *a, const ct_tensor *b)
         return ct__fail(CT_ERR_RUNTIME, "mat1 and mat2 shapes cannot be multiplied (%lldx%lld and %lldx%lld)", (long long)a->sizes[0],
                         (long long)a->sizes[1], (long long)b->sizes[0], (long long)b->sizes[1]) != NULL;
     if (a->dtype != b->dtype)
-        return ct__fail(CT_ERR_RUNTIME, "expected m1 and m2 to have the same dtype, but got: %s != %s", linalg_c_name(a->dtype),
-                        linalg_c_name(b->dtype)) != NULL;
+        return ct__fail(CT_ERR_RUNTIME, "expected m1 and m2 to have the same dtype, but got: %s != %s", ct__c_type_name((ct_dtype)a->dtype),
+                        ct__c_type_name((ct_dtype)b->dtype)) != NULL;
     return true;
 }
 
@@ -178,6 +171,16 @@ ct_tensor *ct__mm(ct_tensor *self, ct_tensor *mat2)
     return out ? linalg_checked(out, linalg_product(out, self, mat2, 1, 0, NULL)) : NULL;
 }
 
+/* beta or alpha as the dtype has it: of a fraction integers keep the whole part. */
+static bool linalg_factor(ct_dtype dtype, ct_scalar *s)
+{
+    if (!ct__scalar_fits(*s, dtype))
+        return false;
+    if (ct_is_integral(dtype, true) && s->kind == CT_SCALAR_FLOAT)
+        *s = ct_int_scalar(dtype == CT_BOOL ? s->f != 0 : (int64_t)s->f);
+    return true;
+}
+
 ct_tensor *ct__addmm(ct_tensor *self, ct_tensor *mat1, ct_tensor *mat2, ct_scalar beta, ct_scalar alpha)
 {
     if (mat1->ndim != 2 || mat2->ndim != 2)
@@ -194,7 +197,8 @@ ct_tensor *ct__addmm(ct_tensor *self, ct_tensor *mat1, ct_tensor *mat2, ct_scala
         return NULL;
     double b = ct_scalar_double(beta), a = ct_scalar_double(alpha);
     if (ct_is_integral((ct_dtype)mat1->dtype, true)) {
-        bool ok = linalg_integer(mat1, mat2, out);
+        bool ok = linalg_factor((ct_dtype)mat1->dtype, &beta) && linalg_factor((ct_dtype)mat1->dtype, &alpha)
+                  && linalg_integer(mat1, mat2, out);
         CT_COMPUTE();
         ct_tensor *sum = ok ? ct_add(ct_mul(out, ct_number(alpha)), ct_mul(self, ct_number(beta))) : NULL;
         return linalg_checked(out, sum && ct__copy(out, sum));
@@ -221,8 +225,8 @@ ct_tensor *ct__mv(ct_tensor *self, ct_tensor *vec)
         return ct__fail(CT_ERR_RUNTIME, "size mismatch, got input (%lld), mat (%lldx%lld), vec (%lld)", (long long)self->sizes[0],
                         (long long)self->sizes[0], (long long)self->sizes[1], (long long)vec->sizes[0]);
     if (self->dtype != vec->dtype)
-        return ct__fail(CT_ERR_RUNTIME, "expected m1 and m2 to have the same dtype, but got: %s != %s", linalg_c_name(self->dtype),
-                        linalg_c_name(vec->dtype));
+        return ct__fail(CT_ERR_RUNTIME, "expected m1 and m2 to have the same dtype, but got: %s != %s", ct__c_type_name((ct_dtype)self->dtype),
+                        ct__c_type_name((ct_dtype)vec->dtype));
     int64_t sizes[2] = {vec->sizes[0], 1}, strides[2] = {vec->strides[0], 1};
     CT_AUTO ct_tensor *column = ct__new_view(vec, vec->offset, 2, sizes, strides);
     ct_tensor *out = column ? ct__new((ct_dtype)self->dtype, ct__device_of(self), 1, self->sizes) : NULL;
@@ -328,6 +332,8 @@ ct_tensor *ct__bmm(ct_tensor *self, ct_tensor *mat2)
 ct_tensor *ct__baddbmm(ct_tensor *self, ct_tensor *batch1, ct_tensor *batch2, ct_scalar beta, ct_scalar alpha)
 {
     ct_tensor *p = ct_bmm(batch1, batch2);
+    if (!p || !linalg_factor((ct_dtype)p->dtype, &beta) || !linalg_factor((ct_dtype)p->dtype, &alpha))
+        return NULL;
     if (ct_scalar_double(alpha) != 1)
         p = ct_mul(p, ct_number(alpha));
     if (ct_scalar_double(beta) == 0)

@@ -91,15 +91,34 @@ ct_tensor *ct__where(ct_tensor *condition, ct_tensor *self, ct_tensor *other)
         return ct__fail(CT_ERR_RUNTIME,
                         "where expected condition to be a boolean tensor, but got a tensor with dtype %s",
                         ct_dtype_type_name((ct_dtype)condition->dtype));
+    ct_tensor *number = self->is_number ? self : other;
+    if (self->is_number != other->is_number && !ct__number_fits(number, ct__result_type(2, (ct_tensor *[]){self, other})))
+        return NULL;
     return ct_where_self(condition, self, other);
 }
 
 ct_tensors ct__where_nonzero(ct_tensor *condition) { return ct_unbind(ct_nonzero(condition), .dim = 1); }
 
+/* Written in place, a limit may not lift the dtype; uint8 takes a negative limit around. */
+static bool clamp_limits(const ct_tensor *self, ct_scalar *min, ct_scalar *max)
+{
+    bool floats = min->kind == CT_SCALAR_FLOAT || max->kind == CT_SCALAR_FLOAT, in_place = ct__op_name[strlen(ct__op_name) - 1] == '_';
+    if (in_place && !ct_is_floating((ct_dtype)self->dtype) && (floats || self->dtype == CT_BOOL))
+        return ct__fail(CT_ERR_RUNTIME, "result type %s can't be cast to the desired output type %s",
+                        ct_dtype_type_name(floats ? ct_default_dtype() : CT_INT64), ct__c_type_name((ct_dtype)self->dtype)) != NULL;
+    if (self->dtype == CT_UINT8 && !floats) {
+        min->i += min->kind == CT_SCALAR_INT && min->i < 0 && min->i > -256 ? 256 : 0;
+        max->i += max->kind == CT_SCALAR_INT && max->i < 0 && max->i > -256 ? 256 : 0;
+    }
+    return true;
+}
+
 ct_tensor *ct__clamp(ct_tensor *self, ct_scalar min, ct_scalar max)
 {
     if (min.kind == CT_SCALAR_NONE && max.kind == CT_SCALAR_NONE)
         return ct__fail(CT_ERR_RUNTIME, "torch.clamp: At least one of 'min' or 'max' must not be None");
+    if (!clamp_limits(self, &min, &max))
+        return NULL;
     if (min.kind == CT_SCALAR_NONE)
         min = max.kind == CT_SCALAR_FLOAT || ct_is_floating((ct_dtype)self->dtype)
                   ? ct_float_scalar(-__builtin_inf())
@@ -144,8 +163,8 @@ ct_tensor *ct__atan2_slope(ct_tensor *self, ct_tensor *other)
     return ct_div(self, ct_where_self(ct_eq(squares, 0), 1, squares));
 }
 
-ct_tensor *ct__clamp_min(ct_tensor *self, ct_scalar min) { return ct_clamp(self, .min = min); }
-ct_tensor *ct__clamp_max(ct_tensor *self, ct_scalar max) { return ct_clamp(self, .max = max); }
+ct_tensor *ct__clamp_min(ct_tensor *self, ct_scalar min) { return ct__clamp(self, min, (ct_scalar){0}); }
+ct_tensor *ct__clamp_max(ct_tensor *self, ct_scalar max) { return ct__clamp(self, (ct_scalar){0}, max); }
 
 ct_tensor *ct__nan_to_num(ct_tensor *self, ct_scalar nan, ct_scalar posinf, ct_scalar neginf)
 {

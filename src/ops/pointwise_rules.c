@@ -51,14 +51,6 @@ static const char *pointwise_kernel(int op)
     return pointwise_names[op];
 }
 
-static const char *pointwise_c_name(int dtype)
-{
-    static const char *const names[] = {"none",          "unsigned char", "signed char", "short int",
-                                        "int",           "long int",      "bool",        "c10::Half",
-                                        "c10::BFloat16", "float",         "double"};
-    return names[dtype <= 10 ? dtype : 0];
-}
-
 static bool pointwise_refuse(ct_error_kind kind, const char *text)
 {
     return ct__fail(kind, "%s", text) != NULL;
@@ -99,10 +91,16 @@ bool ct__pointwise_operands(int op, int64_t nin, ct_tensor *const *in)
         for (int i = 1; i < 3; i++)
             if (!in[i]->is_number && in[i]->dtype != in[0]->dtype)
                 return ct__fail(CT_ERR_RUNTIME, "expected dtype %s for `%s` but got dtype %s",
-                                pointwise_c_name(in[0]->dtype), i == 1 ? "end" : "weight",
-                                pointwise_c_name(in[i]->dtype))
+                                ct__c_type_name((ct_dtype)in[0]->dtype), i == 1 ? "end" : "weight",
+                                ct__c_type_name((ct_dtype)in[i]->dtype))
                        != NULL;
     return true;
+}
+
+/* What stands for a missing limit of clamp. */
+static bool pointwise_no_limit(const ct_scalar *s)
+{
+    return s->kind == CT_SCALAR_INT && (s->i == INT64_MIN || s->i == INT64_MAX);
 }
 
 bool ct__pointwise_dtypes(int op, int64_t nin, ct_tensor *const *in, const ct_scalar *p, const ct_scalar *q,
@@ -124,6 +122,10 @@ bool ct__pointwise_dtypes(int op, int64_t nin, ct_tensor *const *in, const ct_sc
         else if (d == CT_BOOL)
             d = CT_INT64;
     }
+    bool scaled = alpha || op == CT_PW_addcmul || op == CT_PW_clamp_both;
+    if (scaled && !ct_is_floating(d) && d != CT_INT64
+        && ((p && !pointwise_no_limit(p) && !ct__scalar_fits(*p, d)) || (q && !pointwise_no_limit(q) && !ct__scalar_fits(*q, d))))
+        return false;
     if (op == CT_PW_square && d == CT_BOOL)
         d = CT_INT64;
     if (!ct_is_floating(d)) {
@@ -189,9 +191,14 @@ bool ct__pointwise_integers(int op, ct_tensor *const *in, ct_dtype compute)
                    || op == CT_PW_remainder || op == CT_PW_fmod;
     if (ct_is_floating(compute) || (!divides && op != CT_PW_pow))
         return true;
-    if (divides && pointwise_any_int(in[1], true))
+    if (divides && in[1]->is_number && in[1]->data) { /* a number wraps to the dtype first */
+        int64_t narrow = 0;
+        ct__store_scalar(compute, &narrow, ct_int_scalar(ct__load_int((ct_dtype)in[1]->dtype, in[1]->data)));
+        if (!narrow)
+            return pointwise_refuse(CT_ERR_RUNTIME, "ZeroDivisionError");
+    } else if (divides && pointwise_any_int(in[1], true))
         return pointwise_refuse(CT_ERR_RUNTIME, "ZeroDivisionError");
     if (op == CT_PW_pow && in[1]->is_number && pointwise_any_int(in[1], false))
         return pointwise_refuse(CT_ERR_RUNTIME, "Integers to negative integer powers are not allowed.");
-    return true;
+    return op != CT_PW_pow || !in[1]->is_number || ct__number_fits(in[1], compute);
 }

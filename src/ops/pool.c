@@ -262,7 +262,8 @@ static bool pool_adaptive(const ct_tensor *self, int64_t dims, ct_ints output_si
     if (!pool_input(self, dims, name))
         return false;
     if (output_size.n != dims)
-        return ct__fail(CT_ERR_RUNTIME, "%s: output_size must be %lld", name, (long long)dims) != NULL;
+        return ct__fail(CT_ERR_RUNTIME, name[9] == 'm' ? "%s(): internal error: output_size.size() must be %lld" : "%s: output_size must be %lld",
+                        name, (long long)dims) != NULL;
     *s = (ct__pool_shape){.h = 1, .oh = 1, .kh = 1, .sh = 1, .dh = 1, .kw = 1, .sw = 1, .dw = 1};
     memcpy(sizes, self->sizes, sizeof(int64_t) * CT_MAX_DIMS);
     for (int64_t i = 0; i < dims; i++) {

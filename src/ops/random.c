@@ -79,12 +79,23 @@ static bool random_float_only(const ct_tensor *t, const char *name)
     return ct__fail(CT_ERR_NOT_IMPLEMENTED, "\"%s\" not implemented for '%s'", name, ct_dtype_type_name((ct_dtype)t->dtype)) != NULL;
 }
 
+/* The finite numbers of a dtype, and the digits up to which a float dtype holds every integer. */
+typedef struct random_limit { double low, high; int digits; const char *name; } random_limit;
+static const random_limit random_limits[CT_NUM_DTYPES] = {
+    [CT_UINT8] = {0, 255, 0, "unsigned char"}, [CT_INT8] = {-128, 127, 0, "signed char"}, [CT_INT16] = {-32768, 32767, 0, "short int"},
+    [CT_INT32] = {-2147483648.0, 2147483647, 0, "int"}, [CT_INT64] = {-0x1p63, 0x1p63, 0, "long int"}, [CT_BOOL] = {0, 1, 0, "bool"},
+    [CT_FLOAT16] = {-65504, 65504, 11, "c10::Half"}, [CT_BFLOAT16] = {-0x1.fep127, 0x1.fep127, 8, "c10::BFloat16"},
+    [CT_FLOAT32] = {-0x1.fffffep127, 0x1.fffffep127, 24, "float"}, [CT_FLOAT64] = {-0x1.fffffffffffffp1023, 0x1.fffffffffffffp1023, 53, "double"}};
+
 /* ---- In place ---- */
 
 bool ct__uniform_(ct_tensor *self, double from, double to, ct_generator *generator)
 {
     if (!random_float_only(self, "check_uniform_bounds"))
         return false;
+    const random_limit *l = &random_limits[self->dtype];
+    if (!(from >= l->low && from <= l->high) || !(to >= l->low && to <= l->high))
+        return ct__fail(CT_ERR_RUNTIME, "%s is out of bounds for %s", from >= l->low && from <= l->high ? "to" : "from", l->name) != NULL;
     if (!(from <= to))
         return ct__fail(CT_ERR_RUNTIME, "uniform_ expects to return a [from, to) range, but found from=%g > to=%g", from, to) != NULL;
     return random_fill(self, generator, &(random_job){.what = RANDOM_UNIFORM, .a = from, .b = to});
@@ -104,13 +115,61 @@ bool ct__random_(ct_tensor *self, ct_generator *generator)
     return random_fill(self, generator, &(random_job){.what = RANDOM_INTEGERS_ALL});
 }
 
+static bool random_in_range(const random_limit *l, int64_t v, const char *what)
+{
+    if ((double)v < l->low || (double)v > l->high)
+        return ct__fail(CT_ERR_RUNTIME, "%s is out of bounds for %s", what, l->name) != NULL;
+    if (l->digits && (v < -((int64_t)1 << l->digits) || v > (int64_t)1 << l->digits))
+        ct_warn("%s is out of bounds [-(2^%d), 2^%d]. Due to precision limitations %s can support discrete uniform distribution only within "
+                "this range. This warning will become an error in version 1.7 release, please fix the code in advance", what, l->digits,
+                l->digits, l->name);
+    return true;
+}
+
+/* v as the float dtype has it, and how far apart its integers lie there. */
+static int64_t random_rounded(ct_dtype dtype, int64_t v, int64_t *gap)
+{
+    double d = dtype == CT_FLOAT64 ? (double)v : (double)(float)v;
+    if (dtype == CT_FLOAT16)
+        d = ct__half_to_float(ct__float_to_half((float)v));
+    if (dtype == CT_BFLOAT16) {
+        uint32_t bits = (uint32_t)ct__float_to_bfloat((float)v) << 16;
+        float f;
+        memcpy(&f, &bits, 4);
+        d = f;
+    }
+    int n = 63 - __builtin_clzll((v < 0 ? 0 - (uint64_t)v : (uint64_t)v) | 1) - random_limits[dtype].digits + 1;
+    *gap = n > 0 ? (int64_t)1 << n : 1;
+    return d >= -0x1p63 && d < 0x1p63 ? (int64_t)d : INT64_MIN;
+}
+
+/* [from, to), or up to the dtype's last exact integer; in a float dtype the limits are moved inward where they would round out. */
 static bool random_between(ct_tensor *self, int64_t from, int64_t to, bool open, ct_generator *generator)
 {
+    ct_dtype dtype = (ct_dtype)self->dtype;
+    const random_limit *l = &random_limits[dtype];
+    int64_t gap, last = l->digits ? (int64_t)1 << l->digits : l->high < 0x1p63 ? (int64_t)l->high : INT64_MAX;
     if (!open && from >= to)
         return ct__fail(CT_ERR_RUNTIME, "random_ expects 'from' to be less than 'to', but got from=%lld >= to=%lld", (long long)from,
                         (long long)to) != NULL;
+    bool all = open && from == INT64_MIN; /* any 64 bits */
+    if (l->digits && !all) {
+        int64_t next = random_rounded(dtype, from + 1, &gap), before = open ? 0 : random_rounded(dtype, to - 1, &gap);
+        if (!open && before >= to)
+            to = before - gap;
+        if (next < from) {
+            random_rounded(dtype, from + 1, &gap);
+            from = next + gap;
+        }
+        if (from >= (open ? last : to))
+            return ct__fail(CT_ERR_RUNTIME, "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, but got from=%lld "
+                            ">= to=%lld", (long long)from, (long long)(open ? last : to)) != NULL;
+    }
+    last = open ? last : to - 1;
+    if (!all && (!random_in_range(l, from, "from") || !random_in_range(l, last, open ? "to" : "to - 1")))
+        return false;
     return random_fill(self, generator, &(random_job){.what = RANDOM_INTEGERS, .from = from,
-                                                      .range = open ? (uint64_t)INT64_MAX - (uint64_t)from + 1 : (uint64_t)to - (uint64_t)from});
+                                                      .range = all ? 0 : (uint64_t)last - (uint64_t)from + 1});
 }
 
 bool ct__random__to(ct_tensor *self, int64_t to, ct_generator *generator) { return random_between(self, 0, to, false, generator); }
@@ -135,22 +194,32 @@ bool ct__bernoulli__Tensor(ct_tensor *self, ct_tensor *p, ct_generator *generato
     if (!random_float_only(p, "bernoulli_tensor_cpu_p_"))
         return false;
     CT_COMPUTE();
-    ct_tensor *wide = ct_contiguous(ct_expand(p, ct__sizes_of(self)));
-    CT_AUTO ct_tensor *out = wide ? ct__new((ct_dtype)self->dtype, ct__device_of(self), self->ndim, self->sizes) : NULL;
+    int64_t order[CT_MAX_DIMS]; /* numbers are drawn in the order of self's memory */
+    for (int i = 0; i < self->ndim; i++) {
+        int k = i;
+        for (; k > 0 && self->strides[order[k - 1]] < self->strides[i]; k--)
+            order[k] = order[k - 1];
+        order[k] = i;
+    }
+    ct_ints by_stride = {self->ndim, order};
+    ct_tensor *target = ct_permute(self, by_stride), *wide = ct_contiguous(ct_permute(ct_expand(p, ct__sizes_of(self)), by_stride));
+    CT_AUTO ct_tensor *out = target && wide ? ct__new((ct_dtype)self->dtype, ct__device_of(self), target->ndim, target->sizes) : NULL;
     if (!out)
         return false;
     ct__mt *gen = ct__generator_lock(generator);
     bool ok = !out->data || ct__k_random.bernoulli_each(gen, out->dtype, out->data, 1, wide->dtype, wide->data, 1, out->numel);
     ct__generator_unlock(generator);
     if (!ok)
-        return ct__fail(CT_ERR_RUNTIME, "Expected p_in >= 0 && p_in <= 1 to be true, but got false.") != NULL;
-    return ct__copy(self, out);
+        return ct__fail(CT_ERR_RUNTIME, "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be improved?  If so, please "
+                        "report an enhancement request to PyTorch.)") != NULL;
+    return ct__copy(target, out);
 }
 
 bool ct__exponential_(ct_tensor *self, double lambd, ct_generator *generator)
 {
-    if (!random_float_only(self, "exponential_"))
-        return false;
+    if (!ct_is_floating((ct_dtype)self->dtype))
+        return ct__fail(CT_ERR_RUNTIME, "Exponential distribution is a continuous probability distribution. dtype must be a floating point but "
+                        "you specified %s", ct_dtype_type_name((ct_dtype)self->dtype)) != NULL;
     if (!(lambd > 0))
         return ct__fail(CT_ERR_RUNTIME, "exponential_ expects lambda > 0.0, but found lambda=%g", lambd) != NULL;
     return random_fill(self, generator, &(random_job){.what = RANDOM_EXPONENTIAL, .a = lambd});
@@ -158,8 +227,9 @@ bool ct__exponential_(ct_tensor *self, double lambd, ct_generator *generator)
 
 bool ct__cauchy_(ct_tensor *self, double median, double sigma, ct_generator *generator)
 {
-    if (!random_float_only(self, "cauchy_cpu"))
-        return false;
+    if (!ct_is_floating((ct_dtype)self->dtype))
+        return ct__fail(CT_ERR_RUNTIME, "Cauchy distribution is a continuous probability distribution. dtype must be a floating point but "
+                        "you specified %s", ct__c_type_name((ct_dtype)self->dtype)) != NULL;
     if (!(sigma > 0))
         return ct__fail(CT_ERR_RUNTIME, "cauchy_ expects sigma > 0.0, but found sigma=%g", sigma) != NULL;
     return random_fill(self, generator, &(random_job){.what = RANDOM_CAUCHY, .a = median, .b = sigma});
@@ -218,7 +288,9 @@ ct_tensor *ct__randint(int64_t high, ct_ints size, ct_generator *generator, ct_d
 ct_tensor *ct__randperm(int64_t n, ct_generator *generator, ct_dtype dtype, ct_device device)
 {
     if (n < 0)
-        return ct__fail(CT_ERR_RUNTIME, "n must be non-negative, got%lld", (long long)n);
+        return ct__fail(CT_ERR_RUNTIME, "Trying to create tensor with negative dimension %lld: [%lld]", (long long)n, (long long)n);
+    if (!ct__scalar_fits(ct_int_scalar(n), ct__dtype_or(dtype, CT_INT64)))
+        return NULL;
     ct_tensor *t = ct__empty((ct_ints){1, &n}, CT_INT64, device, CT_PRESERVE_FORMAT);
     if (!t || !t->data)
         return t;
@@ -255,13 +327,13 @@ ct_tensor *ct__randint_like(ct_tensor *self, int64_t high, ct_dtype dtype, ct_de
 
 ct_tensor *ct__bernoulli(ct_tensor *self, ct_generator *generator)
 {
-    ct_tensor *t = ct__empty_like(self, CT_DTYPE_NONE, (ct_device){CT_DEVICE_NONE, 0}, CT_PRESERVE_FORMAT);
+    ct_tensor *t = ct__empty_like(self, CT_DTYPE_NONE, (ct_device){CT_DEVICE_NONE, 0}, CT_CONTIGUOUS_FORMAT);
     return t ? random_filled(t, ct__bernoulli__Tensor(t, self, generator)) : NULL;
 }
 
 ct_tensor *ct__bernoulli_p(ct_tensor *self, double p, ct_generator *generator)
 {
-    ct_tensor *t = ct__empty_like(self, CT_DTYPE_NONE, (ct_device){CT_DEVICE_NONE, 0}, CT_PRESERVE_FORMAT);
+    ct_tensor *t = ct__empty_like(self, CT_DTYPE_NONE, (ct_device){CT_DEVICE_NONE, 0}, CT_CONTIGUOUS_FORMAT);
     return t ? random_filled(t, ct__bernoulli_(t, p, generator)) : NULL;
 }
 
@@ -270,6 +342,9 @@ ct_tensor *ct__bernoulli_p(ct_tensor *self, double p, ct_generator *generator)
 ct_tensor *ct__normal(ct_tensor *mean, ct_tensor *std, ct_generator *generator)
 {
     ct_tensors both = ct_broadcast_tensors(CT_TENSORS(mean, std));
+    ct_tensor *negative = std->numel && std->data ? ct_any(ct_lt(std, 0)) : NULL;
+    if (negative && ct_item_int(negative))
+        return ct__fail(CT_ERR_RUNTIME, "normal expects all elements of std >= 0.0");
     if (!both.n)
         return NULL;
     ct_tensor *z = ct_normal_(ct_empty_like(both.v[0]), .generator = generator);

@@ -212,12 +212,12 @@ ct_tensor *ct__repeat(ct_tensor *self, ct_ints repeats)
         return ct__fail(CT_ERR_RUNTIME, "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor");
     if (repeats.n > CT_MAX_DIMS)
         return ct__fail(CT_ERR_RUNTIME, "repeat: a tensor has at most %d dimensions", CT_MAX_DIMS);
-    for (int64_t i = 0; i < repeats.n; i++) {
-        if (repeats.v[i] < 0)
-            return ct__fail(CT_ERR_RUNTIME, "Trying to create tensor with negative dimension %lld: %s",
-                            (long long)(repeats.v[i] * (i < lead ? 1 : self->sizes[i - lead])), ct__ints_text(repeats.n, repeats.v));
+    for (int64_t i = 0; i < repeats.n; i++)
         sizes[i] = repeats.v[i] * (i < lead ? 1 : self->sizes[i - lead]);
-    }
+    for (int64_t i = 0; i < repeats.n; i++)
+        if (sizes[i] < 0)
+            return ct__fail(CT_ERR_RUNTIME, "Trying to create tensor with negative dimension %lld: %s", (long long)sizes[i],
+                            ct__ints_text(repeats.n, sizes));
     ct_tensor *out = ct__new((ct_dtype)self->dtype, ct__device_of(self), repeats.n, sizes);
     if (!out || out->numel == 0)
         return out;

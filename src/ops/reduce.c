@@ -232,8 +232,10 @@ static ct_tensor *reduce_others(ct_tensor *x, int64_t d)
 
 ct_tensor *ct__prod_backward(ct_tensor *gy, ct_tensor *self, int64_t dim, bool keepdim)
 {
-    if (self->numel == 0 || self->ndim == 0)
+    if (self->ndim == 0 || (self->numel == 0 && dim == CT_NO_INT))
         return ct_mul(gy, ct_ones_like(self));
+    if (self->numel == 0)
+        return ct_mul(keepdim ? gy : ct_unsqueeze(gy, ct__wrap_dim(dim, self->ndim)), ct_ones_like(self));
     if (dim == CT_NO_INT)
         return ct_mul(gy, ct_reshape(reduce_others(ct_reshape(self, CT_INTS(-1)), 0), ct__sizes_of(self)));
     int64_t d = ct__wrap_dim(dim, self->ndim);
@@ -469,6 +471,13 @@ ct_tensor *ct__norm(ct_tensor *self, ct_scalar p, ct_ints dim, bool keepdim, ct_
     return v == 2 ? ct_norm2(self, dim, keepdim) : ct_norm_p(self, v, dim, keepdim);
 }
 
+ct_tensor *ct__norm_name(ct_tensor *self, const char *p, ct_ints dim, bool keepdim, ct_dtype dtype)
+{
+    if (!strcmp(p, "fro"))
+        return ct__norm(self, ct_int_scalar(2), dim, keepdim, dtype);
+    return ct__fail(CT_ERR_RUNTIME, "linalg.matrix_norm: Order %s not supported.", p);
+}
+
 ct_tensor *ct__norm_p(ct_tensor *self, double p, ct_ints dim, bool keepdim)
 {
     CT_COMPUTE();
@@ -477,6 +486,9 @@ ct_tensor *ct__norm_p(ct_tensor *self, double p, ct_ints dim, bool keepdim)
         return ct_retain(ct_sum(size, .dim = dim, .keepdim = keepdim));
     if (p == 0)
         return ct_retain(ct_sum(ct_to_dtype(ct_ne(self, 0), (ct_dtype)self->dtype), .dim = dim, .keepdim = keepdim));
+    if (p < 0 && reduce_count(self, dim) == 0)
+        return ct__fail(CT_ERR_RUNTIME, "linalg.vector_norm cannot compute the %g norm on an empty tensor because the operation does "
+                        "not have an identity", p);
     if (!isinf(p))
         return ct_retain(ct_pow(ct_sum(ct_pow(size, p), .dim = dim, .keepdim = keepdim), 1 / p));
     if (reduce_count(self, dim) == 0)

@@ -106,6 +106,15 @@ ct_tensor *ct__unflatten(ct_tensor *self, int64_t dim, ct_ints sizes)
         return NULL;
     if (sizes.n + self->ndim - 1 > CT_MAX_DIMS || sizes.n == 0)
         return ct__fail(CT_ERR_RUNTIME, "unflatten: sizes must be non-empty and the result at most %d-dimensional", CT_MAX_DIMS);
+    int64_t product = 1;
+    bool inferred = false;
+    for (int64_t i = 0; i < sizes.n; i++) {
+        inferred = inferred || sizes.v[i] == -1;
+        product *= sizes.v[i] == -1 ? 1 : sizes.v[i];
+    }
+    if (inferred ? product > 0 && self->sizes[d] % product : product != self->sizes[d])
+        return ct__fail(CT_ERR_RUNTIME, "unflatten: Provided sizes %s don't multiply up to the size of dim %lld (%lld) in the input tensor",
+                        ct__ints_text(sizes.n, sizes.v), (long long)d, (long long)self->sizes[d]);
     if (!ct__infer_size(sizes, self->sizes[d], part))
         return NULL;
     for (int64_t i = 0; i < d; i++)
@@ -150,7 +159,7 @@ ct_tensor *ct__t(ct_tensor *self)
 static bool shape_permutation(ct_tensor *self, ct_ints dims, int64_t *order)
 {
     if (dims.n != self->ndim)
-        return ct__fail(CT_ERR_RUNTIME, "permute(): number of dimensions in the tensor input does not match the length of the "
+        return ct__fail(CT_ERR_RUNTIME, "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the "
                         "desired ordering of dimensions i.e. input.dim() = %d is not equal to len(dims) = %lld",
                         self->ndim, (long long)dims.n) != NULL;
     uint32_t seen = 0;

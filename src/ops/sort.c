@@ -273,7 +273,7 @@ bool ct__kthvalue(ct_tensor *self, int64_t k, int64_t dim, bool keepdim, ct_tens
         return false;
     for (int i = 0; i < 2; i++) {
         ct_tensor *t = i ? r.indices : r.values;
-        results[i] = self->ndim == 0 ? t : keepdim ? ct_narrow(t, d, k - 1, 1) : ct_select(t, d, k - 1);
+        results[i] = ct_contiguous(self->ndim == 0 ? t : keepdim ? ct_narrow(t, d, k - 1, 1) : ct_select(t, d, k - 1));
     }
     return ct_ok();
 }
@@ -282,7 +282,7 @@ ct_tensor *ct__median(ct_tensor *self)
 {
     CT_COMPUTE();
     if (self->numel == 0)
-        return ct_retain(ct_full(CT_INTS(), ct_float_scalar(__builtin_nan("")), .dtype = (ct_dtype)self->dtype));
+        return ct_retain(ct_to_dtype(ct_full(CT_INTS(), ct_float_scalar(__builtin_nan(""))), (ct_dtype)self->dtype));
     if (self->dtype == CT_BOOL)
         return ct__fail(CT_ERR_NOT_IMPLEMENTED, "\"median_cpu\" not implemented for 'Bool'");
     return ct_retain(ct_median_dim(ct_reshape(self, CT_INTS(-1)), 0).values);

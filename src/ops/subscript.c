@@ -229,12 +229,18 @@ static bool subscript_set(ct_tensor *x, int64_t n, const ct_index *index, ct_ten
         return false;
     if (p.count == 0) {
         ct_tensor *fitted = subscript_fit(value, p.view->ndim);
-        if (fitted && fitted->ndim > p.view->ndim) {
-            ct_expand(fitted, ct__sizes_of(p.view)); /* for its message */
+        if (!fitted || !ct_expand(fitted, ct__sizes_of(p.view))) /* for its message */
             return false;
-        }
+        if (value->is_number && !ct__number_fits(value, (ct_dtype)x->dtype))
+            return false;
         return fitted && ct_copy_(p.view, fitted) != NULL;
     }
+    bool filled = n == 1 && index->kind == CT_INDEX_TENSOR && index->tensor->dtype == CT_BOOL && value->ndim == 0;
+    if ((value->is_number || filled) && !ct__number_fits(value, (ct_dtype)x->dtype))
+        return false;
+    if (!value->is_number && !filled && value->dtype != x->dtype) /* one mask and one value are masked_fill */
+        return ct__fail(CT_ERR_RUNTIME, "Index put requires the source and destination dtypes match, got %s for the destination and %s "
+                        "for the source.", ct_dtype_type_name((ct_dtype)x->dtype), ct_dtype_type_name((ct_dtype)value->dtype)) != NULL;
     if (!subscript_linear(&p, &r))
         return false;
     /* value, broadcast to the shape that getitem would give, as (numbers, rest...) */

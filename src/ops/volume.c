@@ -258,6 +258,9 @@ static bool volume_adaptive(ct_tensor *self, ct_ints output_size, const char *na
 {
     if (self->ndim != 4 && self->ndim != 5)
         return ct__fail(CT_ERR_RUNTIME, "%s(): Expected 4D or 5D tensor, but got%s %s", name, name[9] == 'm' ? ":" : "", ct__shape_text(self)) != NULL;
+    if (output_size.n != 3)
+        return ct__fail(CT_ERR_RUNTIME, name[9] == 'm' ? "%s(): internal error: output_size.size() must be 3" : "%s: output_size must be 3",
+                        name) != NULL;
     for (int64_t i = 0; i < 3; i++) {
         int64_t at = self->ndim - 3 + i;
         if (self->sizes[at] == 0)

@@ -199,3 +199,36 @@ void ct__store_scalar(ct_dtype dtype, void *p, ct_scalar v)
     default: break;
     }
 }
+
+const char *ct__c_type_name(ct_dtype dtype)
+{
+    static const char *const names[CT_NUM_DTYPES] = {"none", "unsigned char", "signed char", "short int", "int", "long int", "bool",
+                                                     "c10::Half", "c10::BFloat16", "float", "double"};
+    return names[dtype];
+}
+
+bool ct__scalar_fits(ct_scalar v, ct_dtype dtype)
+{
+    static const struct { double low, high; const char *name; } range[CT_NUM_DTYPES] = {
+        [CT_UINT8] = {0, 255, "uint8_t"}, [CT_INT8] = {-128, 127, "int8_t"}, [CT_INT16] = {-32768, 32767, "int16_t"},
+        [CT_INT32] = {-2147483648.0, 2147483647, "int"}, [CT_INT64] = {-0x1p63, 0x1p63, "int64_t"},
+        [CT_FLOAT16] = {-65504, 65504, "c10::Half"}, [CT_BFLOAT16] = {-0x1.fep127, 0x1.fep127, "c10::BFloat16"},
+        [CT_FLOAT32] = {-0x1.fffffep127, 0x1.fffffep127, "float"}};
+    bool floating = v.kind == CT_SCALAR_FLOAT;
+    double d = ct_scalar_double(v), low = range[dtype].low;
+    if (v.kind == CT_SCALAR_NONE || !range[dtype].name || (dtype == CT_INT64 && !floating))
+        return true;
+    if (ct_is_floating(dtype) && !(d - d == 0)) /* infinity and NaN */
+        return true;
+    if (dtype == CT_UINT8 && !floating)
+        low = -255;
+    if (d >= low && d <= range[dtype].high)
+        return true;
+    return ct__fail(CT_ERR_RUNTIME, "value cannot be converted to type %s without overflow", range[dtype].name) != NULL;
+}
+
+bool ct__number_fits(const ct_tensor *t, ct_dtype dtype)
+{
+    bool wraps = dtype == CT_FLOAT16 || dtype == CT_BFLOAT16 || (ct_is_floating(dtype) && !ct_is_floating((ct_dtype)t->dtype));
+    return !t->data || wraps || ct__scalar_fits(ct_item_scalar(t), dtype);
+}

@@ -140,7 +140,8 @@ bool ct__infer_size(ct_ints shape, int64_t numel, int64_t *sizes)
                 return ct__fail(CT_ERR_RUNTIME, "only one dimension can be inferred") != NULL;
             hole = i;
         } else if (shape.v[i] < 0) {
-            return ct__fail(CT_ERR_RUNTIME, "invalid shape dimension %lld", (long long)shape.v[i]) != NULL;
+            return ct__fail(CT_ERR_RUNTIME, "invalid shape dimension %lld at index %lld of shape %s", (long long)shape.v[i], (long long)i,
+                            ct__ints_text(shape.n, shape.v)) != NULL;
         } else if (__builtin_mul_overflow(known, shape.v[i], &known)) {
             known = -1;
             break;

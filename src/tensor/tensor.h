@@ -129,6 +129,12 @@ CT_HIDDEN bool ct__fill(ct_tensor *t, ct_scalar value);
 CT_HIDDEN double ct__load_double(ct_dtype dtype, const void *p);
 CT_HIDDEN int64_t ct__load_int(ct_dtype dtype, const void *p);
 CT_HIDDEN void ct__store_scalar(ct_dtype dtype, void *p, ct_scalar v);
+/* The same of a wrapped number or 0-dim tensor, as PyTorch wraps numbers: unchecked into 2-byte floats, and from integers to floats. */
+CT_HIDDEN bool ct__number_fits(const ct_tensor *t, ct_dtype dtype);
+/* "long int", as PyTorch's C++ messages name a dtype. */
+CT_HIDDEN const char *ct__c_type_name(ct_dtype dtype);
+/* Whether a number is within a dtype's range, by PyTorch's rule (minus 255 still wraps in uint8); fails otherwise. */
+CT_HIDDEN bool ct__scalar_fits(ct_scalar v, ct_dtype dtype);
 CT_HIDDEN float ct__half_to_float(uint16_t h);
 CT_HIDDEN uint16_t ct__float_to_half(float f);
 CT_INLINE float ct__bfloat_to_float(uint16_t h)

@@ -369,7 +369,7 @@ def wrapper(op, g, suffix, inplace, is_out):
     body = required_checks(op, bail, I)
     self_ = c_name(op.args[0].name) if op.args else None
     tensor_args = [a for a in op.args if a.is_tensor]
-    record = g.any and not is_out
+    record = g.any and not is_out and (inplace or not op.only_inplace)
     result_names = ["results[%d]" % i for i in range(len(op.results))] if many else ["r"]
     scalar_result = bool(op.results) and op.results[0][0] not in ("Tensor", "Tensor[]")
 
@@ -383,8 +383,9 @@ def wrapper(op, g, suffix, inplace, is_out):
                 for i, o in enumerate(outs):
                     body.append(I + "if (!ct__write_out(%s, results[%d]))\n        return %s;" % (o, i, bail))
                 body.append(I + "return (%s){%s};" % (rtype, ", ".join(outs)))
-            elif inplace:
-                body += [I + "ct_tensor *r = %s;" % call] + (g.show("&r", 1, I) if g.shown else [])
+            elif inplace: # self is saved as it was, since it is written over
+                body += [I + "ct_tensor *was = %s;" % target, I + "if (ct__needs_graph(1, &was) && !(%s = ct_clone(%s)))" % (target, target),
+                         I + I + "return %s;" % bail, I + "ct_tensor *r = %s;" % call, I + "%s = was;" % target] + (g.show("&r", 1, I) if g.shown else [])
                 body += [I + "return r ? ct__show_as((ct_copy_)(%s, r, NULL), r) : NULL;" % target]
             else:
                 body += [I + "ct_tensor *r = %s;" % call, I + "return r && ct__write_out(out, r) ? out : NULL;"]
@@ -403,7 +404,8 @@ def wrapper(op, g, suffix, inplace, is_out):
         body.append(I + "return ct__views_attach(n, %s, list);" % self_)
     else:
         if inplace:
-            body.append(I + "if (!ct__inplace_check(%s))\n        return %s;" % (self_, bail))
+            check = "ct__inplace_reshape_check" if op.kind == "view" else "ct__inplace_check"
+            body.append(I + "if (!%s(%s))\n        return %s;" % (check, self_, bail))
         if is_out and tensor_args:
             outs = ["out"] if not many else ["out_" + n for _, n in op.results]
             body.append(I + "ct_tensor *const sources[] = {%s};" % ", ".join(c_name(a.name) for a in tensor_args))

@@ -114,7 +114,7 @@ def reference(family, ops):
         lines += ["```c"] + c + ["```", ""]
         if op.aliases:
             lines += ["Also called " + ", ".join("`%s`" % a for a in op.aliases) + ".", ""]
-        if not op.grads and op.returns_tensors and op.kind != "composite":
+        if (not op.grads or op.only_inplace) and op.returns_tensors and op.kind != "composite":
             lines += ["Not differentiable.", ""]
     return "\n".join(lines)
 
@@ -133,6 +133,6 @@ def samples(ops):
     for op in ops:
         for sample in op.tests:
             rows.append({"op": op.name, "overload": op.overload, "on": sorted(op.on), "kind": op.kind, "sample": sample,
-                         "inplace": "inplace" in op.on, "out": "out" in op.on, "differentiable": bool(op.grads) or
+                         "inplace": "inplace" in op.on, "out": "out" in op.on, "differentiable": bool(op.grads) and not op.only_inplace or
                          op.kind == "composite" and not op.no_grad})
     return "[\n" + ",\n".join(json.dumps(r) for r in rows) + "\n]\n"

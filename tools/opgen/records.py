@@ -47,6 +47,11 @@ class Op:
         return self.name + ("." + self.overload if self.overload else "")
 
     @property
+    def only_inplace(self):
+        """A truth value has no gradient; written over a float tensor it ends that tensor's history."""
+        return self.kind == "pointwise" and self.rule == "bool"
+
+    @property
     def c_suffix(self):
         """What stands behind ct_: name_overload."""
         return self.name + ("_" + self.overload if self.overload else "")
