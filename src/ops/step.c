@@ -97,8 +97,9 @@ static bool step_run(step_job *j, int64_t index, ct_tensor *const *t)
         }
         j->a[i] = copies[i]->data;
     }
+    int64_t pieces = p->numel / STEP_GRAIN + 1; /* of one size, about */
     if (good)
-        ct__parallel(p->numel, STEP_GRAIN, step_range, j);
+        ct__parallel(p->numel, (p->numel + pieces - 1) / pieces, step_range, j);
     for (int i = 0; i < STEP_MAX; i++) {
         if (good && copies[i] && i != 1 && copies[i]->data != t[i]->data)
             good = ct__copy(t[i], copies[i]);

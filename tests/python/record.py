@@ -12,5 +12,6 @@ if __name__ == '__main__':
         if 'Scenarios(' not in path.read_text() or (sys.argv[1:] and not any(a in path.stem for a in sys.argv[1:])):
             continue
         module = importlib.import_module(path.stem)
+        torch.set_num_threads(1)
         results = scenario.record(module.scenarios, torch)
         print(path.stem, len(results), 'scenarios;', sum('raises' in r for r in results.values()), 'of errors')

@@ -154,7 +154,7 @@ def _unpool(n, input, indices, kernel_size, stride, padding, output_size):
         places *= s
     wrong = (indices < 0) | (indices >= places)
     if wrong.any():
-        bad = int(indices[wrong][0])
+        bad = int(indices[wrong][-1])
         raise RuntimeError(f'Found an invalid max index: {bad} (output volumes are of size ' + 'x'.join(map(str, size)) + ')')
     zeros = _C.zeros(*lead, places, dtype=input.dtype, device=input.device)
     return zeros.scatter(-1, indices.flatten(-n), input.flatten(-n)).view(*lead, *size)
