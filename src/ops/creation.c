@@ -152,9 +152,9 @@ ct_tensor *ct__logspace(ct_scalar start, ct_scalar end, int64_t steps, double ba
 {
     dtype = ct__dtype_or(dtype, ct_default_dtype());
     ct_tensor *t = ct__linspace(start, end, steps, CT_FLOAT64, device);
-    if (!t || !t->data)
-        return t;
-    for (int64_t i = 0; i < t->numel; i++)
+    if (!t)
+        return NULL;
+    for (int64_t i = 0; t->data && i < t->numel; i++)
         ((double *)t->data)[i] = pow(base, ((double *)t->data)[i]);
     ct_tensor *cast = ct__cast(t, dtype);
     ct_release(t);

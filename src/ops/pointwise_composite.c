@@ -193,9 +193,14 @@ ct_tensor *ct__isclose(ct_tensor *self, ct_tensor *other, double rtol, double at
     if (self->dtype != other->dtype)
         return ct__fail(CT_ERR_RUNTIME, "%s did not match %s", ct_dtype_type_name((ct_dtype)self->dtype),
                         ct_dtype_type_name((ct_dtype)other->dtype));
+    if (!(rtol >= 0) || !(atol >= 0))
+        return ct__fail(CT_ERR_RUNTIME, "%s must be greater than or equal to zero, but got %g", rtol >= 0 ? "atol" : "rtol",
+                        rtol >= 0 ? atol : rtol);
     ct_tensor *close = ct_eq(self, other);
-    if (self->dtype == CT_BOOL)
-        return close;
+    if (!ct_is_floating((ct_dtype)self->dtype)) { /* the difference of small integers would wrap */
+        self = self->dtype == CT_BOOL ? ct_to_dtype(self, ct_default_dtype()) : self;
+        other = ct_to_dtype(other, ct_default_dtype());
+    }
     if (equal_nan && ct_is_floating((ct_dtype)self->dtype))
         close = ct_logical_or(close, ct_logical_and(ct_isnan(self), ct_isnan(other)));
     ct_tensor *error = ct_abs(ct_sub(self, other)), *allowed = ct_add(ct_abs(ct_mul(other, rtol)), atol);

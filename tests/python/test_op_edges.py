@@ -149,6 +149,11 @@ scenarios.many('out', [
     'torch.manual_seed(0)\ntorch.randperm(3, out=torch.empty(0, dtype=torch.int64))',
     'torch.manual_seed(0)\ntorch.bernoulli(torch.tensor([.5, .5]), out=torch.empty(2))'])
 
+scenarios.many('close', [
+    'torch.allclose(torch.tensor([0]), torch.tensor([3]), 2.0)', 'torch.allclose(torch.zeros(1).byte(), torch.tensor([3]).byte(), 2.0)',
+    'torch.isclose(torch.tensor([True, False]), torch.tensor([True, True]), 1e-5, 1.0)', 'torch.isclose(torch.tensor([True]), torch.tensor([False]))',
+    'torch.allclose(torch.ones(1), torch.ones(1), -1.0)', 'torch.allclose(torch.ones(1), torch.ones(1), atol=-1.0)', 'torch.logspace(0, 1, 0)'])
+
 BAD = ["torch.add(torch.ones(2), 'a')", 'torch.add()', 'torch.ones(2).sub()',
     "torch.sum('a')", "torch.ones(2).sum('a')", "torch.ones(2).mean('a')",
        "torch.div(torch.ones(2), 'a')", "torch.max('a')", "torch.arange('a')", "torch.ones(2).eq('a')",
