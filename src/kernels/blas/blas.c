@@ -1,22 +1,26 @@
-/* Large products by OpenBLAS. CT_BLAS_NAME(x) adds the prefix of its symbols, `scipy_` in scipy-openblas32's. It is pinned to one
- * thread: the pool above cuts C into pieces by size, and each is one call, so results do not depend on the number of threads here
- * either. alpha = 0 stays with our kernels (a BLAS then does not read A and B, and loses their NaN). */
+/* Large products by OpenBLAS. CT_BLAS_PREFIX, from the build, is that of its symbols: `scipy_` in scipy-openblas32's, else nothing.
+ * It is pinned to one thread: the pool above cuts C into pieces by size, and each is one call, so results do not depend on the
+ * number of threads here either. alpha = 0 stays with our kernels (a BLAS then does not read A and B, and loses their NaN). */
 #include "kernels/blas.h"
 #include <limits.h>
 #include <pthread.h>
 
-void CT_BLAS_NAME(openblas_set_num_threads)(int threads);
-void CT_BLAS_NAME(cblas_sgemm)(int order, int ta, int tb, int m, int n, int k, float alpha, const float *a, int lda, const float *b,
-                               int ldb, float beta, float *c, int ldc);
-void CT_BLAS_NAME(cblas_dgemm)(int order, int ta, int tb, int m, int n, int k, double alpha, const double *a, int lda, const double *b,
-                               int ldb, double beta, double *c, int ldc);
+#define BLAS_JOIN(prefix, name) prefix##name
+#define BLAS_NAMED(prefix, name) BLAS_JOIN(prefix, name)
+#define BLAS_NAME(name) BLAS_NAMED(CT_BLAS_PREFIX, name)
+
+void BLAS_NAME(openblas_set_num_threads)(int threads);
+void BLAS_NAME(cblas_sgemm)(int order, int ta, int tb, int m, int n, int k, float alpha, const float *a, int lda, const float *b,
+                            int ldb, float beta, float *c, int ldc);
+void BLAS_NAME(cblas_dgemm)(int order, int ta, int tb, int m, int n, int k, double alpha, const double *a, int lda, const double *b,
+                            int ldb, double beta, double *c, int ldc);
 
 #define BLAS_LEAST ((double)(1 << 24)) /* multiply-adds: below, a call's own packing costs more than our kernels */
 #define BLAS_PIECE ((int64_t)512)      /* rows and columns of a piece */
 
 static pthread_once_t blas_once = PTHREAD_ONCE_INIT;
 
-static void blas_pin(void) { CT_BLAS_NAME(openblas_set_num_threads)(1); }
+static void blas_pin(void) { BLAS_NAME(openblas_set_num_threads)(1); }
 
 bool ct__blas_plan(ct__gemm_job *j)
 {
@@ -47,10 +51,10 @@ void ct__blas_run(const ct__gemm_job *j, int64_t begin, int64_t end)
             for (int64_t i = 0; i < m; i++) memcpy(c + i * j->ldc * size, d + i * j->ldd * size, (size_t)(n * size));
         int ta = j->ta ? TRANSPOSED : PLAIN, tb = j->tb ? TRANSPOSED : PLAIN;
         if (j->f64)
-            CT_BLAS_NAME(cblas_dgemm)(ROWS, ta, tb, (int)m, (int)n, (int)j->k, j->alpha, (const double *)a, (int)j->lda, (const double *)b,
+            BLAS_NAME(cblas_dgemm)(ROWS, ta, tb, (int)m, (int)n, (int)j->k, j->alpha, (const double *)a, (int)j->lda, (const double *)b,
                                       (int)j->ldb, j->beta, (double *)c, (int)j->ldc);
         else
-            CT_BLAS_NAME(cblas_sgemm)(ROWS, ta, tb, (int)m, (int)n, (int)j->k, (float)j->alpha, (const float *)a, (int)j->lda,
+            BLAS_NAME(cblas_sgemm)(ROWS, ta, tb, (int)m, (int)n, (int)j->k, (float)j->alpha, (const float *)a, (int)j->lda,
                                       (const float *)b, (int)j->ldb, (float)j->beta, (float *)c, (int)j->ldc);
     }
 }
