@@ -5,7 +5,7 @@
 #include <ctorch/steps.h>
 #include <math.h>
 
-#define STEP_GRAIN 32768
+#define STEP_GRAIN (1 << 18) /* less lies in the cache of the thread that made the gradient */
 #define STEP_MAX 5 /* parameter, gradient, up to three of state */
 
 typedef enum step_kind { STEP_SGD, STEP_ADAM, STEP_RMSPROP, STEP_ADAGRAD } step_kind;

@@ -1,5 +1,11 @@
 /* The thread pool: one for the process. Work comes in pieces of a fixed number of items, so that results cannot depend on how many
- * threads there are. Workers spin shortly for the next job, then sleep; a forked child starts its own. */
+ * threads there are. Workers spin shortly for the next job, then sleep; a forked child starts its own.
+ *
+ *     pieces   0 1 2 3 | 4 5 6 7 | 8 9 10 11      a lane for each thread that may take part, the caller's first
+ *
+ * A thread takes its own lane's pieces, from the front, then what is left in the others'. So the same thread meets the same part of
+ * a batch in one op after the other, and finds it in its own cache: with pieces taken as they came, a LeNet step of 4 images in two
+ * threads went from 140 to 335 us whenever the two cores did not share a cache. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* sched_getaffinity */
 #endif
@@ -10,12 +16,20 @@
 
 #define POOL_MAX 256
 #define POOL_SPINS 6000
+#define POOL_LANES 32
+#define POOL_JOBS (((uint64_t)1 << 48) - 1) /* jobs are counted in 48 bits */
+
+typedef struct pool_lane {
+    _Alignas(64) int64_t next; /* atomic: next piece to take */
+    int64_t end;
+} pool_lane;
 
 typedef struct pool_job {
+    pool_lane lane[POOL_LANES];
+    int64_t lanes;
     ct__range_fn *fn;
     void *context;
-    int64_t n, grain, pieces;
-    int64_t next;        /* atomic: next piece to take */
+    int64_t n, grain;
     int64_t places;      /* workers that may still join, under the lock */
     ct_error_kind error; /* atomic */
     char *message;       /* of 2048 bytes */
@@ -77,35 +91,44 @@ static inline void pool_pause(void)
 #endif
 }
 
-/* Takes pieces until none is left. */
-static void pool_work(pool_job *job)
+static void pool_piece(pool_job *job, int64_t piece)
 {
-    for (;;) {
-        int64_t piece = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED);
-        if (piece >= job->pieces)
-            return;
-        int64_t begin = piece * job->grain, end = begin + job->grain < job->n ? begin + job->grain : job->n;
-        job->fn(job->context, begin, end);
-        if (CT_UNLIKELY(ct__error_kind != CT_OK)) {
-            ct_error_kind none = CT_OK;
-            if (__atomic_compare_exchange_n(&job->error, &none, ct__error_kind, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-                memcpy(job->message, ct_error_message(), strlen(ct_error_message()) + 1);
-            ct_error_clear();
+    int64_t begin = piece * job->grain, end = begin + job->grain < job->n ? begin + job->grain : job->n;
+    job->fn(job->context, begin, end);
+    if (CT_UNLIKELY(ct__error_kind != CT_OK)) {
+        ct_error_kind none = CT_OK;
+        if (__atomic_compare_exchange_n(&job->error, &none, ct__error_kind, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            memcpy(job->message, ct_error_message(), strlen(ct_error_message()) + 1);
+        ct_error_clear();
+    }
+}
+
+/* Takes pieces until none is left, those of lane `own` first. */
+static void pool_work(pool_job *job, int64_t own)
+{
+    for (int64_t k = 0; k < job->lanes; k++) {
+        pool_lane *lane = &job->lane[(own + k) % job->lanes];
+        while (__atomic_load_n(&lane->next, __ATOMIC_RELAXED) < lane->end) {
+            int64_t piece = __atomic_fetch_add(&lane->next, 1, __ATOMIC_RELAXED);
+            if (piece < lane->end)
+                pool_piece(job, piece);
         }
     }
 }
 
+/* argument: the number of jobs before, and in the upper 16 bits which worker this is. */
 static void *pool_main(void *argument)
 {
-    uint64_t seen = (uint64_t)(uintptr_t)argument;
+    uint64_t seen = (uint64_t)(uintptr_t)argument & POOL_JOBS;
+    int64_t worker = (int64_t)((uint64_t)(uintptr_t)argument >> 48);
     pool_inside = true;
     for (;;) {
-        for (int i = 0; i < POOL_SPINS && __atomic_load_n(&pool_generation, __ATOMIC_RELAXED) == seen; i++)
+        for (int i = 0; i < POOL_SPINS && (__atomic_load_n(&pool_generation, __ATOMIC_RELAXED) & POOL_JOBS) == seen; i++)
             pool_pause();
         pthread_mutex_lock(&pool_lock);
-        while (pool_generation == seen)
+        while ((pool_generation & POOL_JOBS) == seen)
             pthread_cond_wait(&pool_wake, &pool_lock);
-        seen = pool_generation;
+        seen = pool_generation & POOL_JOBS;
         pool_job *job = pool_current;
         if (job && job->places > 0) {
             job->places--;
@@ -116,7 +139,7 @@ static void *pool_main(void *argument)
         pthread_mutex_unlock(&pool_lock);
         if (!job)
             continue;
-        pool_work(job);
+        pool_work(job, 1 + worker % (job->lanes - 1));
         pthread_mutex_lock(&pool_lock);
         if (__atomic_sub_fetch(&pool_active, 1, __ATOMIC_RELEASE) == 0)
             pthread_cond_signal(&pool_idle);
@@ -152,7 +175,8 @@ static void pool_start(int64_t n)
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     while (pool_workers < n) {
         pthread_t thread;
-        if (pthread_create(&thread, &attributes, pool_main, (void *)(uintptr_t)pool_generation))
+        if (pthread_create(&thread, &attributes, pool_main,
+                           (void *)(uintptr_t)((pool_generation & POOL_JOBS) | (uint64_t)pool_workers << 48)))
             break;
         pool_workers++;
     }
@@ -178,9 +202,14 @@ void ct__parallel(int64_t n, int64_t grain, ct__range_fn *fn, void *context)
         return;
     }
     char message[2048];
-    pool_job job = {.fn = fn, .context = context, .n = n, .grain = grain, .pieces = (n - 1) / grain + 1, .message = message};
-    job.places = threads - 1 < job.pieces - 1 ? threads - 1 : job.pieces - 1;
-    int64_t wanted = job.places;
+    pool_job job = {.fn = fn, .context = context, .n = n, .grain = grain, .message = message};
+    int64_t pieces = (n - 1) / grain + 1, wanted = threads - 1 < pieces - 1 ? threads - 1 : pieces - 1;
+    job.places = wanted;
+    job.lanes = wanted + 1 < POOL_LANES ? wanted + 1 : POOL_LANES;
+    for (int64_t k = 0; k < job.lanes; k++) {
+        job.lane[k].next = k * pieces / job.lanes;
+        job.lane[k].end = (k + 1) * pieces / job.lanes;
+    }
     pool_inside = true;
     pthread_mutex_lock(&pool_lock);
     pool_start(wanted);
@@ -192,7 +221,7 @@ void ct__parallel(int64_t n, int64_t grain, ct__range_fn *fn, void *context)
     else
         pthread_cond_broadcast(&pool_wake);
     pthread_mutex_unlock(&pool_lock);
-    pool_work(&job);
+    pool_work(&job, 0);
     pthread_mutex_lock(&pool_lock);
     pool_current = NULL; /* who wakes now finds nothing */
     pthread_mutex_unlock(&pool_lock);
