@@ -267,7 +267,8 @@ static void pointwise_compute(int op, ct_tensor *r, int64_t nin, ct_tensor *cons
     j.store = ct__k_convert.store[out_class][r->dtype];
     j.stores = r->dtype != produced;
     j.converts = j.converts || j.stores;
-    ct__iter_run(&it, POINTWISE_GRAIN, pointwise_run, &j);
+    int64_t pieces = (it.numel + POINTWISE_GRAIN - 1) / POINTWISE_GRAIN; /* of about one size: halves of a batch stay halves */
+    ct__iter_run(&it, pieces > 1 ? ((it.numel + pieces - 1) / pieces + 15) / 16 * 16 : POINTWISE_GRAIN, pointwise_run, &j);
 }
 
 /* The result's dtype is narrower than what the loop computes in, and another one than the target's: it has to
