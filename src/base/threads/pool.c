@@ -17,34 +17,34 @@
 #define POOL_MAX 256
 #define POOL_SPINS 6000
 #define POOL_LANES 32
-#define POOL_JOBS (((uint64_t)1 << 48) - 1) /* jobs are counted in 48 bits */
 
 typedef struct pool_lane {
     _Alignas(64) int64_t next; /* atomic: next piece to take */
     int64_t end;
 } pool_lane;
 
-typedef struct pool_job {
-    pool_lane lane[POOL_LANES];
-    int64_t lanes;
-    ct__range_fn *fn;
+/* One job at a time, that of who holds pool_owner. A job begins when its number appears in `word` and is open for workers as
+ * long as places are left there; the caller closes it, and waits for those who joined. */
+static struct {
+    _Alignas(64) uint64_t word; /* atomic: jobs so far << 16 | places left; all that an idle worker looks at */
+    int sleepers;               /* atomic: workers that do not look any more, grows and shrinks under pool_lock */
+    _Alignas(64) int64_t done;  /* atomic: workers that joined and are ready */
+    int waiting;                /* atomic: the caller sleeps */
+    _Alignas(64) ct__range_fn *fn;
     void *context;
-    int64_t n, grain;
-    int64_t places;      /* workers that may still join, under the lock */
+    int64_t n, grain, lanes;
     ct_error_kind error; /* atomic */
     char *message;       /* of 2048 bytes */
-} pool_job;
+    pool_lane lane[POOL_LANES];
+} pool;
 
-static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;  /* around sleep */
 static pthread_mutex_t pool_owner = PTHREAD_MUTEX_INITIALIZER; /* one job at a time */
 static pthread_cond_t pool_wake = PTHREAD_COND_INITIALIZER;
 static pthread_cond_t pool_idle = PTHREAD_COND_INITIALIZER;
 static pthread_once_t pool_once = PTHREAD_ONCE_INIT;
-static pool_job *pool_current = NULL; /* under the lock */
-static uint64_t pool_generation = 0;  /* atomic, grows with each job, under the lock */
-static int pool_active = 0;           /* atomic: workers inside the current job, grows under the lock */
-static int pool_workers = 0;          /* under the lock */
-static int pool_wanted = 0;           /* atomic; 0: not asked yet */
+static int pool_workers = 0; /* of the owner */
+static int pool_wanted = 0;  /* atomic; 0: not asked yet */
 static CT_THREAD_WORD bool pool_inside = false;
 
 static int pool_default_threads(void)
@@ -91,59 +91,72 @@ static inline void pool_pause(void)
 #endif
 }
 
-static void pool_piece(pool_job *job, int64_t piece)
+static void pool_piece(int64_t piece)
 {
-    int64_t begin = piece * job->grain, end = begin + job->grain < job->n ? begin + job->grain : job->n;
-    job->fn(job->context, begin, end);
+    int64_t begin = piece * pool.grain, end = begin + pool.grain < pool.n ? begin + pool.grain : pool.n;
+    pool.fn(pool.context, begin, end);
     if (CT_UNLIKELY(ct__error_kind != CT_OK)) {
         ct_error_kind none = CT_OK;
-        if (__atomic_compare_exchange_n(&job->error, &none, ct__error_kind, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-            memcpy(job->message, ct_error_message(), strlen(ct_error_message()) + 1);
+        if (__atomic_compare_exchange_n(&pool.error, &none, ct__error_kind, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            memcpy(pool.message, ct_error_message(), strlen(ct_error_message()) + 1);
         ct_error_clear();
     }
 }
 
 /* Takes pieces until none is left, those of lane `own` first. */
-static void pool_work(pool_job *job, int64_t own)
+static void pool_work(int64_t own)
 {
-    for (int64_t k = 0; k < job->lanes; k++) {
-        pool_lane *lane = &job->lane[(own + k) % job->lanes];
+    for (int64_t k = 0; k < pool.lanes; k++) {
+        pool_lane *lane = &pool.lane[(own + k) % pool.lanes];
         while (__atomic_load_n(&lane->next, __ATOMIC_RELAXED) < lane->end) {
             int64_t piece = __atomic_fetch_add(&lane->next, 1, __ATOMIC_RELAXED);
             if (piece < lane->end)
-                pool_piece(job, piece);
+                pool_piece(piece);
         }
     }
+}
+
+/* Waits for another job than number `seen`, first looking, then asleep. Who goes to sleep counts himself, then looks once more; who
+ * begins a job counts the sleepers afterwards: one of the two sees the other. */
+static uint64_t pool_next(uint64_t seen)
+{
+    uint64_t word;
+    for (int i = 0; i < POOL_SPINS; i++) {
+        word = __atomic_load_n(&pool.word, __ATOMIC_ACQUIRE);
+        if (word >> 16 != seen)
+            return word;
+        pool_pause();
+    }
+    pthread_mutex_lock(&pool_lock);
+    __atomic_fetch_add(&pool.sleepers, 1, __ATOMIC_SEQ_CST);
+    while ((word = __atomic_load_n(&pool.word, __ATOMIC_SEQ_CST)) >> 16 == seen)
+        pthread_cond_wait(&pool_wake, &pool_lock);
+    __atomic_fetch_sub(&pool.sleepers, 1, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&pool_lock);
+    return word;
 }
 
 /* argument: the number of jobs before, and in the upper 16 bits which worker this is. */
 static void *pool_main(void *argument)
 {
-    uint64_t seen = (uint64_t)(uintptr_t)argument & POOL_JOBS;
+    uint64_t seen = (uint64_t)(uintptr_t)argument & (((uint64_t)1 << 48) - 1);
     int64_t worker = (int64_t)((uint64_t)(uintptr_t)argument >> 48);
     pool_inside = true;
     for (;;) {
-        for (int i = 0; i < POOL_SPINS && (__atomic_load_n(&pool_generation, __ATOMIC_RELAXED) & POOL_JOBS) == seen; i++)
-            pool_pause();
-        pthread_mutex_lock(&pool_lock);
-        while ((pool_generation & POOL_JOBS) == seen)
-            pthread_cond_wait(&pool_wake, &pool_lock);
-        seen = pool_generation & POOL_JOBS;
-        pool_job *job = pool_current;
-        if (job && job->places > 0) {
-            job->places--;
-            __atomic_fetch_add(&pool_active, 1, __ATOMIC_RELAXED);
-        } else {
-            job = NULL;
-        }
-        pthread_mutex_unlock(&pool_lock);
-        if (!job)
+        uint64_t word = pool_next(seen);
+        bool joined = false;
+        seen = word >> 16;
+        while (!joined && word >> 16 == seen && (word & 0xffff))
+            joined = __atomic_compare_exchange_n(&pool.word, &word, word - 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+        if (!joined)
             continue;
-        pool_work(job, 1 + worker % (job->lanes - 1));
-        pthread_mutex_lock(&pool_lock);
-        if (__atomic_sub_fetch(&pool_active, 1, __ATOMIC_RELEASE) == 0)
+        pool_work(1 + worker % (pool.lanes - 1));
+        __atomic_fetch_add(&pool.done, 1, __ATOMIC_SEQ_CST);
+        if (__atomic_load_n(&pool.waiting, __ATOMIC_SEQ_CST)) {
+            pthread_mutex_lock(&pool_lock);
             pthread_cond_signal(&pool_idle);
-        pthread_mutex_unlock(&pool_lock);
+            pthread_mutex_unlock(&pool_lock);
+        }
     }
     return NULL;
 }
@@ -155,14 +168,15 @@ static void pool_in_child(void)
     pthread_mutex_init(&pool_owner, NULL);
     pthread_cond_init(&pool_wake, NULL);
     pthread_cond_init(&pool_idle, NULL);
-    pool_current = NULL;
-    pool_active = pool_workers = 0;
+    pool.word &= ~(uint64_t)0xffff;
+    pool.sleepers = pool.waiting = 0;
+    pool_workers = 0;
     pool_inside = false;
 }
 
 static void pool_prepare(void) { pthread_atfork(NULL, NULL, pool_in_child); }
 
-/* Under pool_lock: makes sure of `n` workers; fewer where the system gives no more. Signals are for the program's own threads. */
+/* The owner makes sure of `n` workers; fewer where the system gives no more. Signals are for the program's own threads. */
 static void pool_start(int64_t n)
 {
     if (pool_workers >= n)
@@ -176,7 +190,7 @@ static void pool_start(int64_t n)
     while (pool_workers < n) {
         pthread_t thread;
         if (pthread_create(&thread, &attributes, pool_main,
-                           (void *)(uintptr_t)((pool_generation & POOL_JOBS) | (uint64_t)pool_workers << 48)))
+                           (void *)(uintptr_t)(__atomic_load_n(&pool.word, __ATOMIC_RELAXED) >> 16 | (uint64_t)pool_workers << 48)))
             break;
         pool_workers++;
     }
@@ -202,37 +216,43 @@ void ct__parallel(int64_t n, int64_t grain, ct__range_fn *fn, void *context)
         return;
     }
     char message[2048];
-    pool_job job = {.fn = fn, .context = context, .n = n, .grain = grain, .message = message};
     int64_t pieces = (n - 1) / grain + 1, wanted = threads - 1 < pieces - 1 ? threads - 1 : pieces - 1;
-    job.places = wanted;
-    job.lanes = wanted + 1 < POOL_LANES ? wanted + 1 : POOL_LANES;
-    for (int64_t k = 0; k < job.lanes; k++) {
-        job.lane[k].next = k * pieces / job.lanes;
-        job.lane[k].end = (k + 1) * pieces / job.lanes;
-    }
     pool_inside = true;
-    pthread_mutex_lock(&pool_lock);
     pool_start(wanted);
-    pool_current = &job;
-    __atomic_fetch_add(&pool_generation, 1, __ATOMIC_RELAXED);
-    if (wanted < pool_workers)
-        for (int64_t i = 0; i < wanted; i++)
-            pthread_cond_signal(&pool_wake);
-    else
-        pthread_cond_broadcast(&pool_wake);
-    pthread_mutex_unlock(&pool_lock);
-    pool_work(&job, 0);
-    pthread_mutex_lock(&pool_lock);
-    pool_current = NULL; /* who wakes now finds nothing */
-    pthread_mutex_unlock(&pool_lock);
-    for (int i = 0; i < POOL_SPINS && __atomic_load_n(&pool_active, __ATOMIC_ACQUIRE) > 0; i++)
+    pool.fn = fn, pool.context = context, pool.n = n, pool.grain = grain;
+    pool.error = CT_OK, pool.message = message;
+    pool.lanes = wanted + 1 < POOL_LANES ? wanted + 1 : POOL_LANES;
+    for (int64_t k = 0; k < pool.lanes; k++) {
+        pool.lane[k].next = k * pieces / pool.lanes;
+        pool.lane[k].end = (k + 1) * pieces / pool.lanes;
+    }
+    __atomic_store_n(&pool.done, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&pool.waiting, 0, __ATOMIC_RELAXED);
+    uint64_t number = (__atomic_load_n(&pool.word, __ATOMIC_RELAXED) >> 16) + 1;
+    __atomic_store_n(&pool.word, number << 16 | (uint64_t)wanted, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&pool.sleepers, __ATOMIC_SEQ_CST)) {
+        pthread_mutex_lock(&pool_lock);
+        if (wanted < pool_workers)
+            for (int64_t i = 0; i < wanted; i++)
+                pthread_cond_signal(&pool_wake);
+        else
+            pthread_cond_broadcast(&pool_wake);
+        pthread_mutex_unlock(&pool_lock);
+    }
+    pool_work(0);
+    int64_t joined = wanted - (int64_t)(__atomic_exchange_n(&pool.word, number << 16, __ATOMIC_SEQ_CST) & 0xffff);
+    for (int i = 0; i < POOL_SPINS && __atomic_load_n(&pool.done, __ATOMIC_ACQUIRE) < joined; i++)
         pool_pause();
-    pthread_mutex_lock(&pool_lock);
-    while (__atomic_load_n(&pool_active, __ATOMIC_ACQUIRE) > 0)
-        pthread_cond_wait(&pool_idle, &pool_lock);
-    pthread_mutex_unlock(&pool_lock);
+    if (__atomic_load_n(&pool.done, __ATOMIC_ACQUIRE) < joined) {
+        pthread_mutex_lock(&pool_lock);
+        __atomic_store_n(&pool.waiting, 1, __ATOMIC_SEQ_CST);
+        while (__atomic_load_n(&pool.done, __ATOMIC_SEQ_CST) < joined)
+            pthread_cond_wait(&pool_idle, &pool_lock);
+        pthread_mutex_unlock(&pool_lock);
+    }
+    ct_error_kind error = pool.error;
     pool_inside = false;
     pthread_mutex_unlock(&pool_owner);
-    if (job.error != CT_OK)
-        ct_fail(job.error, "%s", message);
+    if (error != CT_OK)
+        ct_fail(error, "%s", message);
 }
