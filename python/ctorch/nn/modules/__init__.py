@@ -19,6 +19,7 @@ from .padding import (
 from .flatten import (Flatten, Unflatten, PixelShuffle, PixelUnshuffle, ChannelShuffle, Unfold, Fold, Upsample,
                       UpsamplingNearest2d, UpsamplingBilinear2d)
 from .distance import CosineSimilarity, PairwiseDistance
+from .rnn import RNNBase, RNN, LSTM, GRU, RNNCellBase, RNNCell, LSTMCell, GRUCell
 from .container import Sequential, ModuleList, ModuleDict, ParameterList, ParameterDict
 from .loss import (
     L1Loss, MSELoss, NLLLoss, NLLLoss2d, CrossEntropyLoss, PoissonNLLLoss, GaussianNLLLoss, KLDivLoss, BCELoss,
