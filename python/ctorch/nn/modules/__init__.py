@@ -19,6 +19,8 @@ from .padding import (
 from .flatten import (Flatten, Unflatten, PixelShuffle, PixelUnshuffle, ChannelShuffle, Unfold, Fold, Upsample,
                       UpsamplingNearest2d, UpsamplingBilinear2d)
 from .distance import CosineSimilarity, PairwiseDistance
+from .attention import (
+    MultiheadAttention, Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer)
 from .rnn import RNNBase, RNN, LSTM, GRU, RNNCellBase, RNNCell, LSTMCell, GRUCell
 from .container import Sequential, ModuleList, ModuleDict, ParameterList, ParameterDict
 from .loss import (
