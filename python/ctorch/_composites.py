@@ -6,7 +6,11 @@ __all__ = ['broadcast_tensors', 'meshgrid', 'cartesian_prod', 'einsum', 'atleast
            'allclose', 'is_same_size', 'concat', 'concatenate', 'swapaxes', 'swapdims', 'moveaxis', 'movedim', 'tile',
            'clip', 'absolute', 'multiply', 'subtract', 'divide', 'negative', 'true_divide', 'repeat_interleave',
            'bincount', 'tril_indices', 'triu_indices', 'diag', 'count_nonzero', 'nan_to_num', 'cdist', 'chain_matmul',
-           'unravel_index', 'split_with_sizes', 'scalar_tensor', 'trace', 'kron', 'bucketize']
+           'unravel_index', 'split_with_sizes', 'scalar_tensor', 'trace', 'kron', 'bucketize', 'broadcast_shapes', 'isin', 'combinations',
+           'cov', 'corrcoef', 'vander', 'trapezoid', 'trapz', 'cumulative_trapezoid', 'diagflat', 'atleast_3d', 'matrix_power',
+           'isposinf', 'isneginf', 'isreal', 'fmax', 'fmin', 'logaddexp2', 'select_scatter', 'slice_scatter', 'diagonal_scatter',
+           'hann_window', 'hamming_window', 'blackman_window', 'bartlett_window', 'cosine_similarity', 'pairwise_distance',
+           'pixel_shuffle', 'pixel_unshuffle', 'channel_shuffle', 'group_norm', 'rms_norm']
 
 
 def broadcast_tensors(*tensors):
@@ -405,6 +409,238 @@ def kron(input, other, *, out=None):
 def bucketize(input, boundaries, *, out_int32=False, right=False):
     cells = boundaries <= input.unsqueeze(-1) if right else boundaries < input.unsqueeze(-1)
     return cells.sum(-1).to(_C.int32 if out_int32 else _C.int64)
+
+
+def broadcast_shapes(*shapes):
+    """The torch.Size to which tensors of these shapes broadcast."""
+    out = []
+    for index, shape in enumerate(shapes):
+        shape = [shape] if isinstance(shape, int) else list(shape)
+        out = [1] * (len(shape) - len(out)) + out
+        for i in range(1, len(shape) + 1):
+            if shape[-i] < 0:
+                raise RuntimeError(f'Trying to create tensor with negative dimension ({shape[-i]}): ({shape[-i]})')
+            if shape[-i] not in (1, out[-i]):
+                if out[-i] != 1:
+                    raise RuntimeError(f'Attempting to broadcast a dimension of length {shape[-i]} at {-i}! Mismatching argument at index '
+                                       f'{index} had {tuple(shape)}; but expected shape should be broadcastable to {out}')
+                out[-i] = shape[-i]
+    return _C.Size(out)
+
+
+def isin(elements, test_elements, *, assume_unique=False, invert=False):
+    """Which elements are among test_elements: bool, of the shape of elements."""
+    elements, tests = (x if isinstance(x, Tensor) else _C.tensor(x) for x in (elements, test_elements))
+    found = (elements.unsqueeze(-1) == tests.reshape(-1)).any(-1)
+    return found.logical_not() if invert else found
+
+
+def combinations(input, r=2, with_replacement=False):
+    """All choices of r elements of a 1-D tensor, (number of choices, r)."""
+    if input.dim() != 1:
+        raise RuntimeError(f'Expect a 1D vector, but got shape {list(input.shape)}')
+    if r < 0:
+        raise RuntimeError(f'Expect a non-negative number, but got {r}')
+    import itertools
+    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+    rows = list(choose(range(len(input)), r))
+    if not rows or r == 0:
+        return input.new_empty((0,) if r == 0 else (0, r))
+    return input[_C.tensor(rows)]
+
+
+def cov(input, *, correction=1, fweights=None, aweights=None):
+    """The covariance of variables in rows, observations in columns; fweights and aweights weigh observations."""
+    if input.dim() > 2:
+        raise RuntimeError(f'cov(): expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions')
+    x = input.reshape(1, -1) if input.dim() < 2 else input
+    w = None
+    if fweights is not None:
+        w = fweights
+    if aweights is not None:
+        w = aweights if w is None else w * aweights
+    total = x.size(1) if w is None else w.sum()
+    mean = (x.sum(1) if w is None else (x * w).sum(1)) / total
+    if w is None or not correction:
+        norm = total - correction
+    elif aweights is None:
+        norm = total - correction
+    else:
+        norm = total - correction * (w * aweights).sum() / total
+    if not isinstance(norm, Tensor):
+        norm = max(norm, 0)
+    x = x - mean.unsqueeze(1)
+    return ((x if w is None else x * w) @ x.t() / norm).squeeze()
+
+
+def corrcoef(input):
+    """Pearson's correlation of variables in rows."""
+    c = cov(input)
+    if c.dim() == 0:
+        return c / c
+    d = c.diag().sqrt()
+    return (c / d.unsqueeze(1) / d.unsqueeze(0)).clamp(-1, 1)
+
+
+def vander(x, N=None, increasing=False):
+    """(len(x), N): powers of x, the highest first unless increasing."""
+    if x.dim() != 1:
+        raise RuntimeError('x must be a one-dimensional tensor.')
+    n = len(x) if N is None else N
+    if n < 0:
+        raise RuntimeError('N must be non-negative.')
+    powers = _C.stack([x ** k for k in range(n)], 1) if n else x.new_empty((len(x), 0))
+    return powers if increasing else powers.flip(1)
+
+
+def _steps(y, x, dx, dim):
+    left, right = y.narrow(dim, 0, max(y.size(dim) - 1, 0)), y.narrow(dim, min(1, y.size(dim)), max(y.size(dim) - 1, 0))
+    if x is None:
+        return (left + right) * (dx / 2.0)
+    if x.dim() == 1:
+        x = x.view([-1 if d == dim % y.dim() else 1 for d in range(y.dim())])
+    else:
+        x = x.expand_as(y)
+    return (left + right) * (x.diff(dim=dim) / 2.0)
+
+
+def trapezoid(y, x=None, *, dx=1, dim=-1):
+    """The integral of y along dim by the trapezoidal rule, at points x or dx apart."""
+    return _steps(y, x, dx, dim).sum(dim)
+
+
+trapz = trapezoid
+
+
+def cumulative_trapezoid(y, x=None, *, dx=1, dim=-1):
+    return _steps(y, x, dx, dim).cumsum(dim)
+
+
+def diagflat(input, offset=0):
+    """The flattened input on a diagonal."""
+    return input.reshape(-1).diag(offset)
+
+
+def atleast_3d(*tensors):
+    if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
+        tensors = tuple(tensors[0])
+    out = tuple(t.reshape(1, 1, 1) if t.dim() == 0 else t.view(1, -1, 1) if t.dim() == 1 else t.unsqueeze(-1) if t.dim() == 2 else t
+                for t in tensors)
+    return out[0] if len(out) == 1 else out
+
+
+def matrix_power(input, n):
+    """input @ ... @ input, n >= 0 times, for (*, m, m)."""
+    if n < 0:
+        raise NotImplementedError('matrix_power: negative powers need an inverse')
+    result = _C.eye(input.size(-1), dtype=input.dtype).expand(input.shape)
+    while n:
+        if n & 1:
+            result = result @ input
+        input, n = (input @ input, n >> 1) if n > 1 else (input, 0)
+    return result.contiguous()
+
+
+def isposinf(input):
+    return input == float('inf') if input.is_floating_point() else _C.zeros(input.shape, dtype=_C.bool)
+
+
+def isneginf(input):
+    return input == -float('inf') if input.is_floating_point() else _C.zeros(input.shape, dtype=_C.bool)
+
+
+def isreal(input):
+    return _C.ones(input.shape, dtype=_C.bool)
+
+
+def fmax(input, other):
+    """The greater of two; of a NaN and a number the number."""
+    return _C.where((input >= other) | other.isnan(), input, other)
+
+
+def fmin(input, other):
+    """The smaller of two; of a NaN and a number the number."""
+    return _C.where((input <= other) | other.isnan(), input, other)
+
+
+def logaddexp2(input, other):
+    """log2(2^input + 2^other)."""
+    high, low = _C.maximum(input, other), _C.minimum(input, other)
+    return _C.where(high == low, high + 1, high + _C.log2(1 + _C.exp2(low - high)))
+
+
+def select_scatter(input, src, dim, index):
+    """A copy of input with src in place of input.select(dim, index)."""
+    out = input.clone()
+    if tuple(out.select(dim, index).shape) != tuple(src.shape):
+        raise RuntimeError('expected src to have a size equal to the slice of self. src size = '
+                           f'{list(src.shape)}, slice size = {list(out.select(dim, index).shape)}')
+    out.select(dim, index).copy_(src)
+    return out
+
+
+def slice_scatter(input, src, dim=0, start=None, end=None, step=1):
+    """A copy of input with src in place of input[start:end:step] in dimension dim."""
+    out = input.clone()
+    part = out[(slice(None),) * (dim % input.dim()) + (slice(start, end, step),)]
+    if tuple(part.shape) != tuple(src.shape):
+        raise RuntimeError('expected src to have a size equal to the slice of self. src size = '
+                           f'{list(src.shape)}, slice size = {list(part.shape)}')
+    part.copy_(src)
+    return out
+
+
+def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1):
+    """A copy of input with src in place of input.diagonal(offset, dim1, dim2)."""
+    out = input.clone()
+    part = out.diagonal(offset, dim1, dim2)
+    if tuple(part.shape) != tuple(src.shape):
+        raise RuntimeError('expected src to have a size equal to the slice of self. src size = '
+                           f'{list(src.shape)}, slice size = {list(part.shape)}')
+    part.copy_(src)
+    return out
+
+
+def _window(window_length, periodic, dtype, values):
+    """values(k, n - 1) for k < n points; of a periodic window the last of n + 1 is left out."""
+    if window_length < 0:
+        raise RuntimeError(f'window requires non-negative window_length, got window_length={window_length}')
+    dtype = dtype or _C.get_default_dtype()
+    if window_length < 2:
+        return _C.ones(window_length, dtype=dtype)
+    n = window_length + 1 if periodic else window_length
+    return values(_C.arange(n, dtype=dtype), n - 1)[:window_length].clone()
+
+
+def hann_window(window_length, periodic=True, *, dtype=None):
+    """1/2 - 1/2 cos(2 pi k / n)."""
+    return hamming_window(window_length, periodic, 0.5, 0.5, dtype=dtype)
+
+
+def hamming_window(window_length, periodic=True, alpha=0.54, beta=0.46, *, dtype=None):
+    """alpha - beta cos(2 pi k / n)."""
+    import math
+    return _window(window_length, periodic, dtype, lambda k, n: alpha - beta * (k * (2 * math.pi / n)).cos())
+
+
+def blackman_window(window_length, periodic=True, *, dtype=None):
+    """0.42 - 0.5 cos(2 pi k / n) + 0.08 cos(4 pi k / n)."""
+    import math
+    return _window(window_length, periodic, dtype,
+                   lambda k, n: (k * (4 * math.pi / n)).cos() * 0.08 - (k * (2 * math.pi / n)).cos() * 0.5 + 0.42)
+
+
+def bartlett_window(window_length, periodic=True, *, dtype=None):
+    """A triangle: 1 - |2 k / n - 1|."""
+    return _window(window_length, periodic, dtype, lambda k, n: 1 - (k * (2 / n) - 1).abs())
+
+
+def __getattr__(name):
+    """Those that torch.nn.functional has under the same name, with the same arguments."""
+    if name in __all__:
+        from .nn import functional
+        return getattr(functional, name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
 def result_type_of(tensors):

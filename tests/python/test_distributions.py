@@ -35,7 +35,8 @@ scenarios.many('kl', [f'D.kl_divergence({p}, {q})' for p, q in (
     ('D.Categorical(t([0.2, 0.8, 0.0]))', 'D.Categorical(t([0.5, 0.3, 0.2]))'), ('D.Normal(0.0, 1.0)', 'D.Uniform(0.0, 1.0)'),
     ('D.Categorical(t([0.2, 0.8]))', 'D.Categorical(t([1.0, 0.0]))'), ('D.LogNormal(0.5, 1.0)', 'D.LogNormal(0.0, 2.0)'))], SETUP)
 scenarios.many('checks', [
-    'D.Normal(0.0, -1.0)', 'D.Uniform(1.0, 0.0)', 'D.Bernoulli(2.0)', 'D.Bernoulli()', 'D.Categorical(t(0.5))', 'D.Categorical(t([-1.0, 2.0]))',
+    'D.Normal(0.0, -1.0)', 'D.Uniform(1.0, 0.0)', 'D.Bernoulli(2.0)', 'D.Bernoulli()', 'D.Categorical(t(0.5))',
+    'D.Categorical(t([-1.0, 2.0]))',
     'D.Bernoulli(0.5).log_prob(t(0.3))', 'D.Normal(0.0, 1.0).log_prob(0.3)', 'D.Categorical(t([0.5, 0.5])).log_prob(t(2))',
     'D.Normal(t([0.0, 1.0]), 1.0).log_prob(torch.zeros(3))', 'D.Normal(0.0, -1.0, validate_args=False).scale',
     'D.Exponential(1.0).log_prob(t(-1.0))', 'D.Independent(D.Normal(0.0, 1.0), 1)',

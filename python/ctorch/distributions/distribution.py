@@ -39,8 +39,8 @@ class Distribution:
                 continue
             good = constraint.check(value)
             if not bool(good.all()):
-                raise ValueError(f'Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution {self!r} '
-                                 f'to satisfy the constraint {constraint!r}, but found invalid values:\n{value}')
+                raise ValueError(f'Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution '
+                                 f'{self!r} to satisfy the constraint {constraint!r}, but found invalid values:\n{value}')
 
     batch_shape = property(lambda self: self._batch_shape)
     event_shape = property(lambda self: self._event_shape)
