@@ -24,10 +24,12 @@ scenarios.many('functions', [
     'torch.cumulative_trapezoid(data(2, 4))', 'torch.trapz(data(3))', 'torch.diagflat(t([[1, 2], [3, 4]]), 1)',
     'torch.atleast_3d(t(1)).shape == (1, 1, 1), torch.atleast_3d(data(2)), torch.atleast_3d(data(2, 2))',
     'grad(lambda x: torch.matrix_power(x, 3), 2, 2)', 'torch.matrix_power(data(2, 2, 2), 0)', 'torch.isposinf(a), torch.isneginf(b)',
-    'torch.isreal(t([1, 2]))', 'torch.fmax(a, b), torch.fmin(a, b)', 'torch.logaddexp2(a, b)', 'grad(lambda x: torch.logaddexp2(x, x * 2), 4)',
+    'torch.isreal(t([1, 2]))', 'torch.fmax(a, b), torch.fmin(a, b)', 'torch.logaddexp2(a, b)',
+    'grad(lambda x: torch.logaddexp2(x, x * 2), 4)',
     'torch.select_scatter(data(2, 3), data(3), 0, 1)', 'torch.slice_scatter(data(4, 2), data(2, 2), 0, 0, 4, 2)',
     'torch.diagonal_scatter(data(3, 3), data(2), 1)', 'grad(lambda x: torch.select_scatter(x, x[0] * 2, 0, 1), 2, 3)',
-] + [f'torch.{w}_window({n}{p})' for w in ('hann', 'hamming', 'blackman', 'bartlett') for n, p in ((5, ''), (6, ', periodic=False'), (1, ''))] + [
+] + [f'torch.{w}_window({n}{p})' for w in ('hann', 'hamming', 'blackman', 'bartlett')
+     for n, p in ((5, ''), (6, ', periodic=False'), (1, ''))] + [
     'torch.cosine_similarity(data(2, 3), data(2, 3) + 1)', 'torch.pairwise_distance(data(2, 3), data(2, 3) + 1)',
     'torch.pixel_shuffle(data(1, 4, 2, 2), 2)', 'torch.group_norm(data(2, 4, 3), 2)', 'torch.rms_norm(data(2, 4), [4])',
     'torch.channel_shuffle(data(1, 4, 2), 2)',
