@@ -350,12 +350,12 @@ class Slow(Numbers):
 
 
 def test_timeout():
-    it = iter(DataLoader(Slow(4), num_workers=1, timeout=0.5))
+    it = iter(DataLoader(Slow(4), num_workers=1, timeout=3))
     assert next(it).item() == 0
     start = time.monotonic()
-    with pytest.raises(RuntimeError, match="DataLoader timed out after 0.5 seconds"):
+    with pytest.raises(RuntimeError, match="DataLoader timed out after 3 seconds"):
         next(it)
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 20
 
 
 def open_files():
