@@ -273,6 +273,7 @@ CT_API ct_tensor *ct_bmm_out(ct_tensor *out, ct_tensor *self, ct_tensor *mat2);
 typedef struct ct_baddbmm_opts { ct_scalar beta; ct_scalar alpha; } ct_baddbmm_opts;
 /* beta * self + alpha * batch1 @ batch2. */
 CT_API ct_tensor *ct_baddbmm(ct_tensor *self, ct_tensor *batch1, ct_tensor *batch2, const ct_baddbmm_opts *options);
+CT_API ct_tensor *ct_baddbmm_(ct_tensor *self, ct_tensor *batch1, ct_tensor *batch2, const ct_baddbmm_opts *options);
 CT_API ct_tensor *ct_baddbmm_out(ct_tensor *out, ct_tensor *self, ct_tensor *batch1, ct_tensor *batch2, const ct_baddbmm_opts *options);
 /* The product of two tensors: vectors, matrices or batches of matrices, batches broadcast. */
 CT_API ct_tensor *ct_matmul(ct_tensor *self, ct_tensor *other);
@@ -995,6 +996,8 @@ CT_API ct_tensor *ct_cumsum_out(ct_tensor *out, ct_tensor *self, int64_t dim, co
 typedef struct ct_cumprod_opts { ct_dtype dtype; } ct_cumprod_opts;
 /* Running products along dim. */
 CT_API ct_tensor *ct_cumprod(ct_tensor *self, int64_t dim, const ct_cumprod_opts *options);
+CT_API ct_tensor *ct_cumprod_(ct_tensor *self, int64_t dim, const ct_cumprod_opts *options);
+CT_API ct_tensor *ct_cumprod_out(ct_tensor *out, ct_tensor *self, int64_t dim, const ct_cumprod_opts *options);
 CT_API ct_tensor *ct_cumprod_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, int64_t dim);
 
 /* ---- shape ---- */
@@ -1270,6 +1273,7 @@ CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *self, ct_ints output_size);
 #define ct_addmm_(self, mat1, mat2, ...) CT_WITH(ct_addmm_opts, (.beta = {CT_SCALAR_INT, {.i = 1}}, .alpha = {CT_SCALAR_INT, {.i = 1}},), ct_addmm_(self, mat1, mat2, ct__options), __VA_ARGS__)
 #define ct_addmm_out(out, self, mat1, mat2, ...) CT_WITH(ct_addmm_opts, (.beta = {CT_SCALAR_INT, {.i = 1}}, .alpha = {CT_SCALAR_INT, {.i = 1}},), ct_addmm_out(out, self, mat1, mat2, ct__options), __VA_ARGS__)
 #define ct_baddbmm(self, batch1, batch2, ...) CT_WITH(ct_baddbmm_opts, (.beta = {CT_SCALAR_INT, {.i = 1}}, .alpha = {CT_SCALAR_INT, {.i = 1}},), ct_baddbmm(self, batch1, batch2, ct__options), __VA_ARGS__)
+#define ct_baddbmm_(self, batch1, batch2, ...) CT_WITH(ct_baddbmm_opts, (.beta = {CT_SCALAR_INT, {.i = 1}}, .alpha = {CT_SCALAR_INT, {.i = 1}},), ct_baddbmm_(self, batch1, batch2, ct__options), __VA_ARGS__)
 #define ct_baddbmm_out(out, self, batch1, batch2, ...) CT_WITH(ct_baddbmm_opts, (.beta = {CT_SCALAR_INT, {.i = 1}}, .alpha = {CT_SCALAR_INT, {.i = 1}},), ct_baddbmm_out(out, self, batch1, batch2, ct__options), __VA_ARGS__)
 #define ct_linear(input, weight, ...) CT_WITH(ct_linear_opts, (.bias = NULL,), ct_linear(input, weight, ct__options), __VA_ARGS__)
 #define ct_mse_loss(self, target, ...) CT_WITH(ct_mse_loss_opts, (.reduction = "mean",), ct_mse_loss(self, target, ct__options), __VA_ARGS__)
@@ -1511,6 +1515,8 @@ CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *self, ct_ints output_size);
 #define ct_cumsum_(self, dim, ...) CT_WITH(ct_cumsum_opts, (.dtype = CT_DTYPE_NONE,), ct_cumsum_(self, dim, ct__options), __VA_ARGS__)
 #define ct_cumsum_out(out, self, dim, ...) CT_WITH(ct_cumsum_opts, (.dtype = CT_DTYPE_NONE,), ct_cumsum_out(out, self, dim, ct__options), __VA_ARGS__)
 #define ct_cumprod(self, dim, ...) CT_WITH(ct_cumprod_opts, (.dtype = CT_DTYPE_NONE,), ct_cumprod(self, dim, ct__options), __VA_ARGS__)
+#define ct_cumprod_(self, dim, ...) CT_WITH(ct_cumprod_opts, (.dtype = CT_DTYPE_NONE,), ct_cumprod_(self, dim, ct__options), __VA_ARGS__)
+#define ct_cumprod_out(out, self, dim, ...) CT_WITH(ct_cumprod_opts, (.dtype = CT_DTYPE_NONE,), ct_cumprod_out(out, self, dim, ct__options), __VA_ARGS__)
 #define ct_flatten(self, ...) CT_WITH(ct_flatten_opts, (.start_dim = 0, .end_dim = -1,), ct_flatten(self, ct__options), __VA_ARGS__)
 #define ct_expand(self, size, ...) CT_WITH(ct_expand_opts, (.implicit = false,), ct_expand(self, size, ct__options), __VA_ARGS__)
 #define ct_cat(tensors, ...) CT_WITH(ct_cat_opts, (.dim = 0,), ct_cat(tensors, ct__options), __VA_ARGS__)

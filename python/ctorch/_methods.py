@@ -476,6 +476,7 @@ def copysign(input, other):
 
 @_both
 def heaviside(input, values):
+    """0 below 0, 1 above it, values at 0."""
     return _C.where(input == 0, values, (input > 0).to(input.dtype))
 
 
@@ -506,6 +507,44 @@ def erfinv(input):
     if input.requires_grad:
         y = _C.where(y.isinf(), y, y + (input - input.detach()) * (y * y).exp() * 0.886226925452758)
     return y
+
+
+# ---- In-place forms ----
+
+def _scalar_type(t):
+    """The dtype's name in messages: Float, Long."""
+    kind = t.type().rpartition('.')[2]
+    return kind[:-len('Tensor')]
+
+
+def _in_place(f, check=None):
+    """f's form that ends in _: the result takes the place of self's values. A clone goes in, so that the graph keeps what self was."""
+    name = f.__name__ + '_'
+
+    @functools.wraps(f)
+    def run(self, *args, **kwargs):
+        result = f(self.clone(), *args, **kwargs)
+        if result.shape != self.shape:
+            raise RuntimeError(f'output with shape {[*self.shape]} doesn\'t match the broadcast shape {[*result.shape]}')
+        if check:
+            check(self, result)
+        elif result.is_floating_point() and not self.is_floating_point():
+            raise RuntimeError(f'result type {_scalar_type(result)} can\'t be cast to the desired output type {_scalar_type(self)}')
+        return self.copy_(result)
+    run.__name__, run.__qualname__ = name, f'Tensor.{name}'
+    run.__doc__ = f'{f.__name__} in place: self takes the result\'s values.'
+    _METHODS[name] = run
+
+
+def _double(self, result):
+    if self.dtype is not result.dtype:
+        raise RuntimeError(f'the base given to float_power_ has dtype {_scalar_type(self)} but the operation\'s result '
+                           f'requires dtype {_scalar_type(result)}')
+
+
+for _f in (addmv, addr, addbmm, xlogy, hypot, deg2rad, rad2deg, sinc, copysign, heaviside, ldexp, erfinv, renorm):
+    _in_place(_f)
+_in_place(float_power, _double)
 
 
 # ---- Complex numbers do not exist: real is the tensor itself ----

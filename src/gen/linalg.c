@@ -668,6 +668,47 @@ bool ct__call_baddbmm(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+static ct_tensor *run_baddbmm_(ct_tensor *self, ct_tensor *batch1, ct_tensor *batch2, ct_scalar beta, ct_scalar alpha)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(batch1, "batch1"))
+        return NULL;
+    if (!ct__given(batch2, "batch2"))
+        return NULL;
+    ct_tensor *was = self;
+    if (ct__needs_graph(1, &was) && !(self = ct_clone(self)))
+        return NULL;
+    ct_tensor *r = ct__baddbmm(self, batch1, batch2, beta, alpha);
+    self = was;
+    ct_tensor *const inputs[] = {self, batch1, batch2};
+    ct__show(&class_baddbmm_0, 3, inputs, 1, &r);
+    return r ? ct__show_as((ct_copy_)(self, r, NULL), r) : NULL;
+}
+
+ct_tensor *(ct_baddbmm_)(ct_tensor *self, ct_tensor *batch1, ct_tensor *batch2, const ct_baddbmm_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_baddbmm;
+    const char *was = ct__op_name;
+    ct__op_name = "baddbmm_";
+    ct_tensor *outcome = run_baddbmm_(self, batch1, batch2, options->beta, options->alpha);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_baddbmm_(const ct_value *a, ct_value *results);
+bool ct__call_baddbmm_(const ct_value *a, ct_value *results)
+{
+    ct_baddbmm_opts o = {
+        .beta = a[3].s,
+        .alpha = a[4].s};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_baddbmm_)(a[0].t, a[1].t, a[2].t, &o)}};
+    return ct_ok();
+}
+
 static ct_tensor *run_baddbmm_out(ct_tensor *out, ct_tensor *self, ct_tensor *batch1, ct_tensor *batch2, ct_scalar beta, ct_scalar alpha)
 {
     if (!ct__given(self, "self"))

@@ -2487,6 +2487,90 @@ bool ct__call_cumprod(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+static ct_tensor *run_cumprod_(ct_tensor *self, int64_t dim, ct_dtype dtype)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_cumprod, 1, inputs, 1, 2, 1);
+        if (!n)
+            return NULL;
+        ct__node_save_clone(n, 0, self);
+        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+    }
+    if (!ct__overwrite(self, ct__cumprod(self, dim, dtype))) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__bump(self);
+    if (n) {
+        ct__node_save_output(n, 1, self, 0);
+    }
+    ct__node_attach_inplace(n, self);
+    return self;
+}
+
+ct_tensor *(ct_cumprod_)(ct_tensor *self, int64_t dim, const ct_cumprod_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_cumprod;
+    const char *was = ct__op_name;
+    ct__op_name = "cumprod_";
+    ct_tensor *outcome = run_cumprod_(self, dim, options->dtype);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_cumprod_(const ct_value *a, ct_value *results);
+bool ct__call_cumprod_(const ct_value *a, ct_value *results)
+{
+    ct_cumprod_opts o = {
+        .dtype = a[2].type == CT_V_NONE ? CT_DTYPE_NONE : a[2].dtype};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_cumprod_)(a[0].t, a[1].i, &o)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_cumprod_out(ct_tensor *out, ct_tensor *self, int64_t dim, ct_dtype dtype)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out))
+        return NULL;
+    ct_tensor *r = ct__cumprod(self, dim, dtype);
+    bool ok = r && ct__write_out(out, r);
+    ct_release(r);
+    return ok ? out : NULL;
+}
+
+ct_tensor *(ct_cumprod_out)(ct_tensor *out, ct_tensor *self, int64_t dim, const ct_cumprod_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_cumprod;
+    const char *was = ct__op_name;
+    ct__op_name = "cumprod";
+    ct_tensor *outcome = run_cumprod_out(out, self, dim, options->dtype);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_cumprod_out(const ct_value *a, ct_value *results);
+bool ct__call_cumprod_out(const ct_value *a, ct_value *results)
+{
+    ct_cumprod_opts o = {
+        .dtype = a[2].type == CT_V_NONE ? CT_DTYPE_NONE : a[2].dtype};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_cumprod_out)(a[3].t, a[0].t, a[1].i, &o)}};
+    return ct_ok();
+}
+
 /* cumprod_backward(Tensor gy, Tensor self, Tensor result, int dim) -> Tensor */
 static ct_tensor *run_cumprod_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, int64_t dim)
 {

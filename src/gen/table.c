@@ -751,6 +751,13 @@ static const ct_arg_info args_baddbmm[] = {
     {.name = "batch2", .type = CT_V_TENSOR},
     {.name = "beta", .type = CT_V_SCALAR, .has_default = true, .keyword_only = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 1}}}}},
     {.name = "alpha", .type = CT_V_SCALAR, .has_default = true, .keyword_only = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 1}}}}}};
+CT_HIDDEN bool ct__call_baddbmm_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_baddbmm_[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "batch1", .type = CT_V_TENSOR},
+    {.name = "batch2", .type = CT_V_TENSOR},
+    {.name = "beta", .type = CT_V_SCALAR, .has_default = true, .keyword_only = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 1}}}}},
+    {.name = "alpha", .type = CT_V_SCALAR, .has_default = true, .keyword_only = true, .value = {CT_V_SCALAR, {.s = {CT_SCALAR_INT, {.i = 1}}}}}};
 CT_HIDDEN bool ct__call_baddbmm_out(const ct_value *a, ct_value *results);
 static const ct_arg_info args_baddbmm_out[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -2769,6 +2776,17 @@ static const ct_arg_info args_cumprod[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "dim", .type = CT_V_INT},
     {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_cumprod_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_cumprod_[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_cumprod_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_cumprod_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT},
+    {.name = "dtype", .type = CT_V_DTYPE, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_cumprod_backward(const ct_value *a, ct_value *results);
 static const ct_arg_info args_cumprod_backward[] = {
     {.name = "gy", .type = CT_V_TENSOR},
@@ -3387,6 +3405,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "avg_pool_forward", .overload = "", .c_name = "ct_avg_pool_forward", .schema = "avg_pool_forward(Tensor self, int[] kernel_size, int[] stride, int[] padding, bool ceil_mode, bool count_include_pad, int? divisor_override) -> Tensor", .family = "conv", .doc = "avg_pool1d or avg_pool2d, by the length of kernel_size.", .on = CT_ON_INTERNAL, .nargs = 7, .nresults = 1, .args = args_avg_pool_forward, .result_type = CT_V_TENSOR, .call = ct__call_avg_pool_forward},
     {.name = "baddbmm", .overload = "", .c_name = "ct_baddbmm", .schema = "baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", .family = "linalg", .doc = "beta * self + alpha * batch1 @ batch2.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_baddbmm, .result_type = CT_V_TENSOR, .call = ct__call_baddbmm},
     {.name = "baddbmm", .overload = "", .c_name = "ct_baddbmm_out", .schema = "baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", .family = "linalg", .doc = "beta * self + alpha * batch1 @ batch2.", .on = CT_ON_TORCH, .is_out = true, .first_out = 5, .nargs = 6, .nresults = 1, .args = args_baddbmm_out, .result_type = CT_V_TENSOR, .call = ct__call_baddbmm_out},
+    {.name = "baddbmm_", .overload = "", .c_name = "ct_baddbmm_", .schema = "baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", .family = "linalg", .doc = "beta * self + alpha * batch1 @ batch2.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 5, .nresults = 1, .args = args_baddbmm_, .result_type = CT_V_TENSOR, .call = ct__call_baddbmm_},
     {.name = "batch_norm", .overload = "", .c_name = "ct_batch_norm", .schema = "batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled=False) -> Tensor", .family = "norm", .doc = "Normalises each channel of (N, C, ...) by the batch's mean and variance (training; running statistics are updated in place)\nor by the running ones.", .on = CT_ON_TORCH, .nargs = 9, .nresults = 1, .args = args_batch_norm, .result_type = CT_V_TENSOR, .call = ct__call_batch_norm},
     {.name = "batch_norm_backward", .overload = "", .c_name = "ct_batch_norm_backward", .schema = "batch_norm_backward(Tensor gy, Tensor input, Tensor? weight, Tensor mean, Tensor rstd, bool want_input, bool want_weight, bool want_bias) -> (Tensor input, Tensor weight, Tensor bias)", .family = "norm", .doc = "The gradients that are wanted, differentiable again.", .on = CT_ON_INTERNAL, .nargs = 8, .nresults = 3, .args = args_batch_norm_backward, .result_names = names_batch_norm_backward, .tuple_name = "batch_norm_backward", .result_type = CT_V_TENSOR, .call = ct__call_batch_norm_backward},
     {.name = "batch_norm_train", .overload = "", .c_name = "ct_batch_norm_train", .schema = "batch_norm_train(Tensor input, Tensor? weight, Tensor? bias, float eps) -> (Tensor output, Tensor mean, Tensor rstd, Tensor var)", .family = "norm", .doc = "Batch normalisation by the batch's own statistics; mean, 1 / sqrt(var + eps) and the biased variance of each channel.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 4, .args = args_batch_norm_train, .result_names = names_batch_norm_train, .tuple_name = "batch_norm_train", .result_type = CT_V_TENSOR, .call = ct__call_batch_norm_train},
@@ -3488,6 +3507,8 @@ static const ct_op_info op_table_rows[] = {
     {.name = "count_nonzero", .overload = "", .c_name = "ct_count_nonzero", .schema = "count_nonzero(Tensor self, int[1]? dim=None) -> Tensor", .family = "reduce", .doc = "How many elements are not 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_count_nonzero, .result_type = CT_V_TENSOR, .call = ct__call_count_nonzero},
     {.name = "cross_entropy_loss", .overload = "", .c_name = "ct_cross_entropy_loss", .schema = "cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, str reduction='mean', int ignore_index=-100, float label_smoothing=0.0) -> Tensor", .family = "loss", .doc = "nll_loss of log_softmax, with label smoothing, or the cross entropy with class probabilities.", .on = CT_ON_TORCH, .nargs = 6, .nresults = 1, .args = args_cross_entropy_loss, .result_type = CT_V_TENSOR, .call = ct__call_cross_entropy_loss},
     {.name = "cumprod", .overload = "", .c_name = "ct_cumprod", .schema = "cumprod(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "Running products along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_cumprod, .result_type = CT_V_TENSOR, .call = ct__call_cumprod},
+    {.name = "cumprod", .overload = "", .c_name = "ct_cumprod_out", .schema = "cumprod(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "Running products along dim.", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_cumprod_out, .result_type = CT_V_TENSOR, .call = ct__call_cumprod_out},
+    {.name = "cumprod_", .overload = "", .c_name = "ct_cumprod_", .schema = "cumprod(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "Running products along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_cumprod_, .result_type = CT_V_TENSOR, .call = ct__call_cumprod_},
     {.name = "cumprod_backward", .overload = "", .c_name = "ct_cumprod_backward", .schema = "cumprod_backward(Tensor gy, Tensor self, Tensor result, int dim) -> Tensor", .family = "reduce", .doc = "The gradient of running products; also where elements are 0.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_cumprod_backward, .result_type = CT_V_TENSOR, .call = ct__call_cumprod_backward},
     {.name = "cumsum", .overload = "", .c_name = "ct_cumsum", .schema = "cumsum(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "Running sums along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_cumsum, .result_type = CT_V_TENSOR, .call = ct__call_cumsum},
     {.name = "cumsum", .overload = "", .c_name = "ct_cumsum_out", .schema = "cumsum(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "Running sums along dim.", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_cumsum_out, .result_type = CT_V_TENSOR, .call = ct__call_cumsum_out},
