@@ -769,6 +769,8 @@ CT_API ct_tensor *ct_clamp_max_(ct_tensor *self, ct_scalar max);
 typedef struct ct_nan_to_num_opts { ct_scalar nan; ct_scalar posinf; ct_scalar neginf; } ct_nan_to_num_opts;
 /* NaN, inf and -inf replaced (by 0 and the dtype's extremes unless said). */
 CT_API ct_tensor *ct_nan_to_num(ct_tensor *self, const ct_nan_to_num_opts *options);
+CT_API ct_tensor *ct_nan_to_num_(ct_tensor *self, const ct_nan_to_num_opts *options);
+CT_API ct_tensor *ct_nan_to_num_out(ct_tensor *out, ct_tensor *self, const ct_nan_to_num_opts *options);
 /* A number to the power of each element. */
 CT_API ct_tensor *ct_pow_Scalar(ct_scalar self, ct_tensor *exponent);
 typedef struct ct_isclose_opts { double rtol; double atol; bool equal_nan; } ct_isclose_opts;
@@ -1437,6 +1439,8 @@ CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *self, ct_ints output_size);
 #define ct_clamp_max(self, max) ct_clamp_max(self, ct_num(max))
 #define ct_clamp_max_(self, max) ct_clamp_max_(self, ct_num(max))
 #define ct_nan_to_num(self, ...) CT_WITH(ct_nan_to_num_opts, (.nan = {CT_SCALAR_NONE, {0}}, .posinf = {CT_SCALAR_NONE, {0}}, .neginf = {CT_SCALAR_NONE, {0}},), ct_nan_to_num(self, ct__options), __VA_ARGS__)
+#define ct_nan_to_num_(self, ...) CT_WITH(ct_nan_to_num_opts, (.nan = {CT_SCALAR_NONE, {0}}, .posinf = {CT_SCALAR_NONE, {0}}, .neginf = {CT_SCALAR_NONE, {0}},), ct_nan_to_num_(self, ct__options), __VA_ARGS__)
+#define ct_nan_to_num_out(out, self, ...) CT_WITH(ct_nan_to_num_opts, (.nan = {CT_SCALAR_NONE, {0}}, .posinf = {CT_SCALAR_NONE, {0}}, .neginf = {CT_SCALAR_NONE, {0}},), ct_nan_to_num_out(out, self, ct__options), __VA_ARGS__)
 #define ct_pow_Scalar(self, exponent) ct_pow_Scalar(ct_num(self), exponent)
 #define ct_isclose(self, other, ...) CT_WITH(ct_isclose_opts, (.rtol = 1e-05, .atol = 1e-08, .equal_nan = false,), ct_isclose(self, other, ct__options), __VA_ARGS__)
 #define ct_allclose(self, other, ...) CT_WITH(ct_allclose_opts, (.rtol = 1e-05, .atol = 1e-08, .equal_nan = false,), ct_allclose(self, other, ct__options), __VA_ARGS__)

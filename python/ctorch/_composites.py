@@ -5,7 +5,7 @@ __all__ = ['broadcast_tensors', 'meshgrid', 'cartesian_prod', 'einsum', 'atleast
            'dstack', 'row_stack', 'column_stack', 'tensordot', 'block_diag', 'std_mean', 'var_mean', 'isclose',
            'allclose', 'is_same_size', 'concat', 'concatenate', 'swapaxes', 'swapdims', 'moveaxis', 'movedim', 'tile',
            'clip', 'absolute', 'multiply', 'subtract', 'divide', 'negative', 'true_divide', 'repeat_interleave',
-           'bincount', 'tril_indices', 'triu_indices', 'diag', 'count_nonzero', 'nan_to_num', 'cdist', 'chain_matmul',
+           'bincount', 'tril_indices', 'triu_indices', 'diag', 'count_nonzero', 'cdist', 'chain_matmul',
            'unravel_index', 'split_with_sizes', 'scalar_tensor', 'trace', 'kron', 'bucketize', 'broadcast_shapes', 'isin', 'combinations',
            'cov', 'corrcoef', 'vander', 'trapezoid', 'trapz', 'cumulative_trapezoid', 'diagflat', 'atleast_3d', 'matrix_power',
            'isposinf', 'isneginf', 'isreal', 'fmax', 'fmin', 'logaddexp2', 'select_scatter', 'slice_scatter', 'diagonal_scatter',
@@ -360,16 +360,6 @@ def count_nonzero(input, dim=None):
     return found.sum() if dim is None else found.sum(dim)
 
 
-def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
-    if not input.is_floating_point():
-        return input.clone()
-    from ._constants import finfo
-    limits = finfo(input.dtype)
-    result = _C.where(_C.isnan(input), _C.full_like(input, nan), input)
-    result = _C.where(result == float('inf'), _C.full_like(input, limits.max if posinf is None else posinf), result)
-    return _C.where(result == -float('inf'), _C.full_like(input, limits.min if neginf is None else neginf), result)
-
-
 def cdist(x1, x2, p=2.0, compute_mode=None):
     return (x1.unsqueeze(-2) - x2.unsqueeze(-3)).norm(p, -1)
 
@@ -461,12 +451,7 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
         w = aweights if w is None else w * aweights
     total = x.size(1) if w is None else w.sum()
     mean = (x.sum(1) if w is None else (x * w).sum(1)) / total
-    if w is None or not correction:
-        norm = total - correction
-    elif aweights is None:
-        norm = total - correction
-    else:
-        norm = total - correction * (w * aweights).sum() / total
+    norm = total - (correction if aweights is None else correction * (w * aweights).sum() / total)
     if not isinstance(norm, Tensor):
         norm = max(norm, 0)
     x = x - mean.unsqueeze(1)
@@ -569,36 +554,31 @@ def logaddexp2(input, other):
     return _C.where(high == low, high + 1, high + _C.log2(1 + _C.exp2(low - high)))
 
 
+def _filled(out, part, src):
+    """out, after src has taken the place of part, a view of it of src's shape."""
+    if part.shape != src.shape:
+        raise RuntimeError('expected src to have a size equal to the slice of self. src size = '
+                           f'{list(src.shape)}, slice size = {list(part.shape)}')
+    part.copy_(src)
+    return out
+
+
 def select_scatter(input, src, dim, index):
     """A copy of input with src in place of input.select(dim, index)."""
     out = input.clone()
-    if tuple(out.select(dim, index).shape) != tuple(src.shape):
-        raise RuntimeError('expected src to have a size equal to the slice of self. src size = '
-                           f'{list(src.shape)}, slice size = {list(out.select(dim, index).shape)}')
-    out.select(dim, index).copy_(src)
-    return out
+    return _filled(out, out.select(dim, index), src)
 
 
 def slice_scatter(input, src, dim=0, start=None, end=None, step=1):
     """A copy of input with src in place of input[start:end:step] in dimension dim."""
     out = input.clone()
-    part = out[(slice(None),) * (dim % input.dim()) + (slice(start, end, step),)]
-    if tuple(part.shape) != tuple(src.shape):
-        raise RuntimeError('expected src to have a size equal to the slice of self. src size = '
-                           f'{list(src.shape)}, slice size = {list(part.shape)}')
-    part.copy_(src)
-    return out
+    return _filled(out, out[(slice(None),) * (dim % input.dim()) + (slice(start, end, step),)], src)
 
 
 def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1):
     """A copy of input with src in place of input.diagonal(offset, dim1, dim2)."""
     out = input.clone()
-    part = out.diagonal(offset, dim1, dim2)
-    if tuple(part.shape) != tuple(src.shape):
-        raise RuntimeError('expected src to have a size equal to the slice of self. src size = '
-                           f'{list(src.shape)}, slice size = {list(part.shape)}')
-    part.copy_(src)
-    return out
+    return _filled(out, out.diagonal(offset, dim1, dim2), src)
 
 
 def _window(window_length, periodic, dtype, values):

@@ -528,7 +528,7 @@ def _in_place(f, check=None):
             raise RuntimeError(f'output with shape {[*self.shape]} doesn\'t match the broadcast shape {[*result.shape]}')
         if check:
             check(self, result)
-        elif result.is_floating_point() and not self.is_floating_point():
+        if result.is_floating_point() and not self.is_floating_point():
             raise RuntimeError(f'result type {_scalar_type(result)} can\'t be cast to the desired output type {_scalar_type(self)}')
         return self.copy_(result)
     run.__name__, run.__qualname__ = name, f'Tensor.{name}'
@@ -542,9 +542,15 @@ def _double(self, result):
                            f'requires dtype {_scalar_type(result)}')
 
 
-for _f in (addmv, addr, addbmm, xlogy, hypot, deg2rad, rad2deg, sinc, copysign, heaviside, ldexp, erfinv, renorm):
+def _no_gradient(self, result):
+    if _C.is_grad_enabled() and (self.requires_grad or result.requires_grad):
+        raise RuntimeError('derivative for aten::heaviside_ is not implemented')
+
+
+for _f in (addmv, addr, addbmm, xlogy, hypot, deg2rad, rad2deg, sinc, copysign, ldexp, erfinv, renorm):
     _in_place(_f)
 _in_place(float_power, _double)
+_in_place(heaviside, _no_gradient)
 
 
 # ---- Complex numbers do not exist: real is the tensor itself ----

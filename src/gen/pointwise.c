@@ -11751,6 +11751,74 @@ bool ct__call_nan_to_num(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+static ct_tensor *run_nan_to_num_(ct_tensor *self, ct_scalar nan, ct_scalar posinf, ct_scalar neginf)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *was = self;
+    if (ct__needs_graph(1, &was) && !(self = ct_clone(self)))
+        return NULL;
+    ct_tensor *r = ct__nan_to_num(self, nan, posinf, neginf);
+    self = was;
+    return r ? ct__show_as((ct_copy_)(self, r, NULL), r) : NULL;
+}
+
+ct_tensor *(ct_nan_to_num_)(ct_tensor *self, const ct_nan_to_num_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_nan_to_num;
+    const char *was = ct__op_name;
+    ct__op_name = "nan_to_num_";
+    ct_tensor *outcome = run_nan_to_num_(self, options->nan, options->posinf, options->neginf);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_nan_to_num_(const ct_value *a, ct_value *results);
+bool ct__call_nan_to_num_(const ct_value *a, ct_value *results)
+{
+    ct_nan_to_num_opts o = {
+        .nan = a[1].type == CT_V_NONE ? (ct_scalar){CT_SCALAR_NONE, {0}} : a[1].s,
+        .posinf = a[2].type == CT_V_NONE ? (ct_scalar){CT_SCALAR_NONE, {0}} : a[2].s,
+        .neginf = a[3].type == CT_V_NONE ? (ct_scalar){CT_SCALAR_NONE, {0}} : a[3].s};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_nan_to_num_)(a[0].t, &o)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_nan_to_num_out(ct_tensor *out, ct_tensor *self, ct_scalar nan, ct_scalar posinf, ct_scalar neginf)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *r = ct__nan_to_num(self, nan, posinf, neginf);
+    return r && ct__write_out(out, r) ? out : NULL;
+}
+
+ct_tensor *(ct_nan_to_num_out)(ct_tensor *out, ct_tensor *self, const ct_nan_to_num_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_nan_to_num;
+    const char *was = ct__op_name;
+    ct__op_name = "nan_to_num";
+    ct_tensor *outcome = run_nan_to_num_out(out, self, options->nan, options->posinf, options->neginf);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_nan_to_num_out(const ct_value *a, ct_value *results);
+bool ct__call_nan_to_num_out(const ct_value *a, ct_value *results)
+{
+    ct_nan_to_num_opts o = {
+        .nan = a[1].type == CT_V_NONE ? (ct_scalar){CT_SCALAR_NONE, {0}} : a[1].s,
+        .posinf = a[2].type == CT_V_NONE ? (ct_scalar){CT_SCALAR_NONE, {0}} : a[2].s,
+        .neginf = a[3].type == CT_V_NONE ? (ct_scalar){CT_SCALAR_NONE, {0}} : a[3].s};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_nan_to_num_out)(a[4].t, a[0].t, &o)}};
+    return ct_ok();
+}
+
 /* pow.Scalar(Scalar self, Tensor exponent) -> Tensor */
 static ct_tensor *run_pow_Scalar(ct_scalar self, ct_tensor *exponent)
 {

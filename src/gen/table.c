@@ -2200,6 +2200,19 @@ static const ct_arg_info args_nan_to_num[] = {
     {.name = "nan", .type = CT_V_SCALAR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
     {.name = "posinf", .type = CT_V_SCALAR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
     {.name = "neginf", .type = CT_V_SCALAR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_nan_to_num_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_nan_to_num_[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "nan", .type = CT_V_SCALAR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
+    {.name = "posinf", .type = CT_V_SCALAR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
+    {.name = "neginf", .type = CT_V_SCALAR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_nan_to_num_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_nan_to_num_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "nan", .type = CT_V_SCALAR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
+    {.name = "posinf", .type = CT_V_SCALAR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
+    {.name = "neginf", .type = CT_V_SCALAR, .optional = true, .has_default = true, .value = {CT_V_NONE, {0}}},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_pow_Scalar(const ct_value *a, ct_value *results);
 static const ct_arg_info args_pow_Scalar[] = {
     {.name = "self", .type = CT_V_SCALAR},
@@ -3776,6 +3789,8 @@ static const ct_op_info op_table_rows[] = {
     {.name = "mv", .overload = "", .c_name = "ct_mv", .schema = "mv(Tensor self, Tensor vec) -> Tensor", .family = "linalg", .doc = "The product of a matrix (n, m) and a vector (m).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_mv, .result_type = CT_V_TENSOR, .call = ct__call_mv},
     {.name = "mv", .overload = "", .c_name = "ct_mv_out", .schema = "mv(Tensor self, Tensor vec) -> Tensor", .family = "linalg", .doc = "The product of a matrix (n, m) and a vector (m).", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_mv_out, .result_type = CT_V_TENSOR, .call = ct__call_mv_out},
     {.name = "nan_to_num", .overload = "", .c_name = "ct_nan_to_num", .schema = "nan_to_num(Tensor self, Scalar? nan=None, Scalar? posinf=None, Scalar? neginf=None) -> Tensor", .family = "pointwise", .doc = "NaN, inf and -inf replaced (by 0 and the dtype's extremes unless said).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_nan_to_num, .result_type = CT_V_TENSOR, .call = ct__call_nan_to_num},
+    {.name = "nan_to_num", .overload = "", .c_name = "ct_nan_to_num_out", .schema = "nan_to_num(Tensor self, Scalar? nan=None, Scalar? posinf=None, Scalar? neginf=None) -> Tensor", .family = "pointwise", .doc = "NaN, inf and -inf replaced (by 0 and the dtype's extremes unless said).", .on = CT_ON_TORCH, .is_out = true, .first_out = 4, .nargs = 5, .nresults = 1, .args = args_nan_to_num_out, .result_type = CT_V_TENSOR, .call = ct__call_nan_to_num_out},
+    {.name = "nan_to_num_", .overload = "", .c_name = "ct_nan_to_num_", .schema = "nan_to_num(Tensor self, Scalar? nan=None, Scalar? posinf=None, Scalar? neginf=None) -> Tensor", .family = "pointwise", .doc = "NaN, inf and -inf replaced (by 0 and the dtype's extremes unless said).", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 4, .nresults = 1, .args = args_nan_to_num_, .result_type = CT_V_TENSOR, .call = ct__call_nan_to_num_},
     {.name = "nansum", .overload = "", .c_name = "ct_nansum", .schema = "nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "The sum, NaN counted as 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_nansum, .result_type = CT_V_TENSOR, .call = ct__call_nansum},
     {.name = "narrow", .overload = "", .c_name = "ct_narrow", .schema = "narrow(Tensor self, int dim, int start, int length) -> Tensor", .family = "shape", .doc = "length entries of dim from start on; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_narrow, .result_type = CT_V_TENSOR, .call = ct__call_narrow},
     {.name = "native_layer_norm", .overload = "", .c_name = "ct_native_layer_norm", .schema = "native_layer_norm(Tensor input, Tensor? weight, Tensor? bias, int inner, float eps) -> (Tensor output, Tensor mean, Tensor rstd)", .family = "norm", .doc = "Layer normalisation over rows of `inner` elements; mean and rstd (rows).", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 3, .args = args_native_layer_norm, .result_names = names_native_layer_norm, .tuple_name = "native_layer_norm", .result_type = CT_V_TENSOR, .call = ct__call_native_layer_norm},

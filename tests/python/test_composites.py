@@ -38,10 +38,11 @@ scenarios.many('functions', [
 scenarios.many('in_place', [
     *(f'in_place(lambda y: y.{call})' for call in (
         'cumprod_(0)', 'addmv_(data(3, 2), data(2))', 'hypot_(data(3) + 2)', 'copysign_(-data(3))',
-        'copysign_(-1)', 'sinc_()', 'deg2rad_()', 'rad2deg_()', 'xlogy_(data(3) + 3)', 'ldexp_(t([1, 2, 3]))',
+        'copysign_(-1)', 'sinc_()', 'deg2rad_()', 'rad2deg_()', 'xlogy_(data(3) + 3)', 'heaviside_(data(3))', 'ldexp_(t([1, 2, 3]))',
         'mul_(0.2).erfinv_()', 'float_power_(2)')),
     'data(2, 3).addr_(data(2), data(3), beta=2, alpha=0.5)', 'data(2, 2).addbmm_(data(3, 2, 4), data(3, 4, 2))',
     'data(3, 2, 2).baddbmm_(data(3, 2, 4), data(3, 4, 2), beta=0.5)', 'data(3, 4).renorm_(2, 0, 1.0)',
+    'a.clone().nan_to_num_(0.5), torch.nan_to_num(a, posinf=7.0, out=torch.zeros(5))', 'in_place(lambda y: y.nan_to_num_())',
     't([1, 2]).sinc_()', 'torch.heaviside(data(3), data(3))', 'data(3).requires_grad_().sinc_()',
     'data(3).float().float_power_(2)',
     'data(3).hypot_(data(2, 3))', 't([1., -2.]).copysign_(t([-0., 0.])), t([0., 1., -1.]).heaviside_(t([.5, .5, .5]))',

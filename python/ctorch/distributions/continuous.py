@@ -7,8 +7,8 @@ from . import constraints
 from .distribution import Distribution, broadcast
 
 
-class Normal(Distribution):
-    """exp(-(x - loc)^2 / (2 scale^2)) / (scale sqrt(2 pi))."""
+class _LocScale(Distribution):
+    """Symmetric distributions of the reals about loc, as wide as scale."""
 
     arg_constraints = {'loc': constraints.real, 'scale': constraints.positive}
     support = constraints.real
@@ -19,6 +19,11 @@ class Normal(Distribution):
         super().__init__(self.loc.shape, (), validate_args)
 
     mean = mode = property(lambda self: self.loc)
+
+
+class Normal(_LocScale):
+    """exp(-(x - loc)^2 / (2 scale^2)) / (scale sqrt(2 pi))."""
+
     stddev = property(lambda self: self.scale)
     variance = property(lambda self: self.scale.pow(2))
 
@@ -77,18 +82,9 @@ class LogNormal(Distribution):
         return 'LogNormal()'
 
 
-class Laplace(Distribution):
+class Laplace(_LocScale):
     """exp(-|x - loc| / scale) / (2 scale)."""
 
-    arg_constraints = {'loc': constraints.real, 'scale': constraints.positive}
-    support = constraints.real
-    has_rsample = True
-
-    def __init__(self, loc, scale, validate_args=None):
-        self.loc, self.scale = broadcast(loc, scale)
-        super().__init__(self.loc.shape, (), validate_args)
-
-    mean = mode = property(lambda self: self.loc)
     variance = property(lambda self: 2 * self.scale.pow(2))
 
     def rsample(self, sample_shape=()):

@@ -16,8 +16,10 @@ def _one_of(probs, logits):
         raise ValueError('Either `probs` or `logits` must be specified, but not both.')
 
 
-class _Yes(Distribution):
-    """Distributions of a probability, or of its logit."""
+class _OfProbabilities(Distribution):
+    """Distributions of probabilities, or of logits: what was not given is computed when it is first asked for."""
+
+    _one_sum = False    # whether the probabilities of the last dimension add up to 1
 
     arg_constraints = {'probs': constraints.unit_interval, 'logits': constraints.real}
 
@@ -28,7 +30,7 @@ class _Yes(Distribution):
         return self.__dict__[name]
 
     def __getattr__(self, name):
-        many = isinstance(self, Categorical)
+        many = self._one_sum
         if name == 'logits' and 'probs' in self.__dict__:
             with torch.enable_grad():
                 p = _clamped(self.probs)
@@ -41,7 +43,7 @@ class _Yes(Distribution):
         return self.__dict__[name]
 
 
-class Bernoulli(_Yes):
+class Bernoulli(_OfProbabilities):
     """1 with probability probs, else 0."""
 
     support = constraints.boolean
@@ -65,7 +67,7 @@ class Bernoulli(_Yes):
         return F.binary_cross_entropy_with_logits(self.logits, self.probs, reduction='none')
 
 
-class Geometric(_Yes):
+class Geometric(_OfProbabilities):
     """Failures before the first success."""
 
     support = constraints.nonnegative_integer
@@ -92,8 +94,7 @@ class Geometric(_Yes):
         return F.binary_cross_entropy_with_logits(self.logits, self.probs, reduction='none') / self.probs
 
 
-
-class Categorical(Distribution):
+class Categorical(_OfProbabilities):
     """k with probability probs[..., k], which need not add up to 1, or softmax(logits)."""
 
     arg_constraints = {'probs': constraints.simplex, 'logits': constraints.real_vector}
@@ -110,8 +111,7 @@ class Categorical(Distribution):
         self._num_events = given.size(-1)
         super().__init__(given.shape[:-1], (), validate_args)
 
-    __getattr__ = _Yes.__getattr__
-
+    _one_sum = True
     support = property(lambda self: constraints.integer_interval(0, self._num_events - 1))
     mode = property(lambda self: self.probs.argmax(-1))
     mean = property(lambda self: torch.full(self._batch_shape, float('nan'), dtype=self.probs.dtype))
