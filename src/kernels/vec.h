@@ -6,6 +6,12 @@
 
 #include "kernels/kernels.h"
 
+#if defined(__x86_64__) || defined(__i386__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
 #if defined(__AVX512F__)
 #define VEC_BYTES 64
 #elif defined(__AVX__)
@@ -45,6 +51,19 @@ CT_KINLINE vec_f64 vec_larger_f64(vec_f64 a, vec_f64 b)
 {
     vec_i64 larger = a > b;
     return (vec_f64)((larger & (vec_i64)a) | (~larger & (vec_i64)b));
+}
+/* a * b + c, rounded once where the level can. */
+CT_KINLINE vec_f32 vec_fma_f32(vec_f32 a, vec_f32 b, vec_f32 c)
+{
+#if VEC_BYTES == 64
+    return (vec_f32)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif VEC_BYTES == 32 && defined(__FMA__)
+    return (vec_f32)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__aarch64__)
+    return (vec_f32)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+    return a * b + c;
+#endif
 }
 CT_KINLINE void vec_store_f32(float *p, vec_f32 v) { memcpy(p, &v, VEC_BYTES); }
 CT_KINLINE void vec_store_f64(double *p, vec_f64 v) { memcpy(p, &v, VEC_BYTES); }
