@@ -6,13 +6,13 @@
  * Along another dimension than the last the same passes go over 64 neighbouring columns; the weight's gradient of layer_norm
  * over 256 columns, four rows a step, to double every 64 steps. Sums run in fixed lanes (kernels/sums.h) and end in double.
  *
- * Most of a softmax's time were the exponentials: with those of kernels/exp.h, summed on the way, 1000 x 1000 floats went from 399 to
+ * Most of a softmax's time were the exponentials: with those of kernels/vecmath.h, summed on the way, 1000 x 1000 floats went from 399 to
  * 340 us, log_softmax from 420 to 348 and its gradient from 339 to 258 (Zen 4). Where a core waits for its third cache (Sapphire
  * Rapids: 270 us to copy a megafloat), fetching the next row meanwhile took softmax from 320 to 280, log_softmax from 365 to 278.
  *
  * Measured from Python on one Zen 3 core, 1000 x 1000 floats, before -> after columns had kernels (for transposed copies) and
  * gradients of layer_norm too (for a dozen ops): softmax along columns 6.6 -> 0.7 ms, layer_norm backward 7.0 -> 0.56 ms. */
-#include "kernels/exp.h"
+#include "kernels/vecmath.h"
 #include "kernels/kernels.h"
 #include "kernels/math.h"
 #include "kernels/sums.h"

@@ -1,7 +1,9 @@
 /* The loops of the pointwise ops: each scalar function of scalar.h over dense memory, with one repeated
- * operand, and over any strides. Compiled once per ISA level; the compiler vectorises the dense forms. */
+ * operand, and over any strides. Compiled once per ISA level; the compiler vectorises the dense forms. Where vecmath.h has a
+ * function for vectors, that takes the place of the loop in floats, for any strides, so that a number has one result. */
 #include "kernels/kernels.h"
 #include "kernels/scalar.h"
+#include "kernels/vecmath.h"
 
 #define POINTWISE_ARGS1 a[i], 0, 0, p, q
 #define POINTWISE_ARGS2 a[i], b[i], 0, p, q
@@ -81,6 +83,43 @@ CT_POINTWISE(POINTWISE_DEFINE)
 POINTWISE_TURN(sin)
 POINTWISE_TURN(cos)
 
+#if VECMATH_HERE
+/* Two vectors a step; what is no whole vector, or not dense, goes through one. */
+#define POINTWISE_VECTOR(name, expression) \
+    CT_KINLINE vec_f32 pointwise_##name##_of(vec_f32 x) { return expression; } \
+    static void pointwise_##name##_vector(int64_t n, char *const *data, const int64_t *s, const ct__pointwise_params *params) \
+    { \
+        enum { W = VEC_WIDTH(float) }; \
+        int64_t i = 0; \
+        if (s[0] == sizeof(float) && s[1] == sizeof(float)) { \
+            float *r = (float *)data[0]; \
+            const float *a = (const float *)data[1]; \
+            for (; i + 2 * W <= n; i += 2 * W) { \
+                vec_f32 x = pointwise_##name##_of(vec_load_f32(a + i)), y = pointwise_##name##_of(vec_load_f32(a + i + W)); \
+                vec_store_f32(r + i, x); \
+                vec_store_f32(r + i + W, y); \
+            } \
+        } \
+        for (; i < n; i += W) { \
+            float some[W] = {0}; \
+            int64_t m = n - i < W ? n - i : W; \
+            for (int64_t k = 0; k < m; k++) \
+                some[k] = *(const float *)(data[1] + (i + k) * s[1]); \
+            vec_store_f32(some, pointwise_##name##_of(vec_load_f32(some))); \
+            for (int64_t k = 0; k < m; k++) \
+                *(float *)(data[0] + (i + k) * s[0]) = some[k]; \
+        } \
+    }
+#define POINTWISE_VECTORS(X) \
+    X(exp, vec_exp_f32(x)) \
+    X(log, vec_log_f32(x)) \
+    X(tanh, vec_tanh_f32(x)) \
+    X(sigmoid, vec_sigmoid_f32(x)) \
+    X(silu, x * vec_sigmoid_f32(x)) \
+    X(gelu_tanh, 0.5f * x * (1.0f + vec_tanh_f32(0.7978845608f * (x + 0.044715f * x * x * x))))
+POINTWISE_VECTORS(POINTWISE_VECTOR)
+#endif
+
 void CT_LEVEL(ct__pointwise_fill)(ct__pointwise_kernels *t)
 {
 #define POINTWISE_SET(name, class, suffix) t->loop[class][CT_PW_##name] = pointwise_##name##_##suffix;
@@ -93,4 +132,8 @@ void CT_LEVEL(ct__pointwise_fill)(ct__pointwise_kernels *t)
     CT_POINTWISE(POINTWISE_FILL)
     t->loop[CT_CLASS_F32][CT_PW_sin] = pointwise_sin_turn;
     t->loop[CT_CLASS_F32][CT_PW_cos] = pointwise_cos_turn;
+#if VECMATH_HERE
+#define POINTWISE_SET_VECTOR(name, expression) POINTWISE_SET(name, CT_CLASS_F32, vector)
+    POINTWISE_VECTORS(POINTWISE_SET_VECTOR)
+#endif
 }
