@@ -25,6 +25,10 @@ typedef struct ct__node_class {
     void (*drop)(ct_node *n);
     void (*forget)(ct_node *n);
     bool always; /* backward is called even where no gradient arrived */
+    /* For a node of one input: the gradient past itself and past `next`, the node of the class named joint_with that made the
+     * input: results[0] is for the one input of next. */
+    void (*joint)(ct_node *n, ct_node *next, ct_tensor *const *grads, ct_tensor **results);
+    const char *joint_with;
     const ct__shown *shown; /* NULL: it is seen as it is */
 } ct__node_class;
 

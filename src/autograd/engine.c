@@ -1,6 +1,7 @@
 /* Running backwards: nodes in order of dependencies, later nodes first, without recursion and, for small
  * graphs, without memory of its own. What a run counts is kept inside the nodes; a node that another run
- * holds (a nested backward, another thread) is counted in a table of the run. */
+ * holds (a nested backward, another thread) is counted in a table of the run. A class may have a joint step for
+ * itself and the node before it, for what two passes over memory would only take longer to do. */
 #include "autograd/graph.h"
 #include <ctorch/ops.h>
 #include <stdio.h>
@@ -410,6 +411,18 @@ static bool engine_accumulate(ct_tensor *leaf, ct_tensor **slot)
 
 /* ---- One node ---- */
 
+/* The node that n's class can take along, where that one only hands on what n gives it: its gradient comes from n alone, and
+ * nobody wants to see it. NULL: there is none. */
+static ct_node *engine_joint(engine_run *run, const ct_node *n)
+{
+    ct_node *next = n->edges[0].node;
+    if (ct__grad_mode || !next || next->variable || next->hooks.n || next->ninputs != 1 || next->freed || next->extra || n->outer
+        || next->outer || strcmp(next->cls->name, n->cls->joint_with))
+        return NULL;
+    const ct__visit *v = engine_visit(run, next);
+    return v->dependencies == 1 && !v->capture && !v->inbox[0] && (!run->selective || v->needed) ? next : NULL;
+}
+
 static bool engine_run_node(engine_run *run, ct_node *n)
 {
     ct__visit *v = engine_visit(run, n);
@@ -449,17 +462,22 @@ static bool engine_run_node(engine_run *run, ct_node *n)
     for (int64_t i = 0; i < n->noutputs && !any; i++)
         any = grads[i] != NULL;
     bool ok = true;
+    ct_node *from = n; /* whose edges the results go along */
     if (any) {
         ct_scope scope = ct_scope_begin();
-        n->cls->backward(n, grads, results);
+        ct_node *next = n->cls->joint ? engine_joint(run, n) : NULL;
+        if (next)
+            n->cls->joint(n, from = next, grads, results);
+        else
+            n->cls->backward(n, grads, results);
         ok = !ct__pending();
-        for (int64_t i = 0; i < n->ninputs; i++) {
-            const ct__edge *e = &n->edges[i];
+        for (int64_t i = 0; i < from->ninputs; i++) {
+            const ct__edge *e = &from->edges[i];
             ct_tensor *r = results[i];
             if (r && (!ok || !e->node || (run->selective && !engine_wanted(engine_visit(run, e->node)))))
                 r = NULL;
             if (r) {
-                r = engine_fit(n, i, e, r);
+                r = engine_fit(from, i, e, r);
                 ok = r != NULL;
             }
             results[i] = ct_retain(r);
@@ -471,10 +489,13 @@ static bool engine_run_node(engine_run *run, ct_node *n)
             }
         ct_scope_end(&scope);
     }
-    if (ok && !run->keep_graph)
+    if (ok && !run->keep_graph) {
         ct__node_forget(n);
-    for (int64_t i = 0; i < n->ninputs; i++) {
-        const ct__edge *e = &n->edges[i];
+        if (from != n)
+            ct__node_forget(from);
+    }
+    for (int64_t i = 0; i < from->ninputs; i++) {
+        const ct__edge *e = &from->edges[i];
         if (!e->node || !ok) {
             ct_release(results[i]);
             continue;

@@ -515,8 +515,17 @@ static void backward_max_pool1d_with_indices(ct_node *n, ct_tensor *const *grads
     }
 }
 
+static void joint_max_pool1d_with_indices(ct_node *n, ct_node *next, ct_tensor *const *grads, ct_tensor **results)
+{
+    ct_ints meta_self_sizes = ct__node_value(n, 0)->ints;
+    ct_tensor *saved_result1 = ct__node_saved(n, 0);
+    ct_tensor *saved_next = ct__node_saved(next, 0);
+    if (!ct__pending() && grads[0])
+        results[0] = (ct_max_pool_relu_backward)(grads[0], saved_result1, meta_self_sizes, 1, saved_next);
+}
+
 static const ct__shown shown_max_pool1d_with_indices_0[] = {{NULL, 1}, {&shown_conv_MaxPool2DWithIndicesBackward0, 1}, {&shown_conv_UnsqueezeBackward0, 1}, {NULL, 0}};
-static const ct__node_class class_max_pool1d_with_indices_0 = {"SqueezeBackward1", "torch.nn._functions.thnn.pooling.MaxPool1d", backward_max_pool1d_with_indices, .shown = shown_max_pool1d_with_indices_0};
+static const ct__node_class class_max_pool1d_with_indices_0 = {"SqueezeBackward1", "torch.nn._functions.thnn.pooling.MaxPool1d", backward_max_pool1d_with_indices, .shown = shown_max_pool1d_with_indices_0, .joint = joint_max_pool1d_with_indices, .joint_with = "ReluBackward0"};
 
 static ct_max_pool1d_with_indices_result run_max_pool1d_with_indices(ct_tensor *self, ct_ints kernel_size, ct_ints stride, ct_ints padding, ct_ints dilation, bool ceil_mode)
 {
@@ -620,7 +629,16 @@ static void backward_max_pool2d_with_indices(ct_node *n, ct_tensor *const *grads
     }
 }
 
-static const ct__node_class class_max_pool2d_with_indices = {"MaxPool2DWithIndicesBackward0", "torch.nn._functions.thnn.pooling.MaxPool2d", backward_max_pool2d_with_indices};
+static void joint_max_pool2d_with_indices(ct_node *n, ct_node *next, ct_tensor *const *grads, ct_tensor **results)
+{
+    ct_ints meta_self_sizes = ct__node_value(n, 0)->ints;
+    ct_tensor *saved_result1 = ct__node_saved(n, 0);
+    ct_tensor *saved_next = ct__node_saved(next, 0);
+    if (!ct__pending() && grads[0])
+        results[0] = (ct_max_pool_relu_backward)(grads[0], saved_result1, meta_self_sizes, 2, saved_next);
+}
+
+static const ct__node_class class_max_pool2d_with_indices = {"MaxPool2DWithIndicesBackward0", "torch.nn._functions.thnn.pooling.MaxPool2d", backward_max_pool2d_with_indices, .joint = joint_max_pool2d_with_indices, .joint_with = "ReluBackward0"};
 
 static ct_max_pool2d_with_indices_result run_max_pool2d_with_indices(ct_tensor *self, ct_ints kernel_size, ct_ints stride, ct_ints padding, ct_ints dilation, bool ceil_mode)
 {
@@ -763,6 +781,66 @@ CT_HIDDEN bool ct__call_max_pool_backward(const ct_value *a, ct_value *results);
 bool ct__call_max_pool_backward(const ct_value *a, ct_value *results)
 {
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_max_pool_backward)(a[0].t, a[1].t, a[2].ints, a[3].i)}};
+    return ct_ok();
+}
+
+/* max_pool_relu_backward(Tensor gy, Tensor indices, int[] input_size, int dims, Tensor relu) -> Tensor */
+static void backward_max_pool_relu_backward(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        int64_t value_dims = ct__node_value(n, 0)->i;
+        ct_tensor *saved_indices = ct__node_saved(n, 0);
+        ct_tensor *saved_relu = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_max_pool_gather)((ct_threshold_backward)(grads[0], saved_relu, ct_int_scalar(0)), saved_indices, value_dims);
+    }
+}
+
+static const ct__node_class class_max_pool_relu_backward = {"MaxPoolReluBackwardBackward0", NULL, backward_max_pool_relu_backward};
+
+static ct_tensor *run_max_pool_relu_backward(ct_tensor *gy, ct_tensor *indices, ct_ints input_size, int64_t dims, ct_tensor *relu)
+{
+    if (!ct__given(gy, "gy"))
+        return NULL;
+    if (!ct__given(indices, "indices"))
+        return NULL;
+    if (!ct__given(relu, "relu"))
+        return NULL;
+    ct_tensor *const inputs[] = {gy};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_max_pool_relu_backward, 1, inputs, 1, 2, 1);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, indices);
+        ct__node_save(n, 1, relu);
+        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dims}});
+    }
+    ct_tensor *r = ct__max_pool_relu_backward(gy, indices, input_size, dims, relu);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_max_pool_relu_backward)(ct_tensor *gy, ct_tensor *indices, ct_ints input_size, int64_t dims, ct_tensor *relu)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "max_pool_relu_backward";
+    ct_tensor *outcome = run_max_pool_relu_backward(gy, indices, input_size, dims, relu);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_max_pool_relu_backward(const ct_value *a, ct_value *results);
+bool ct__call_max_pool_relu_backward(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_max_pool_relu_backward)(a[0].t, a[1].t, a[2].ints, a[3].i, a[4].t)}};
     return ct_ok();
 }
 

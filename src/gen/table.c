@@ -131,6 +131,13 @@ static const ct_arg_info args_max_pool_backward[] = {
     {.name = "indices", .type = CT_V_TENSOR},
     {.name = "input_size", .type = CT_V_INTS, .list_size = -1},
     {.name = "dims", .type = CT_V_INT}};
+CT_HIDDEN bool ct__call_max_pool_relu_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_max_pool_relu_backward[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "indices", .type = CT_V_TENSOR},
+    {.name = "input_size", .type = CT_V_INTS, .list_size = -1},
+    {.name = "dims", .type = CT_V_INT},
+    {.name = "relu", .type = CT_V_TENSOR}};
 CT_HIDDEN bool ct__call_max_pool_gather(const ct_value *a, ct_value *results);
 static const ct_arg_info args_max_pool_gather[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -3752,6 +3759,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "max_pool3d_with_indices", .overload = "", .c_name = "ct_max_pool3d_with_indices", .schema = "max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor output, Tensor indices)", .family = "spatial", .doc = "Largest element of each window, and its flat place in the input's volume.", .on = CT_ON_FUNCTIONAL | CT_ON_INTERNAL, .nargs = 6, .nresults = 2, .args = args_max_pool3d_with_indices, .result_names = names_max_pool3d_with_indices, .tuple_name = "max_pool3d_with_indices", .result_type = CT_V_TENSOR, .call = ct__call_max_pool3d_with_indices},
     {.name = "max_pool_backward", .overload = "", .c_name = "ct_max_pool_backward", .schema = "max_pool_backward(Tensor gy, Tensor indices, int[] input_size, int dims) -> Tensor", .family = "conv", .doc = "The gradient added up at the indices of the last `dims` dimensions.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_max_pool_backward, .result_type = CT_V_TENSOR, .call = ct__call_max_pool_backward},
     {.name = "max_pool_gather", .overload = "", .c_name = "ct_max_pool_gather", .schema = "max_pool_gather(Tensor self, Tensor indices, int dims) -> Tensor", .family = "conv", .doc = "The elements at the indices of the last `dims` dimensions.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_max_pool_gather, .result_type = CT_V_TENSOR, .call = ct__call_max_pool_gather},
+    {.name = "max_pool_relu_backward", .overload = "", .c_name = "ct_max_pool_relu_backward", .schema = "max_pool_relu_backward(Tensor gy, Tensor indices, int[] input_size, int dims, Tensor relu) -> Tensor", .family = "conv", .doc = "max_pool_backward where relu, the input of the pooling, is above 0, and 0 elsewhere.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_max_pool_relu_backward, .result_type = CT_V_TENSOR, .call = ct__call_max_pool_relu_backward},
     {.name = "maximum", .overload = "", .c_name = "ct_maximum", .schema = "maximum(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The larger of two elements; NaN wins.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_maximum, .result_type = CT_V_TENSOR, .call = ct__call_maximum},
     {.name = "maximum", .overload = "", .c_name = "ct_maximum_out", .schema = "maximum(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The larger of two elements; NaN wins.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_maximum_out, .result_type = CT_V_TENSOR, .call = ct__call_maximum_out},
     {.name = "mean", .overload = "", .c_name = "ct_mean", .schema = "mean(Tensor self, int[1]? dim=None, bool keepdim=False, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "The mean.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_mean, .result_type = CT_V_TENSOR, .call = ct__call_mean},

@@ -23,7 +23,7 @@ HEAVY_DECLARE(pool)
         t->max_##F(s, x, z, NULL, 0, planes); \
         if (memcmp(y, z, (size_t)(planes * out) * sizeof(T))) \
             HEAVY_FAIL("%s " #F " max without index", level); \
-        t->max_bwd_##F(s, gy, index, gx, 0, planes); \
+        t->max_bwd_##F(s, gy, index, NULL, gx, 0, planes); \
         for (int64_t p = 0, e = 0; p < planes; p++) \
             for (int64_t i = 0; i < s->oh; i++) \
                 for (int64_t j = 0; j < s->ow; j++, e++) { \
@@ -51,7 +51,7 @@ HEAVY_DECLARE(pool)
         for (int64_t e = 0; e < planes * in; e++) want[e] = 0; \
         for (int64_t e = 0; e < planes * out; e++) \
             if (index[e] >= 0 && index[e] < in) want[e / out * in + index[e]] += (double)gy[e]; \
-        t->max_bwd_##F(s, gy, index, gx, 0, planes); \
+        t->max_bwd_##F(s, gy, index, NULL, gx, 0, planes); \
         for (int64_t e = 0; e < planes * in; e++) \
             if (fabs(want[e] - (double)gx[e]) > 1e-5) { \
                 HEAVY_FAIL("%s " #F " max bwd, places anywhere", level); \

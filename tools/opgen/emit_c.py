@@ -167,6 +167,7 @@ class Gradients:
         tensors = tensor_args if op.kind == "composite" else self.edges
         self.shown = [Shown(op, text, line, [a.name for a in tensors]) for text, line in op.shown]
         self.formulas = [(targets, Formula(op, text, line, ops)) for targets, text, line in op.grads]
+        self.joint = Formula(op, op.joint[1], op.joint[2], ops, joint=True) if op.joint else None
         self.saved, self.values = [], []
         for targets, f in self.formulas:
             for use in sorted(f.uses, key=str):
@@ -236,20 +237,40 @@ class Gradients:
         lines.append("}\n")
         return lines
 
+    def joint_function(self):
+        """The gradient for the input of the node that made the op's one input, in one step."""
+        op, f = self.op, self.joint
+        saved, values = [u for u, _ in self.saved], [u for u, _ in self.values]
+        if len(self.edges) != 1 or f.type != "tensor" or not all(u[0] == "grad" or u in saved + values for u in f.uses):
+            f.fail("a joint gradient is a tensor, for an op of one input, made of what the other formula reads")
+        lines = ["static void joint_%s(ct_node *n, ct_node *next, ct_tensor *const *grads, ct_tensor **results)\n{" % op.c_suffix]
+        for use in sorted(f.uses, key=str):
+            if use in values:
+                lines.append("    " + value_declaration(op, use, values.index(use))[0])
+        for use in sorted(f.uses, key=str):
+            if use in saved:
+                name = "saved_" + use[1] if use[0] == "arg" else "saved_result%d" % use[1]
+                lines.append("    ct_tensor *%s = ct__node_saved(n, %d);" % (name, saved.index(use)))
+        given = " && ".join("grads[%d]" % u[1] for u in sorted(f.uses) if u[0] == "grad")
+        lines += ["    ct_tensor *saved_next = ct__node_saved(next, 0);", "    if (!ct__pending() && %s)" % given,
+                  "        results[0] = %s;" % f.code, "}\n"]
+        return lines
+
     def class_definition(self):
         op = self.op
         legacy = c_string(op.legacy) if op.legacy else "NULL"
+        joint = ", .joint = joint_%s, .joint_with = %s" % (op.c_suffix, c_string(op.joint[0])) if op.joint else ""
         lines = []
         if all(s.condition for s in self.shown):
-            lines.append("static const ct__node_class class_%s = {%s, %s, backward_%s};" % (op.c_suffix, c_string(op.node_name),
-                                                                                            legacy, op.c_suffix))
+            lines.append("static const ct__node_class class_%s = {%s, %s, backward_%s%s};" % (op.c_suffix, c_string(op.node_name),
+                                                                                              legacy, op.c_suffix, joint))
         for i, s in enumerate(self.shown):
             tail = ""
             if s.entries:
                 lines.append(s.definition("shown_%s_%d" % (op.c_suffix, i)))
                 tail = ", .shown = shown_%s_%d" % (op.c_suffix, i)
             lines.append("static const ct__node_class class_%s_%d = {%s, %s, backward_%s%s};" % (
-                op.c_suffix, i, c_string(s.name), legacy, op.c_suffix, tail))
+                op.c_suffix, i, c_string(s.name), legacy, op.c_suffix, tail + joint))
         lines[-1] += "\n"
         return lines
 
@@ -553,7 +574,7 @@ def family_file(family, ops, table):
                 seen.add(name)
                 lines.append("static const ct__node_class shown_%s_%s = {%s};" % (family, name, c_string(name)))
         if g.any:
-            lines += g.backward_function() + g.class_definition()
+            lines += g.backward_function() + (g.joint_function() if g.joint else []) + g.class_definition()
         elif g.shown:
             lines += g.shown_definition()
         for suffix, _, inplace, is_out in variants(op):

@@ -20,8 +20,8 @@ class Formula:
     """One compiled formula: .code, .type and .uses: a set of ("arg", name), ("value", name), ("result", i), ("grad", i),
     ("meta", name, attribute)."""
 
-    def __init__(self, op, text, line, ops):
-        self.op, self.line, self.ops, self.uses = op, line, ops, set()
+    def __init__(self, op, text, line, ops, joint=False):
+        self.op, self.line, self.ops, self.uses, self.joint = op, line, ops, set(), joint
         self.args = {a.name: a for a in op.args}
         try:
             tree = ast.parse(text, mode="eval").body
@@ -57,6 +57,8 @@ class Formula:
         if name == "grad":
             self.uses.add(("grad", 0))
             return "tensor", "grads[0]"
+        if name == "next" and self.joint:
+            return "tensor", "saved_next"
         if name == "grads" and self.op.returns_list:
             return "tensors", "ct__node_grads(n, grads)"
         if name == "result" or (name.startswith("result") and name[6:].isdigit()):

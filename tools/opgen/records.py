@@ -37,7 +37,7 @@ class Op:
         self.schema, self.name, self.overload, self.args, self.results = "", "", "", [], []
         self.on, self.operators, self.aliases = set(), [], []
         self.kind, self.rule, self.grads, self.tests, self.doc = None, None, [], [], []
-        self.no_grad, self.node, self.legacy, self.shown = False, None, None, []
+        self.no_grad, self.node, self.legacy, self.shown, self.joint = False, None, None, [], None
 
     def fail(self, message, line=None):
         raise RecordError(self.path, line or self.line, "op %s: %s" % (self.name or "?", message))
@@ -226,6 +226,11 @@ def parse_file(path):
             if not colon:
                 op.fail("a gradient is written: grad ARGUMENT: FORMULA", first)
             op.grads.append(([t.strip() for t in targets.split(",")], formula.strip(), first))
+        elif word == "joint":  # joint NODE: FORMULA
+            node, colon, formula = rest.partition(":")
+            if not colon:
+                op.fail("a joint gradient is written: joint NODE: FORMULA", first)
+            op.joint = (node.strip(), formula.strip(), first)
         elif word == "node":
             words = rest.split()
             op.node, op.legacy = words[0], (words[1] if len(words) > 1 else None)

@@ -1,0 +1,112 @@
+"""The gradient of a max pooling over a relu is made in one step where nobody sees what flows between them, and in two otherwise:
+the values are the same, and what PyTorch shows is shown."""
+import numpy as np
+import pytest
+
+import ctorch as torch
+import ctorch.nn.functional as F
+
+POOLS = {
+    "2x2": lambda r: F.max_pool2d(r, 2),
+    "2x2 odd": lambda r: F.max_pool2d(r[:, :, :-1, :-1].contiguous(), 2),
+    "3x3 stride 2, padding 1": lambda r: F.max_pool2d(r, 3, 2, 1),
+    "overlapping": lambda r: F.max_pool2d(r, 3, 1),
+    "1-D": lambda r: F.max_pool1d(r.flatten(1, 2), 2),
+}
+SHAPE = (2, 3, 12, 46)
+
+
+def made(dtype=torch.float32, special=False):
+    torch.manual_seed(0)
+    x = torch.randn(SHAPE)
+    if special:  # ties at 0, NaN and infinities
+        x = torch.round(x)
+        x[0, 0, 0, :3] = torch.tensor([float("nan"), float("inf"), -float("inf")])
+    return x.to(dtype).requires_grad_()
+
+
+def gradient(pool, x, between=lambda r: None):
+    r = F.relu(x)
+    seen = between(r)
+    y = pool(r)
+    torch.manual_seed(1)
+    y.backward(torch.randn(y.shape).to(x.dtype))
+    return x.grad, seen
+
+
+def bits(t):
+    return t.detach().double().numpy().view(np.uint64)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("name", POOLS)
+def test_one_step_gives_what_two_give(name, dtype):
+    if name == "1-D" and dtype == torch.bfloat16:
+        pytest.skip("covered by the two dimensions")
+    for special in (False, True):
+        x, y = made(dtype, special), made(dtype, special)
+        together, _ = gradient(POOLS[name], x)
+        apart, _ = gradient(POOLS[name], y, lambda r: r.retain_grad())
+        assert (bits(together) == bits(apart)).all()
+        assert together.abs().nan_to_num().sum() > 0
+
+
+def test_what_flows_between_is_seen():
+    x, y = made(), made()
+    values = []
+    expected, r = gradient(POOLS["2x2"], x, lambda r: (r.retain_grad(), r)[1])
+    got, _ = gradient(POOLS["2x2"], y, lambda r: r.register_hook(lambda g: values.append(g.clone())))
+    assert (r.grad == values[0]).all() and (expected == got).all()
+    assert (r.grad != 0).sum() == 2 * 3 * 6 * 23  # PyTorch hands a gradient to the first of equals, 0 too
+
+
+def test_a_hook_changes_what_arrives():
+    x, y = made(), made()
+    plain, _ = gradient(POOLS["2x2"], x)
+    doubled, _ = gradient(POOLS["2x2"], y, lambda r: r.register_hook(lambda g: 2 * g))
+    assert (2 * plain == doubled).all()
+
+
+def test_a_relu_that_is_used_twice_gets_both_gradients():
+    x, y = made(), made()
+    r = F.relu(x)
+    (F.max_pool2d(r, 2).sum() + (r * 3).sum()).backward()
+    s = F.relu(y)
+    a, = torch.autograd.grad(F.max_pool2d(s, 2).sum(), y, retain_graph=True)
+    b, = torch.autograd.grad((s * 3).sum(), y)
+    assert torch.equal(x.grad, a + b)
+
+
+def test_gradients_of_inputs_that_are_asked_for():
+    x = made()
+    r = F.relu(x)
+    y = F.max_pool2d(r, 2).sum()
+    of_r, of_x = torch.autograd.grad(y, [r, x], retain_graph=True)
+    only_r, = torch.autograd.grad(y, [r], retain_graph=True)
+    only_x, = torch.autograd.grad(y, [x], retain_graph=True)
+    assert torch.equal(of_r, only_r) and torch.equal(of_x, only_x) and torch.equal(of_x, of_r * (x > 0))
+    y.backward(retain_graph=True)
+    y.backward()
+    assert torch.equal(x.grad, 2 * only_x)
+    with pytest.raises(RuntimeError, match="second time"):
+        y.backward()
+
+
+def test_second_gradients_and_in_place_relu():
+    torch.manual_seed(0)
+    x = torch.randn(1, 2, 6, 6, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda t: F.max_pool2d(F.relu(t * t - 0.3), 2), [x])
+    y, z = made(), made()
+    F.max_pool2d(F.relu_(y * 1), 2).sum().backward()
+    F.max_pool2d(F.relu(z * 1), 2).sum().backward()
+    assert torch.equal(y.grad, z.grad)
+
+
+def test_a_result_that_was_overwritten_is_refused():
+    x = made()
+    r = F.relu(x)
+    y = F.max_pool2d(r, 2).sum()
+    with torch.no_grad():
+        r.mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.backward()
