@@ -80,7 +80,7 @@ static void bench_conv(const char *name, int64_t n, int64_t c, int64_t h, int64_
         ct__conv_plan p;
         ct__k_conv.plan(&p, &s, (ct__conv_dir)dir, false);
         int odd = 0;
-        if (dir) ct__k_conv.sparse_f32(&p, y, w, &odd);
+        if (dir) ct__k_conv.sparse_f32(&p, y, w, false, &odd);
         void *shared = bench_alloc(p.shared_bytes), *work = bench_alloc(p.work_bytes),
              *partial = bench_alloc(p.partial_bytes);
         if (dir < 2)
@@ -91,8 +91,8 @@ static void bench_conv(const char *name, int64_t n, int64_t c, int64_t h, int64_
             });
         else
             BENCH(best, {
-                ct__k_conv.dw_f32(&p, x, y, partial, w, 0, p.tasks, work);
-                if (p.partial_bytes) ct__k_conv.dw_sum_f32(&p, partial, w, 0, nw);
+                ct__k_conv.dw_f32(&p, x, y, partial, w, NULL, 0, p.tasks, work);
+                if (p.partial_bytes) ct__k_conv.dw_sum_f32(&p, partial, w, NULL, 0, nw);
             });
         printf("  %s %9.1f us %6.1f GF (m%d)",
                dir == 0   ? "fwd"

@@ -16,6 +16,8 @@ extern "C" {
 CT_API ct_tensor *ct_conv_forward(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_ints stride, ct_ints padding, ct_ints dilation, int64_t groups);
 CT_API ct_tensor *ct_conv_input_grad(ct_tensor *gy, ct_tensor *weight, ct_tensor *bias, ct_ints input_size, ct_ints stride, ct_ints padding, ct_ints dilation, int64_t groups);
 CT_API ct_tensor *ct_conv_weight_grad(ct_tensor *gy, ct_tensor *input, ct_ints weight_size, ct_ints stride, ct_ints padding, ct_ints dilation, int64_t groups);
+typedef struct ct_conv_parameter_grads_result { ct_tensor *weight; ct_tensor *bias; } ct_conv_parameter_grads_result;
+CT_API ct_conv_parameter_grads_result ct_conv_parameter_grads(ct_tensor *gy, ct_tensor *input, ct_ints weight_size, ct_ints stride, ct_ints padding, ct_ints dilation, int64_t groups, bool weight, bool bias);
 CT_API ct_tensor *ct_conv_bias_grad(ct_tensor *grad);
 typedef struct ct_conv1d_opts { ct_tensor *bias; ct_ints stride; ct_ints padding; ct_ints dilation; int64_t groups; } ct_conv1d_opts;
 /* 1-D convolution of (N, C, L) or (C, L). */

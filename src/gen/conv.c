@@ -17,7 +17,7 @@ static void backward_conv_forward(ct_node *n, ct_tensor *const *grads, ct_tensor
             return;
         results[0] = (ct_conv_input_grad)(grads[0], saved_weight, NULL, meta_input_sizes, value_stride, value_padding, value_dilation, value_groups);
     }
-    if (ct__node_needs(n, 1)) {
+    if (ct__node_needs(n, 1) || ct__node_needs(n, 2)) {
         ct_ints meta_weight_sizes = ct__node_value(n, 5)->ints;
         const ct_ints value_dilation = ct__node_value(n, 1)->ints;
         int64_t value_groups = ct__node_value(n, 2)->i;
@@ -26,10 +26,11 @@ static void backward_conv_forward(ct_node *n, ct_tensor *const *grads, ct_tensor
         ct_tensor *saved_input = ct__node_saved(n, 1);
         if (ct__pending())
             return;
-        results[1] = (ct_conv_weight_grad)(grads[0], saved_input, meta_weight_sizes, value_stride, value_padding, value_dilation, value_groups);
-    }
-    if (ct__node_needs(n, 2)) {
-        results[2] = (ct_conv_bias_grad)(grads[0]);
+        ct_conv_parameter_grads_result r = (ct_conv_parameter_grads)(grads[0], saved_input, meta_weight_sizes, value_stride, value_padding, value_dilation, value_groups, ct__node_needs(n, 1), ct__node_needs(n, 2));
+        if (ct__node_needs(n, 1))
+            results[1] = r.weight;
+        if (ct__node_needs(n, 2))
+            results[2] = r.bias;
     }
 }
 
@@ -49,7 +50,7 @@ static ct_tensor *run_conv_forward(ct_tensor *input, ct_tensor *weight, ct_tenso
             return NULL;
         if (ct__node_needs(n, 0))
             ct__node_save(n, 0, weight);
-        if (ct__node_needs(n, 1))
+        if (ct__node_needs(n, 1) || ct__node_needs(n, 2))
             ct__node_save(n, 1, input);
         ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(input)}});
         ct__node_save_value(n, 1, (ct_value){CT_V_INTS, {.ints = dilation}});
@@ -239,6 +240,39 @@ CT_HIDDEN bool ct__call_conv_weight_grad(const ct_value *a, ct_value *results);
 bool ct__call_conv_weight_grad(const ct_value *a, ct_value *results)
 {
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_conv_weight_grad)(a[0].t, a[1].t, a[2].ints, a[3].ints, a[4].ints, a[5].ints, a[6].i)}};
+    return ct_ok();
+}
+
+/* conv_parameter_grads(Tensor gy, Tensor input, int[] weight_size, int[] stride, int[] padding, int[] dilation, int groups, bool weight, bool bias) -> (Tensor weight, Tensor bias) */
+static ct_conv_parameter_grads_result run_conv_parameter_grads(ct_tensor *gy, ct_tensor *input, ct_ints weight_size, ct_ints stride, ct_ints padding, ct_ints dilation, int64_t groups, bool weight, bool bias)
+{
+    if (!ct__given(gy, "gy"))
+        return (ct_conv_parameter_grads_result){0};
+    if (!ct__given(input, "input"))
+        return (ct_conv_parameter_grads_result){0};
+    ct_tensor *results[2] = {NULL};
+    if (!ct__conv_parameter_grads(gy, input, weight_size, stride, padding, dilation, groups, weight, bias, results))
+        return (ct_conv_parameter_grads_result){0};
+    return (ct_conv_parameter_grads_result){results[0], results[1]};
+}
+
+ct_conv_parameter_grads_result (ct_conv_parameter_grads)(ct_tensor *gy, ct_tensor *input, ct_ints weight_size, ct_ints stride, ct_ints padding, ct_ints dilation, int64_t groups, bool weight, bool bias)
+{
+    if (ct__pending())
+        return (ct_conv_parameter_grads_result){0};
+    const char *was = ct__op_name;
+    ct__op_name = "conv_parameter_grads";
+    ct_conv_parameter_grads_result outcome = run_conv_parameter_grads(gy, input, weight_size, stride, padding, dilation, groups, weight, bias);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_conv_parameter_grads(const ct_value *a, ct_value *results);
+bool ct__call_conv_parameter_grads(const ct_value *a, ct_value *results)
+{
+    ct_conv_parameter_grads_result r = (ct_conv_parameter_grads)(a[0].t, a[1].t, a[2].ints, a[3].ints, a[4].ints, a[5].ints, a[6].i, a[7].b, a[8].b);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.weight}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.bias}};
     return ct_ok();
 }
 

@@ -12,6 +12,7 @@
 CT_HIDDEN ct_tensor *ct__conv_forward(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_ints stride, ct_ints padding, ct_ints dilation, int64_t groups);
 CT_HIDDEN ct_tensor *ct__conv_input_grad(ct_tensor *gy, ct_tensor *weight, ct_tensor *bias, ct_ints input_size, ct_ints stride, ct_ints padding, ct_ints dilation, int64_t groups);
 CT_HIDDEN ct_tensor *ct__conv_weight_grad(ct_tensor *gy, ct_tensor *input, ct_ints weight_size, ct_ints stride, ct_ints padding, ct_ints dilation, int64_t groups);
+CT_HIDDEN bool ct__conv_parameter_grads(ct_tensor *gy, ct_tensor *input, ct_ints weight_size, ct_ints stride, ct_ints padding, ct_ints dilation, int64_t groups, bool weight, bool bias, ct_tensor **results);
 CT_HIDDEN ct_tensor *ct__conv_bias_grad(ct_tensor *grad);
 CT_HIDDEN ct_tensor *ct__conv1d(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_ints stride, ct_ints padding, ct_ints dilation, int64_t groups);
 CT_HIDDEN ct_tensor *ct__conv1d_padding(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_ints stride, const char *padding, ct_ints dilation, int64_t groups);

@@ -32,6 +32,18 @@ static const ct_arg_info args_conv_weight_grad[] = {
     {.name = "padding", .type = CT_V_INTS, .list_size = -1},
     {.name = "dilation", .type = CT_V_INTS, .list_size = -1},
     {.name = "groups", .type = CT_V_INT}};
+CT_HIDDEN bool ct__call_conv_parameter_grads(const ct_value *a, ct_value *results);
+static const ct_arg_info args_conv_parameter_grads[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "input", .type = CT_V_TENSOR},
+    {.name = "weight_size", .type = CT_V_INTS, .list_size = -1},
+    {.name = "stride", .type = CT_V_INTS, .list_size = -1},
+    {.name = "padding", .type = CT_V_INTS, .list_size = -1},
+    {.name = "dilation", .type = CT_V_INTS, .list_size = -1},
+    {.name = "groups", .type = CT_V_INT},
+    {.name = "weight", .type = CT_V_BOOL},
+    {.name = "bias", .type = CT_V_BOOL}};
+static const char *const names_conv_parameter_grads[] = {"weight", "bias"};
 CT_HIDDEN bool ct__call_conv_bias_grad(const ct_value *a, ct_value *results);
 static const ct_arg_info args_conv_bias_grad[] = {
     {.name = "grad", .type = CT_V_TENSOR}};
@@ -3513,6 +3525,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "conv_bias_grad", .overload = "", .c_name = "ct_conv_bias_grad", .schema = "conv_bias_grad(Tensor grad) -> Tensor", .family = "conv", .doc = "The gradient of a convolution's bias: grad (N, C, ...) summed over all but C.", .on = CT_ON_INTERNAL, .nargs = 1, .nresults = 1, .args = args_conv_bias_grad, .result_type = CT_V_TENSOR, .call = ct__call_conv_bias_grad},
     {.name = "conv_forward", .overload = "", .c_name = "ct_conv_forward", .schema = "conv_forward(Tensor input, Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] dilation, int groups) -> Tensor", .family = "conv", .doc = "The convolution of 1 or 2 spatial dimensions.", .on = CT_ON_INTERNAL, .nargs = 7, .nresults = 1, .args = args_conv_forward, .result_type = CT_V_TENSOR, .call = ct__call_conv_forward},
     {.name = "conv_input_grad", .overload = "", .c_name = "ct_conv_input_grad", .schema = "conv_input_grad(Tensor gy, Tensor weight, Tensor? bias, int[] input_size, int[] stride, int[] padding, int[] dilation, int groups) -> Tensor", .family = "conv", .doc = "The convolution's gradient for its input, of shape input_size; which is the transposed convolution of grad.", .on = CT_ON_INTERNAL, .nargs = 8, .nresults = 1, .args = args_conv_input_grad, .result_type = CT_V_TENSOR, .call = ct__call_conv_input_grad},
+    {.name = "conv_parameter_grads", .overload = "", .c_name = "ct_conv_parameter_grads", .schema = "conv_parameter_grads(Tensor gy, Tensor input, int[] weight_size, int[] stride, int[] padding, int[] dilation, int groups, bool weight, bool bias) -> (Tensor weight, Tensor bias)", .family = "conv", .doc = "conv_weight_grad, if `weight`, and conv_bias_grad, if `bias`, in one pass over gy where that can be.", .on = CT_ON_INTERNAL, .nargs = 9, .nresults = 2, .args = args_conv_parameter_grads, .result_names = names_conv_parameter_grads, .tuple_name = "conv_parameter_grads", .result_type = CT_V_TENSOR, .call = ct__call_conv_parameter_grads},
     {.name = "conv_transpose1d", .overload = "", .c_name = "ct_conv_transpose1d", .schema = "conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, int[1] output_padding=0, int groups=1, int[1] dilation=1) -> Tensor", .family = "conv", .doc = "1-D transposed convolution; weight (in, out / groups, k...).", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .nargs = 8, .nresults = 1, .args = args_conv_transpose1d, .result_type = CT_V_TENSOR, .call = ct__call_conv_transpose1d},
     {.name = "conv_transpose2d", .overload = "", .c_name = "ct_conv_transpose2d", .schema = "conv_transpose2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] output_padding=0, int groups=1, int[2] dilation=1) -> Tensor", .family = "conv", .doc = "2-D transposed convolution; weight (in, out / groups, k...).", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .nargs = 8, .nresults = 1, .args = args_conv_transpose2d, .result_type = CT_V_TENSOR, .call = ct__call_conv_transpose2d},
     {.name = "conv_transpose3d", .overload = "", .c_name = "ct_conv_transpose3d", .schema = "conv_transpose3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] output_padding=0, int groups=1, int[3] dilation=1) -> Tensor", .family = "spatial", .doc = "3-D transposed convolution; weight (in, out / groups, k...).", .on = CT_ON_TORCH | CT_ON_FUNCTIONAL, .nargs = 8, .nresults = 1, .args = args_conv_transpose3d, .result_type = CT_V_TENSOR, .call = ct__call_conv_transpose3d},

@@ -17,9 +17,10 @@
  *     ct__k_conv.run_f32(&p, in, weight, bias, out, shared, t0, t1, work);    tasks [t0, t1) of p.tasks
  * or, for the weight's gradient,
  *     partial = p.partial_bytes of memory (none when 0)
- *     ct__k_conv.dw_f32(&p, x, gy, partial, gw, t0, t1, work);                tasks [t0, t1) of p.tasks
- *     ct__k_conv.dw_sum_f32(&p, partial, gw, e0, e1);     after all tasks, when p.partial_bytes > 0:
- *                                                         elements [e0, e1) of gw
+ *     ct__k_conv.dw_f32(&p, x, gy, partial, gw, gb, t0, t1, work);            tasks [t0, t1) of p.tasks
+ *     ct__k_conv.dw_sum_f32(&p, partial, gw, gb, e0, e1); after all tasks, when p.partial_bytes > 0:
+ *                                                         elements [e0, e1) of gw, and of gb behind it
+ * where gb (o), the bias's gradient, is written if p.bias is set, and may be NULL otherwise.
  * Every element of out / gw is written (not added to). Results do not depend on how tasks are cut. The caller
  * allocates everything; buffers need 8-byte alignment (64 is faster) and no initial content; sizes may be 0.
  * in and out must not overlap. A task costs about p.task_cost multiply-adds: give a thread some
@@ -41,6 +42,7 @@ typedef struct ct__conv_plan {
     bool f64;
     int64_t tasks, task_cost;
     int64_t shared_bytes, work_bytes, partial_bytes;
+    bool bias;  /* CT__CONV_DW: it makes the bias's gradient on the way */
     int method; /* the rest belongs to the kernel */
     int64_t rows, blocks, chunk, chunks, v[4];
     int *odd;
@@ -51,9 +53,10 @@ typedef struct ct__conv_kernels {
 
     /* After plan, for CT__CONV_DX and CT__CONV_DW: changes the plan to one that leaves out the zeros of gy where there are
      * many; gy and the sizes decide, and whether the weight (DX only, else NULL) is finite. Tasks that meet something
-     * infinite or NaN set *odd: the result is worthless then, and all is to be done again without this. */
-    void (*sparse_f32)(ct__conv_plan *p, const float *gy, const float *weight, int *odd);
-    void (*sparse_f64)(ct__conv_plan *p, const double *gy, const double *weight, int *odd);
+     * infinite or NaN set *odd: the result is worthless then, and all is to be done again without this. Such a plan can make the
+     * bias's gradient too (`bias`, DW only): its tasks read all of gy anyway. */
+    void (*sparse_f32)(ct__conv_plan *p, const float *gy, const float *weight, bool bias, int *odd);
+    void (*sparse_f64)(ct__conv_plan *p, const double *gy, const double *weight, bool bias, int *odd);
 
     void (*prepare_f32)(const ct__conv_plan *p, const float *weight, void *shared);
     void (*prepare_f64)(const ct__conv_plan *p, const double *weight, void *shared);
@@ -62,16 +65,11 @@ typedef struct ct__conv_kernels {
                     float *out, const void *shared, int64_t t0, int64_t t1, void *work);
     void (*run_f64)(const ct__conv_plan *p, const double *in, const double *weight, const double *bias,
                     double *out, const void *shared, int64_t t0, int64_t t1, void *work);
-    void (*dw_f32)(const ct__conv_plan *p, const float *x, const float *gy, void *partial, float *gw,
+    void (*dw_f32)(const ct__conv_plan *p, const float *x, const float *gy, void *partial, float *gw, float *gb,
                    int64_t t0, int64_t t1, void *work);
-    void (*dw_f64)(const ct__conv_plan *p, const double *x, const double *gy, void *partial, double *gw,
+    void (*dw_f64)(const ct__conv_plan *p, const double *x, const double *gy, void *partial, double *gw, double *gb,
                    int64_t t0, int64_t t1, void *work);
-    void (*dw_sum_f32)(const ct__conv_plan *p, const void *partial, float *gw, int64_t e0, int64_t e1);
-    void (*dw_sum_f64)(const ct__conv_plan *p, const void *partial, double *gw, int64_t e0, int64_t e1);
-    /* gb[k] for channels k in [c0, c1) of g (n, channels, plane): the sum over images and plane. */
-    void (*bias_grad_f32)(int64_t n, int64_t channels, int64_t plane, const float *g, float *gb, int64_t c0,
-                          int64_t c1);
-    void (*bias_grad_f64)(int64_t n, int64_t channels, int64_t plane, const double *g, double *gb, int64_t c0,
-                          int64_t c1);
+    void (*dw_sum_f32)(const ct__conv_plan *p, const void *partial, float *gw, float *gb, int64_t e0, int64_t e1);
+    void (*dw_sum_f64)(const ct__conv_plan *p, const void *partial, double *gw, double *gb, int64_t e0, int64_t e1);
 } ct__conv_kernels;
 #endif

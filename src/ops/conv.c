@@ -1,6 +1,6 @@
 /* Convolutions: checks, shapes and the cut into tasks; the arithmetic is kernels/cpu/conv.c's. One spatial dimension is two with
  * height 1. Three ops are closed under differentiation: conv_forward, conv_input_grad (the transposed convolution) and
- * conv_weight_grad; everything else here is put together from them. */
+ * conv_weight_grad; everything else here is put together from them. Without a graph, weight and bias get their gradients together. */
 #include "kernels/kernels.h"
 #include "ops/ops.h"
 
@@ -32,7 +32,7 @@ typedef struct conv_job {
     const ct__conv_plan *plan;
     bool f64;
     const void *in, *weight, *bias, *shared;
-    void *out, *partial;
+    void *out, *out_bias, *partial;
     bool failed; /* a piece found no memory */
 } conv_job;
 
@@ -47,9 +47,9 @@ static void conv_range(void *context, int64_t t0, int64_t t1)
     }
     if (p->dir == CT__CONV_DW) {
         if (j->f64)
-            ct__k_conv.dw_f64(p, j->in, j->weight, j->partial, j->out, t0, t1, work);
+            ct__k_conv.dw_f64(p, j->in, j->weight, j->partial, j->out, j->out_bias, t0, t1, work);
         else
-            ct__k_conv.dw_f32(p, j->in, j->weight, j->partial, j->out, t0, t1, work);
+            ct__k_conv.dw_f32(p, j->in, j->weight, j->partial, j->out, j->out_bias, t0, t1, work);
     } else if (j->f64) {
         ct__k_conv.run_f64(p, j->in, j->weight, j->bias, j->out, j->shared, t0, t1, work);
     } else {
@@ -63,15 +63,15 @@ static void conv_sum_range(void *context, int64_t begin, int64_t end)
 {
     const conv_job *j = context;
     if (j->f64)
-        ct__k_conv.dw_sum_f64(j->plan, j->partial, j->out, begin, end);
+        ct__k_conv.dw_sum_f64(j->plan, j->partial, j->out, j->out_bias, begin, end);
     else
-        ct__k_conv.dw_sum_f32(j->plan, j->partial, j->out, begin, end);
+        ct__k_conv.dw_sum_f32(j->plan, j->partial, j->out, j->out_bias, begin, end);
 }
 
-/* Runs a plan. */
-static bool conv_planned(const ct__conv_plan *plan, const void *in, const void *weight, const void *bias, void *out, int64_t out_numel)
+/* Runs a plan. `bias` is read, or for CONV_DW written if the plan says so. */
+static bool conv_planned(const ct__conv_plan *plan, const void *in, const void *weight, void *bias, void *out, int64_t out_numel)
 {
-    conv_job j = {.plan = plan, .f64 = plan->f64, .in = in, .weight = weight, .bias = bias, .out = out};
+    conv_job j = {.plan = plan, .f64 = plan->f64, .in = in, .weight = weight, .bias = bias, .out = out, .out_bias = bias};
     void *shared = plan->shared_bytes ? ct__alloc((size_t)plan->shared_bytes) : NULL;
     void *partial = plan->partial_bytes ? ct__alloc((size_t)plan->partial_bytes) : NULL;
     bool ok = (shared || !plan->shared_bytes) && (partial || !plan->partial_bytes);
@@ -87,7 +87,7 @@ static bool conv_planned(const ct__conv_plan *plan, const void *in, const void *
         ct__parallel(plan->tasks, ct__grain(plan->task_cost, 1 << 18), conv_range, &j);
         ok = !j.failed && !ct__pending();
         if (ok && partial)
-            ct__parallel(out_numel, 1 << 12, conv_sum_range, &j);
+            ct__parallel(out_numel + (plan->bias ? plan->s.o : 0), 1 << 12, conv_sum_range, &j);
     }
     if (shared)
         ct__free(shared, (size_t)plan->shared_bytes);
@@ -96,9 +96,10 @@ static bool conv_planned(const ct__conv_plan *plan, const void *in, const void *
     return ok;
 }
 
-/* Runs one direction over dense memory. For CONV_DW `in` is x and `weight` is gy. */
-static bool conv_run(const ct__conv_shape *s, ct__conv_dir dir, ct_dtype dtype, const void *in, const void *weight, const void *bias,
-                     void *out, int64_t out_numel)
+/* Runs one direction over dense memory. For CONV_DW `in` is x, `weight` is gy, and `bias`, if any, is where the bias's gradient
+ * may go: *biased says whether it did. */
+static bool conv_run(const ct__conv_shape *s, ct__conv_dir dir, ct_dtype dtype, const void *in, const void *weight, void *bias,
+                     void *out, int64_t out_numel, bool *biased)
 {
     ct__conv_plan dense, sparse;
     bool f64 = dtype == CT_FLOAT64;
@@ -108,11 +109,13 @@ static bool conv_run(const ct__conv_shape *s, ct__conv_dir dir, ct_dtype dtype, 
     if (dir != CT__CONV_FWD) {
         const void *grad = dir == CT__CONV_DW ? weight : in, *w = dir == CT__CONV_DX ? weight : NULL;
         if (f64)
-            ct__k_conv.sparse_f64(&sparse, grad, w, &odd);
+            ct__k_conv.sparse_f64(&sparse, grad, w, dir == CT__CONV_DW && bias, &odd);
         else
-            ct__k_conv.sparse_f32(&sparse, grad, w, &odd);
+            ct__k_conv.sparse_f32(&sparse, grad, w, dir == CT__CONV_DW && bias, &odd);
     }
     bool ok = conv_planned(&sparse, in, weight, bias, out, out_numel);
+    if (biased)
+        *biased = sparse.bias && !odd;
     return ok && odd ? conv_planned(&dense, in, weight, bias, out, out_numel) : ok;
 }
 
@@ -173,7 +176,7 @@ ct_tensor *ct__conv_forward(ct_tensor *input, ct_tensor *weight, ct_tensor *bias
     if (!out || !out->data || out->numel == 0)
         return out;
     ct__conv_shape s = conv_shape(x->sizes, w->sizes, sizes, dims, stride, padding, dilation, groups);
-    bool ok = conv_run(&s, CT__CONV_FWD, (ct_dtype)x->dtype, x->data, w->data, b ? b->data : NULL, out->data, out->numel);
+    bool ok = conv_run(&s, CT__CONV_FWD, (ct_dtype)x->dtype, x->data, w->data, b ? b->data : NULL, out->data, out->numel, NULL);
     return conv_result(out, (ct_dtype)input->dtype, ok);
 }
 
@@ -187,12 +190,13 @@ ct_tensor *ct__conv_input_grad(ct_tensor *gy, ct_tensor *weight, ct_tensor *bias
     if (!out || !out->data || out->numel == 0)
         return out;
     ct__conv_shape s = conv_shape(input_size.v, w->sizes, g->sizes, gy->ndim - 2, stride, padding, dilation, groups);
-    bool ok = conv_run(&s, CT__CONV_DX, (ct_dtype)g->dtype, g->data, w->data, b ? b->data : NULL, out->data, out->numel);
+    bool ok = conv_run(&s, CT__CONV_DX, (ct_dtype)g->dtype, g->data, w->data, b ? b->data : NULL, out->data, out->numel, NULL);
     return conv_result(out, (ct_dtype)gy->dtype, ok);
 }
 
-ct_tensor *ct__conv_weight_grad(ct_tensor *gy, ct_tensor *input, ct_ints weight_size, ct_ints stride, ct_ints padding, ct_ints dilation,
-                                int64_t groups)
+/* The gradient of the weight and, where the way there passes it, that of the bias (*bias: owned, else NULL; `bias` may be NULL). */
+static ct_tensor *conv_weight_bias_grad(ct_tensor *gy, ct_tensor *input, ct_ints weight_size, ct_ints stride, ct_ints padding,
+                                        ct_ints dilation, int64_t groups, ct_tensor **bias)
 {
     CT_AUTO ct_tensor *g = conv_operand(gy);
     CT_AUTO ct_tensor *x = conv_operand(input);
@@ -200,8 +204,18 @@ ct_tensor *ct__conv_weight_grad(ct_tensor *gy, ct_tensor *input, ct_ints weight_
     if (!out || !out->data || out->numel == 0)
         return out;
     ct__conv_shape s = conv_shape(x->sizes, weight_size.v, g->sizes, gy->ndim - 2, stride, padding, dilation, groups);
-    bool ok = conv_run(&s, CT__CONV_DW, (ct_dtype)g->dtype, x->data, g->data, NULL, out->data, out->numel);
+    ct_tensor *b = bias && gy->dtype == g->dtype ? ct__new((ct_dtype)g->dtype, ct__device_of(gy), 1, weight_size.v) : NULL;
+    bool biased, ok = conv_run(&s, CT__CONV_DW, (ct_dtype)g->dtype, x->data, g->data, b ? b->data : NULL, out->data, out->numel, &biased);
+    if (bias)
+        *bias = ok && biased ? ct_retain(b) : NULL;
+    ct_release(b);
     return conv_result(out, (ct_dtype)gy->dtype, ok);
+}
+
+ct_tensor *ct__conv_weight_grad(ct_tensor *gy, ct_tensor *input, ct_ints weight_size, ct_ints stride, ct_ints padding, ct_ints dilation,
+                                int64_t groups)
+{
+    return conv_weight_bias_grad(gy, input, weight_size, stride, padding, dilation, groups, NULL);
 }
 
 ct_tensor *ct__conv_bias_grad(ct_tensor *grad)
@@ -210,6 +224,20 @@ ct_tensor *ct__conv_bias_grad(ct_tensor *grad)
     for (int64_t i = 2; i < grad->ndim; i++)
         dims[n++] = i;
     return ct_sum(grad, .dim = ((ct_ints){n, dims}));
+}
+
+bool ct__conv_parameter_grads(ct_tensor *gy, ct_tensor *input, ct_ints weight_size, ct_ints stride, ct_ints padding, ct_ints dilation,
+                              int64_t groups, bool weight, bool bias, ct_tensor **results)
+{
+    if (weight && bias && !ct_grad_enabled())
+        results[0] = ct_adopt(conv_weight_bias_grad(gy, input, weight_size, stride, padding, dilation, groups, &results[1]));
+    else if (weight)
+        results[0] = ct_conv_weight_grad(gy, input, weight_size, stride, padding, dilation, groups);
+    if (results[1])
+        ct_adopt(results[1]);
+    else if (bias)
+        results[1] = ct_conv_bias_grad(gy);
+    return !ct__pending();
 }
 
 /* ---- The public forms ---- */

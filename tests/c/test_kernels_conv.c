@@ -19,19 +19,20 @@ static int conv_thinned; /* plans that leave out the zeros of gy */
         free(shared); \
         free(work); \
     } \
-    static void conv_cut_dw_##F(ct__conv_kernels *t, const ct__conv_plan *p, const T *x, const T *gy, T *gw, \
+    static void conv_cut_dw_##F(ct__conv_kernels *t, const ct__conv_plan *p, const T *x, const T *gy, T *gw, T *gb, \
                                 int64_t size, int cut) \
     { \
         void *partial = heavy_alloc((size_t)p->partial_bytes), *work = heavy_alloc((size_t)p->work_bytes); \
         for (int64_t t0 = 0, t1; t0 < p->tasks; t0 = t1) { \
             t1 = cut ? t0 + heavy_int(1, 3) : p->tasks; \
             if (t1 > p->tasks) t1 = p->tasks; \
-            t->dw_##F(p, x, gy, partial, gw, t0, t1, work); \
+            t->dw_##F(p, x, gy, partial, gw, gb, t0, t1, work); \
         } \
+        size += p->bias ? p->s.o : 0; \
         int64_t mid = cut ? size / 3 : size; \
         if (p->partial_bytes) { \
-            t->dw_sum_##F(p, partial, gw, 0, mid); \
-            t->dw_sum_##F(p, partial, gw, mid, size); \
+            t->dw_sum_##F(p, partial, gw, gb, 0, mid); \
+            t->dw_sum_##F(p, partial, gw, gb, mid, size); \
         } \
         free(partial); \
         free(work); \
@@ -102,35 +103,33 @@ static int conv_thinned; /* plans that leave out the zeros of gy */
         t->plan(&p, s, CT__CONV_DX, sizeof(T) == 8); \
         int dense = p.method; \
         int odd = 0; \
-        t->sparse_##F(&p, gy, w, &odd); \
+        t->sparse_##F(&p, gy, w, false, &odd); \
         conv_thinned += p.method != dense; \
         conv_cut_##F(t, &p, gy, w, with ? biasx : NULL, a, 0); \
         conv_cut_##F(t, &p, gy, w, with ? biasx : NULL, b, 1); \
         conv_check_##F(level, "dx", s, a, b, wx, sx, nx); \
         t->plan(&p, s, CT__CONV_DW, sizeof(T) == 8); \
         dense = p.method; \
-        t->sparse_##F(&p, gy, NULL, &odd); \
+        t->sparse_##F(&p, gy, NULL, true, &odd); \
+        if (p.bias != (p.method != dense)) HEAVY_FAIL("%s conv " #F " bias %d", level, p.bias); \
         conv_thinned += p.method != dense; \
-        conv_cut_dw_##F(t, &p, x, gy, a, nw, 0); \
-        conv_cut_dw_##F(t, &p, x, gy, b, nw, 1); \
+        T *ga = heavy_alloc((size_t)s->o * sizeof(T)), *gb = heavy_alloc((size_t)s->o * sizeof(T)); \
+        conv_cut_dw_##F(t, &p, x, gy, a, ga, nw, 0); \
+        conv_cut_dw_##F(t, &p, x, gy, b, gb, nw, 1); \
         conv_check_##F(level, "dw", s, a, b, ww, sw, nw); \
         if (odd) HEAVY_FAIL("%s conv " #F " takes finite numbers for others", level); \
-        if (s->o) { \
+        if (s->o && p.bias) { \
             double *wb = calloc((size_t)s->o, 8), *sb = calloc((size_t)s->o, 8); \
             for (int64_t e = 0; e < ny; e++) { \
                 wb[e / (s->oh * s->ow) % s->o] += gy[e]; \
                 sb[e / (s->oh * s->ow) % s->o] = s->n * s->oh * s->ow; \
             } \
-            T *ga = heavy_alloc((size_t)s->o * sizeof(T)), *gb = heavy_alloc((size_t)s->o * sizeof(T)); \
-            t->bias_grad_##F(s->n, s->o, s->oh * s->ow, gy, ga, 0, s->o); \
-            t->bias_grad_##F(s->n, s->o, s->oh * s->ow, gy, gb, 0, s->o / 2); \
-            t->bias_grad_##F(s->n, s->o, s->oh * s->ow, gy, gb, s->o / 2, s->o); \
             conv_check_##F(level, "bias", s, ga, gb, wb, sb, s->o); \
             free(wb); \
             free(sb); \
-            free(ga); \
-            free(gb); \
         } \
+        free(ga); \
+        free(gb); \
         free(x); \
         free(gy); \
         free(w); \
@@ -162,7 +161,7 @@ static ct__conv_shape conv_usual(int64_t n, int64_t c, int64_t h, int64_t w, int
  * the task that meets them. */
 static void conv_finite(ct__conv_kernels *t, const char *level)
 {
-    static float x[4 * 6 * 196], w[16 * 150], gy[4 * 1600], out[4 * 6 * 196];
+    static float x[4 * 6 * 196], w[16 * 150], gy[4 * 1600], out[4 * 6 * 196], sums[16];
     ct__conv_shape s = conv_usual(4, 6, 14, 14, 16, 5, 5, 1, 0, 1, 1);
     static const float values[] = {0, NAN, INFINITY, -INFINITY};
     for (int q = 0; q < 4; q++)
@@ -176,11 +175,11 @@ static void conv_finite(ct__conv_kernels *t, const char *level)
             int odd = 0;
             t->plan(&p, &s, dir, false);
             int dense = p.method;
-            t->sparse_f32(&p, gy, dir == CT__CONV_DX ? w : NULL, &odd);
+            t->sparse_f32(&p, gy, dir == CT__CONV_DX ? w : NULL, dir == CT__CONV_DW, &odd);
             if ((p.method == dense) != (q && what == 0))
                 HEAVY_FAIL("%s conv sparse with %g of %d: method %d", level, values[q], what, p.method);
             if (p.method != dense && dir == CT__CONV_DX) conv_cut_f32(t, &p, gy, w, NULL, out, 1);
-            if (p.method != dense && dir == CT__CONV_DW) conv_cut_dw_f32(t, &p, x, gy, out, 16 * 150, 1);
+            if (p.method != dense && dir == CT__CONV_DW) conv_cut_dw_f32(t, &p, x, gy, out, sums, 16 * 150, 1);
             if (p.method != dense && odd != !!q) HEAVY_FAIL("%s conv sparse does not see %g of %d", level, values[q], what);
             *place = before;
         }

@@ -288,6 +288,4 @@ void CT_LEVEL(ct__conv_fill)(ct__conv_kernels *t)
     t->dw_f64 = conv_f64_dw;
     t->dw_sum_f32 = conv_f32_dw_sum;
     t->dw_sum_f64 = conv_f64_dw_sum;
-    t->bias_grad_f32 = conv_f32_bias_grad;
-    t->bias_grad_f64 = conv_f64_bias_grad;
 }

@@ -189,54 +189,29 @@ static void G(run)(const ct__conv_plan *p, const T *in, const T *w, const T *bia
     }
 }
 
-static void G(dw)(const ct__conv_plan *p, const T *x, const T *gy, void *partial, T *gw, int64_t t0,
-                  int64_t t1, void *work)
+static void G(dw)(const ct__conv_plan *p, const T *x, const T *gy, void *partial, T *gw, T *gb, int64_t t0, int64_t t1, void *work)
 {
     T *aligned = conv_align(work);
     int64_t size = p->s.o * (p->s.c / p->s.groups) * p->s.kh * p->s.kw, each = p->blocks * p->s.groups;
     for (int64_t t = t0; t < t1; t++) {
-        T *out = p->partial_bytes ? (T *)partial + t / each * size : gw;
+        T *out = p->partial_bytes ? (T *)partial + t / each * (size + (p->bias ? p->s.o : 0)) : gw;
         if (p->method == CONV_ROWS)
             G(rows_dw)(p, x, gy, out, t, aligned);
         else if (p->method == CONV_LANES)
             G(lanes_dw)(p, x, gy, out, t, aligned);
         else if (p->method == CONV_SPARSE)
-            G(sparse_dw)(p, x, gy, out, t, aligned);
+            G(sparse_dw)(p, x, gy, out, !p->bias ? NULL : p->partial_bytes ? out + size : gb, t, aligned);
         else
             G(cols_dw)(p, x, gy, out, t, aligned);
     }
 }
 
-static void G(dw_sum)(const ct__conv_plan *p, const void *partial, T *gw, int64_t e0, int64_t e1)
+static void G(dw_sum)(const ct__conv_plan *p, const void *partial, T *gw, T *gb, int64_t e0, int64_t e1)
 {
-    int64_t size = p->s.o * (p->s.c / p->s.groups) * p->s.kh * p->s.kw;
-    const T *s = partial;
-    for (int64_t e = e0; e < e1; e++) gw[e] = s[e];
-    for (int64_t k = 1; k < p->chunks; k++) {
-        s += size;
-        for (int64_t e = e0; e < e1; e++) gw[e] += s[e];
-    }
-}
-
-static void G(bias_grad)(int64_t n, int64_t channels, int64_t plane, const T *g, T *gb, int64_t c0,
-                         int64_t c1)
-{
-    for (int64_t k = c0; k < c1; k++) {
-        double sum = 0;
-        for (int64_t b = 0; b < n; b++) {
-            const T *r = g + (b * channels + k) * plane;
-            V() a = V(zero)(), c = V(zero)(), d = V(zero)(), e = V(zero)();
-            int64_t j = 0;
-            for (; j + 4 * VN <= plane; j += 4 * VN) {
-                a += V(load)(r + j);
-                c += V(load)(r + j + VN);
-                d += V(load)(r + j + 2 * VN);
-                e += V(load)(r + j + 3 * VN);
-            }
-            for (; j + VN <= plane; j += VN) a += V(load)(r + j);
-            if (j < plane) c += V(loadm)(r + j, V(tail)(plane - j));
-            sum += V(sum)((a + c) + (d + e));
-        }
-        gb[k] = (T)sum;
+    int64_t size = p->s.o * (p->s.c / p->s.groups) * p->s.kh * p->s.kw, each = size + (p->bias ? p->s.o : 0);
+    for (int64_t k = 0; k < p->chunks; k++) {
+        const T *s = (const T *)partial + k * each;
+        for (int64_t e = e0; e < conv_min(e1, size); e++) gw[e] = k ? gw[e] + s[e] : s[e];
+        for (int64_t e = conv_max(e0, size); e < e1; e++) gb[e - size] = k ? gb[e - size] + s[e] : s[e];
     }
 }
