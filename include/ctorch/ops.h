@@ -356,9 +356,8 @@ typedef struct ct_layer_norm_opts { ct_tensor *weight; ct_tensor *bias; double e
 CT_API ct_tensor *ct_layer_norm(ct_tensor *input, ct_ints normalized_shape, const ct_layer_norm_opts *options);
 typedef struct ct_native_layer_norm_result { ct_tensor *output; ct_tensor *mean; ct_tensor *rstd; } ct_native_layer_norm_result;
 CT_API ct_native_layer_norm_result ct_native_layer_norm(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, int64_t inner, double eps);
-CT_API ct_tensor *ct_layer_norm_input_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, int64_t inner);
-CT_API ct_tensor *ct_layer_norm_weight_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, int64_t inner);
-CT_API ct_tensor *ct_layer_norm_bias_grad(ct_tensor *gy, int64_t inner);
+typedef struct ct_layer_norm_grads_result { ct_tensor *input; ct_tensor *weight; ct_tensor *bias; } ct_layer_norm_grads_result;
+CT_API ct_layer_norm_grads_result ct_layer_norm_grads(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_tensor *mean, ct_tensor *rstd, int64_t inner, bool for_input, bool for_weight, bool for_bias);
 typedef struct ct_batch_norm_opts { bool cudnn_enabled; } ct_batch_norm_opts;
 /* Normalises each channel of (N, C, ...) by the batch's mean and variance (training; running statistics are updated in place) or by the running ones. */
 CT_API ct_tensor *ct_batch_norm(ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_tensor *running_mean, ct_tensor *running_var, bool training, double momentum, double eps, const ct_batch_norm_opts *options);

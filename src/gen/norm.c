@@ -412,32 +412,24 @@ bool ct__call_layer_norm(const ct_value *a, ct_value *results)
 /* native_layer_norm(Tensor input, Tensor? weight, Tensor? bias, int inner, float eps) -> (Tensor output, Tensor mean, Tensor rstd) */
 static void backward_native_layer_norm(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
-    if (ct__node_needs(n, 0)) {
+    if (ct__node_needs(n, 0) || ct__node_needs(n, 1) || ct__node_needs(n, 2)) {
         int64_t value_inner = ct__node_value(n, 0)->i;
-        ct_tensor *saved_input = ct__node_saved(n, 0);
-        ct_tensor *saved_weight = ct__node_saved(n, 1);
-        ct_tensor *saved_result1 = ct__node_saved(n, 2);
-        ct_tensor *saved_result2 = ct__node_saved(n, 3);
+        ct_tensor *saved_bias = ct__node_saved(n, 0);
+        ct_tensor *saved_input = ct__node_saved(n, 1);
+        ct_tensor *saved_weight = ct__node_saved(n, 2);
+        ct_tensor *saved_result1 = ct__node_saved(n, 3);
+        ct_tensor *saved_result2 = ct__node_saved(n, 4);
         if (ct__pending())
             return;
-        if (grads[0])
-            results[0] = (ct_layer_norm_input_grad)(grads[0], saved_input, saved_weight, saved_result1, saved_result2, value_inner);
-    }
-    if (ct__node_needs(n, 1)) {
-        int64_t value_inner = ct__node_value(n, 0)->i;
-        ct_tensor *saved_input = ct__node_saved(n, 0);
-        ct_tensor *saved_weight = ct__node_saved(n, 1);
-        ct_tensor *saved_result1 = ct__node_saved(n, 2);
-        ct_tensor *saved_result2 = ct__node_saved(n, 3);
-        if (ct__pending())
-            return;
-        if (grads[0])
-            results[1] = (ct_layer_norm_weight_grad)(grads[0], saved_input, saved_weight, saved_result1, saved_result2, value_inner);
-    }
-    if (ct__node_needs(n, 2)) {
-        int64_t value_inner = ct__node_value(n, 0)->i;
-        if (grads[0])
-            results[2] = (ct_layer_norm_bias_grad)(grads[0], value_inner);
+        if (grads[0]) {
+            ct_layer_norm_grads_result r = (ct_layer_norm_grads)(grads[0], saved_input, saved_weight, saved_bias, saved_result1, saved_result2, value_inner, ct__node_needs(n, 0), ct__node_needs(n, 1), ct__node_needs(n, 2));
+            if (ct__node_needs(n, 0))
+                results[0] = r.input;
+            if (ct__node_needs(n, 1))
+                results[1] = r.weight;
+            if (ct__node_needs(n, 2))
+                results[2] = r.bias;
+        }
     }
 }
 
@@ -450,13 +442,12 @@ static ct_native_layer_norm_result run_native_layer_norm(ct_tensor *input, ct_te
     ct_tensor *const inputs[] = {input, weight, bias};
     ct_node *n = NULL;
     if (ct__needs_graph(3, inputs)) {
-        n = ct__node_new(&class_native_layer_norm, 3, inputs, 3, 4, 1);
+        n = ct__node_new(&class_native_layer_norm, 3, inputs, 3, 5, 1);
         if (!n)
             return (ct_native_layer_norm_result){0};
-        if (ct__node_needs(n, 0) || ct__node_needs(n, 1))
-            ct__node_save(n, 0, input);
-        if (ct__node_needs(n, 0) || ct__node_needs(n, 1))
-            ct__node_save(n, 1, weight);
+        ct__node_save(n, 0, bias);
+        ct__node_save(n, 1, input);
+        ct__node_save(n, 2, weight);
         ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = inner}});
     }
     ct_tensor *results[3] = {NULL};
@@ -465,8 +456,8 @@ static ct_native_layer_norm_result run_native_layer_norm(ct_tensor *input, ct_te
         return (ct_native_layer_norm_result){0};
     }
     if (n) {
-        ct__node_save_output(n, 2, results[1], 1);
-        ct__node_save_output(n, 3, results[2], 2);
+        ct__node_save_output(n, 3, results[1], 1);
+        ct__node_save_output(n, 4, results[2], 2);
     }
     ct__node_attach(n, 3, results);
     for (int i = 0; i < 3; i++)
@@ -495,98 +486,41 @@ bool ct__call_native_layer_norm(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
-/* layer_norm_input_grad(Tensor gy, Tensor input, Tensor? weight, Tensor mean, Tensor rstd, int inner) -> Tensor */
-static ct_tensor *run_layer_norm_input_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, int64_t inner)
+/* layer_norm_grads(Tensor gy, Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor rstd, int inner, bool for_input, bool for_weight, bool for_bias) -> (Tensor input, Tensor weight, Tensor bias) */
+static ct_layer_norm_grads_result run_layer_norm_grads(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_tensor *mean, ct_tensor *rstd, int64_t inner, bool for_input, bool for_weight, bool for_bias)
 {
     if (!ct__given(gy, "gy"))
-        return NULL;
+        return (ct_layer_norm_grads_result){0};
     if (!ct__given(input, "input"))
-        return NULL;
+        return (ct_layer_norm_grads_result){0};
     if (!ct__given(mean, "mean"))
-        return NULL;
+        return (ct_layer_norm_grads_result){0};
     if (!ct__given(rstd, "rstd"))
-        return NULL;
-    return ct__layer_norm_input_grad(gy, input, weight, mean, rstd, inner);
+        return (ct_layer_norm_grads_result){0};
+    ct_tensor *results[3] = {NULL};
+    if (!ct__layer_norm_grads(gy, input, weight, bias, mean, rstd, inner, for_input, for_weight, for_bias, results))
+        return (ct_layer_norm_grads_result){0};
+    return (ct_layer_norm_grads_result){results[0], results[1], results[2]};
 }
 
-ct_tensor *(ct_layer_norm_input_grad)(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, int64_t inner)
+ct_layer_norm_grads_result (ct_layer_norm_grads)(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_tensor *mean, ct_tensor *rstd, int64_t inner, bool for_input, bool for_weight, bool for_bias)
 {
     if (ct__pending())
-        return NULL;
+        return (ct_layer_norm_grads_result){0};
     const char *was = ct__op_name;
-    ct__op_name = "layer_norm_input_grad";
-    ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_scope_end_but(&scope, run_layer_norm_input_grad(gy, input, weight, mean, rstd, inner));
+    ct__op_name = "layer_norm_grads";
+    ct_layer_norm_grads_result outcome = run_layer_norm_grads(gy, input, weight, bias, mean, rstd, inner, for_input, for_weight, for_bias);
     ct__op_name = was;
-    return ct_adopt(outcome);
+    return outcome;
 }
 
-CT_HIDDEN bool ct__call_layer_norm_input_grad(const ct_value *a, ct_value *results);
-bool ct__call_layer_norm_input_grad(const ct_value *a, ct_value *results)
+CT_HIDDEN bool ct__call_layer_norm_grads(const ct_value *a, ct_value *results);
+bool ct__call_layer_norm_grads(const ct_value *a, ct_value *results)
 {
-    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_layer_norm_input_grad)(a[0].t, a[1].t, a[2].type == CT_V_NONE ? NULL : a[2].t, a[3].t, a[4].t, a[5].i)}};
-    return ct_ok();
-}
-
-/* layer_norm_weight_grad(Tensor gy, Tensor input, Tensor weight, Tensor mean, Tensor rstd, int inner) -> Tensor */
-static ct_tensor *run_layer_norm_weight_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, int64_t inner)
-{
-    if (!ct__given(gy, "gy"))
-        return NULL;
-    if (!ct__given(input, "input"))
-        return NULL;
-    if (!ct__given(weight, "weight"))
-        return NULL;
-    if (!ct__given(mean, "mean"))
-        return NULL;
-    if (!ct__given(rstd, "rstd"))
-        return NULL;
-    return ct__layer_norm_weight_grad(gy, input, weight, mean, rstd, inner);
-}
-
-ct_tensor *(ct_layer_norm_weight_grad)(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, int64_t inner)
-{
-    if (ct__pending())
-        return NULL;
-    const char *was = ct__op_name;
-    ct__op_name = "layer_norm_weight_grad";
-    ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_scope_end_but(&scope, run_layer_norm_weight_grad(gy, input, weight, mean, rstd, inner));
-    ct__op_name = was;
-    return ct_adopt(outcome);
-}
-
-CT_HIDDEN bool ct__call_layer_norm_weight_grad(const ct_value *a, ct_value *results);
-bool ct__call_layer_norm_weight_grad(const ct_value *a, ct_value *results)
-{
-    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_layer_norm_weight_grad)(a[0].t, a[1].t, a[2].t, a[3].t, a[4].t, a[5].i)}};
-    return ct_ok();
-}
-
-/* layer_norm_bias_grad(Tensor gy, int inner) -> Tensor */
-static ct_tensor *run_layer_norm_bias_grad(ct_tensor *gy, int64_t inner)
-{
-    if (!ct__given(gy, "gy"))
-        return NULL;
-    return ct__layer_norm_bias_grad(gy, inner);
-}
-
-ct_tensor *(ct_layer_norm_bias_grad)(ct_tensor *gy, int64_t inner)
-{
-    if (ct__pending())
-        return NULL;
-    const char *was = ct__op_name;
-    ct__op_name = "layer_norm_bias_grad";
-    ct_scope scope = ct_scope_begin();
-    ct_tensor *outcome = ct_scope_end_but(&scope, run_layer_norm_bias_grad(gy, inner));
-    ct__op_name = was;
-    return ct_adopt(outcome);
-}
-
-CT_HIDDEN bool ct__call_layer_norm_bias_grad(const ct_value *a, ct_value *results);
-bool ct__call_layer_norm_bias_grad(const ct_value *a, ct_value *results)
-{
-    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_layer_norm_bias_grad)(a[0].t, a[1].i)}};
+    ct_layer_norm_grads_result r = (ct_layer_norm_grads)(a[0].t, a[1].t, a[2].type == CT_V_NONE ? NULL : a[2].t, a[3].type == CT_V_NONE ? NULL : a[3].t, a[4].t, a[5].t, a[6].i, a[7].b, a[8].b, a[9].b);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.input}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.weight}};
+    results[2] = (ct_value){CT_V_TENSOR, {.t = r.bias}};
     return ct_ok();
 }
 

@@ -1017,26 +1017,19 @@ static const ct_arg_info args_native_layer_norm[] = {
     {.name = "inner", .type = CT_V_INT},
     {.name = "eps", .type = CT_V_FLOAT}};
 static const char *const names_native_layer_norm[] = {"output", "mean", "rstd"};
-CT_HIDDEN bool ct__call_layer_norm_input_grad(const ct_value *a, ct_value *results);
-static const ct_arg_info args_layer_norm_input_grad[] = {
+CT_HIDDEN bool ct__call_layer_norm_grads(const ct_value *a, ct_value *results);
+static const ct_arg_info args_layer_norm_grads[] = {
     {.name = "gy", .type = CT_V_TENSOR},
     {.name = "input", .type = CT_V_TENSOR},
     {.name = "weight", .type = CT_V_TENSOR, .optional = true},
+    {.name = "bias", .type = CT_V_TENSOR, .optional = true},
     {.name = "mean", .type = CT_V_TENSOR},
     {.name = "rstd", .type = CT_V_TENSOR},
-    {.name = "inner", .type = CT_V_INT}};
-CT_HIDDEN bool ct__call_layer_norm_weight_grad(const ct_value *a, ct_value *results);
-static const ct_arg_info args_layer_norm_weight_grad[] = {
-    {.name = "gy", .type = CT_V_TENSOR},
-    {.name = "input", .type = CT_V_TENSOR},
-    {.name = "weight", .type = CT_V_TENSOR},
-    {.name = "mean", .type = CT_V_TENSOR},
-    {.name = "rstd", .type = CT_V_TENSOR},
-    {.name = "inner", .type = CT_V_INT}};
-CT_HIDDEN bool ct__call_layer_norm_bias_grad(const ct_value *a, ct_value *results);
-static const ct_arg_info args_layer_norm_bias_grad[] = {
-    {.name = "gy", .type = CT_V_TENSOR},
-    {.name = "inner", .type = CT_V_INT}};
+    {.name = "inner", .type = CT_V_INT},
+    {.name = "for_input", .type = CT_V_BOOL},
+    {.name = "for_weight", .type = CT_V_BOOL},
+    {.name = "for_bias", .type = CT_V_BOOL}};
+static const char *const names_layer_norm_grads[] = {"input", "weight", "bias"};
 CT_HIDDEN bool ct__call_batch_norm(const ct_value *a, ct_value *results);
 static const ct_arg_info args_batch_norm[] = {
     {.name = "input", .type = CT_V_TENSOR},
@@ -3688,9 +3681,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "kthvalue", .overload = "", .c_name = "ct_kthvalue", .schema = "kthvalue(Tensor self, int k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)", .family = "index", .doc = "The k-th smallest element along dim and its place.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 2, .args = args_kthvalue, .result_names = names_kthvalue, .tuple_name = "kthvalue", .result_type = CT_V_TENSOR, .call = ct__call_kthvalue},
     {.name = "l1_loss", .overload = "", .c_name = "ct_l1_loss", .schema = "l1_loss(Tensor self, Tensor target, str reduction='mean') -> Tensor", .family = "loss", .doc = "|self - target|.", .on = CT_ON_FUNCTIONAL, .nargs = 3, .nresults = 1, .args = args_l1_loss, .result_type = CT_V_TENSOR, .call = ct__call_l1_loss},
     {.name = "layer_norm", .overload = "", .c_name = "ct_layer_norm", .schema = "layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enable=False) -> Tensor", .family = "norm", .doc = "(x - mean) / sqrt(var + eps) * weight + bias over the last dimensions.", .on = CT_ON_TORCH, .nargs = 6, .nresults = 1, .args = args_layer_norm, .result_type = CT_V_TENSOR, .call = ct__call_layer_norm},
-    {.name = "layer_norm_bias_grad", .overload = "", .c_name = "ct_layer_norm_bias_grad", .schema = "layer_norm_bias_grad(Tensor gy, int inner) -> Tensor", .family = "norm", .doc = "The gradient for the bias (rows added up).", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_layer_norm_bias_grad, .result_type = CT_V_TENSOR, .call = ct__call_layer_norm_bias_grad},
-    {.name = "layer_norm_input_grad", .overload = "", .c_name = "ct_layer_norm_input_grad", .schema = "layer_norm_input_grad(Tensor gy, Tensor input, Tensor? weight, Tensor mean, Tensor rstd, int inner) -> Tensor", .family = "norm", .doc = "The gradient for the input, differentiable again.", .on = CT_ON_INTERNAL, .nargs = 6, .nresults = 1, .args = args_layer_norm_input_grad, .result_type = CT_V_TENSOR, .call = ct__call_layer_norm_input_grad},
-    {.name = "layer_norm_weight_grad", .overload = "", .c_name = "ct_layer_norm_weight_grad", .schema = "layer_norm_weight_grad(Tensor gy, Tensor input, Tensor weight, Tensor mean, Tensor rstd, int inner) -> Tensor", .family = "norm", .doc = "The gradient for the weight.", .on = CT_ON_INTERNAL, .nargs = 6, .nresults = 1, .args = args_layer_norm_weight_grad, .result_type = CT_V_TENSOR, .call = ct__call_layer_norm_weight_grad},
+    {.name = "layer_norm_grads", .overload = "", .c_name = "ct_layer_norm_grads", .schema = "layer_norm_grads(Tensor gy, Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor rstd, int inner, bool for_input, bool for_weight, bool for_bias) -> (Tensor input, Tensor weight, Tensor bias)", .family = "norm", .doc = "The gradients of native_layer_norm that are asked for, differentiable again.", .on = CT_ON_INTERNAL, .nargs = 10, .nresults = 3, .args = args_layer_norm_grads, .result_names = names_layer_norm_grads, .tuple_name = "layer_norm_grads", .result_type = CT_V_TENSOR, .call = ct__call_layer_norm_grads},
     {.name = "le", .overload = "", .c_name = "ct_le", .schema = "le(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self <= other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "<=", .nargs = 2, .nresults = 1, .args = args_le, .result_type = CT_V_TENSOR, .call = ct__call_le},
     {.name = "le", .overload = "", .c_name = "ct_le_out", .schema = "le(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self <= other, element by element.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_le_out, .result_type = CT_V_TENSOR, .call = ct__call_le_out},
     {.name = "le_", .overload = "", .c_name = "ct_le_", .schema = "le(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self <= other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "<==", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_le_, .result_type = CT_V_TENSOR, .call = ct__call_le_},

@@ -22,10 +22,10 @@ typedef struct ct__norm_kernels {
                           int64_t n, int64_t r0, int64_t r1);
     void (*layer_bwd_f64)(const double *gy, const double *x, const double *weight, const double *mean, const double *rstd, double *gx,
                           int64_t n, int64_t r0, int64_t r1);
-    /* The gradient for the weight, elements [k0, k1): the sum over all rows of gy * (x - mean) * rstd. */
-    void (*layer_weight_f32)(const float *gy, const float *x, const float *mean, const float *rstd, float *gw, int64_t rows, int64_t n,
-                             int64_t k0, int64_t k1);
-    void (*layer_weight_f64)(const double *gy, const double *x, const double *mean, const double *rstd, double *gw, int64_t rows,
-                             int64_t n, int64_t k0, int64_t k1);
+    /* Rows [r0, r1), 256 at most: gw (n) += the sum of gy * (x - mean) * rstd, gb (n) += that of gy, for weight and bias. */
+    void (*layer_params_f32)(const float *gy, const float *x, const float *mean, const float *rstd, double *gw, double *gb, int64_t n,
+                             int64_t r0, int64_t r1);
+    void (*layer_params_f64)(const double *gy, const double *x, const double *mean, const double *rstd, double *gw, double *gb, int64_t n,
+                             int64_t r0, int64_t r1);
 } ct__norm_kernels;
 #endif

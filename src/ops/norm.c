@@ -156,49 +156,100 @@ bool ct__native_layer_norm(ct_tensor *input, ct_tensor *weight, ct_tensor *bias,
 }
 
 /* The gradients, by kernels. Where a graph is wanted they are put together from ops, with mean and rstd computed anew, so that they
- * can be differentiated again. */
-typedef struct norm_layer_back { bool f64, weights; const void *gy, *x, *weight, *mean, *rstd; void *out; int64_t rows, n; } norm_layer_back;
+ * can be differentiated again. The rows are cut into chunks, by size alone, each with sums of its own for weight and bias; a chunk
+ * goes in blocks that stay in the cache from the input's gradient to those sums. */
+#define NORM_CHUNKS 16
 
-static void norm_layer_back_range(void *context, int64_t a, int64_t b)
+typedef struct norm_layer_back {
+    bool f64;
+    const void *gy, *x, *weight, *mean, *rstd;
+    void *gx;     /* or NULL */
+    double *sums; /* (chunks, 2, n), or NULL */
+    int64_t rows, n, chunk, block;
+} norm_layer_back;
+
+static void norm_layer_back_range(void *context, int64_t c0, int64_t c1)
 {
     const norm_layer_back *j = context;
-    if (j->weights && j->f64)
-        ct__k_norm.layer_weight_f64(j->gy, j->x, j->mean, j->rstd, j->out, j->rows, j->n, a, b);
-    else if (j->weights)
-        ct__k_norm.layer_weight_f32(j->gy, j->x, j->mean, j->rstd, j->out, j->rows, j->n, a, b);
-    else if (j->f64)
-        ct__k_norm.layer_bwd_f64(j->gy, j->x, j->weight, j->mean, j->rstd, j->out, j->n, a, b);
-    else
-        ct__k_norm.layer_bwd_f32(j->gy, j->x, j->weight, j->mean, j->rstd, j->out, j->n, a, b);
+    for (int64_t c = c0; c < c1; c++) {
+        int64_t end = (c + 1) * j->chunk < j->rows ? (c + 1) * j->chunk : j->rows;
+        double *gw = j->sums ? j->sums + c * 2 * j->n : NULL;
+        for (int64_t r0 = c * j->chunk, r1; r0 < end; r0 = r1) {
+            r1 = r0 + j->block < end ? r0 + j->block : end;
+            if (j->gx && j->f64)
+                ct__k_norm.layer_bwd_f64(j->gy, j->x, j->weight, j->mean, j->rstd, j->gx, j->n, r0, r1);
+            else if (j->gx)
+                ct__k_norm.layer_bwd_f32(j->gy, j->x, j->weight, j->mean, j->rstd, j->gx, j->n, r0, r1);
+            if (gw && j->f64)
+                ct__k_norm.layer_params_f64(j->gy, j->x, j->mean, j->rstd, gw, gw + j->n, j->n, r0, r1);
+            else if (gw)
+                ct__k_norm.layer_params_f32(j->gy, j->x, j->mean, j->rstd, gw, gw + j->n, j->n, r0, r1);
+        }
+    }
 }
 
-/* The gradient for the input, or for the weight (of which then only the shape and dtype count). */
-static ct_tensor *norm_layer_back_run(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, int64_t inner,
-                                      bool weights)
+/* The sum over chunks, as a tensor like `like`; caller owns. */
+static ct_tensor *norm_layer_sum(const norm_layer_back *j, int64_t chunks, const double *sums, const ct_tensor *like, ct_device device)
+{
+    ct_tensor *out = ct__new(j->f64 ? CT_FLOAT64 : CT_FLOAT32, device, like->ndim, like->sizes);
+    for (int64_t k = 0; out && k < j->n; k++) {
+        double sum = 0;
+        for (int64_t c = 0; c < chunks; c++)
+            sum += sums[c * 2 * j->n + k];
+        if (j->f64)
+            ((double *)out->data)[k] = sum;
+        else
+            ((float *)out->data)[k] = (float)sum;
+    }
+    return norm_finish(out, like->dtype);
+}
+
+/* The gradients for input, weight and bias, as far as wanted[k] says, into the scope. */
+static bool norm_layer_back_run(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_tensor *mean, ct_tensor *rstd,
+                                int64_t inner, const bool *wanted, ct_tensor **results)
 {
     CT_AUTO ct_tensor *x = norm_operand(input);
     CT_AUTO ct_tensor *narrow = x ? ct__cast(gy, (ct_dtype)x->dtype) : NULL;
     CT_AUTO ct_tensor *g = narrow ? ct__contiguous_of(narrow) : NULL;
-    CT_AUTO ct_tensor *w = g && weight && !weights ? norm_operand(weight) : NULL;
-    const ct_tensor *like = weights ? weight : input;
-    ct_tensor *out = g && (w || !weight || weights) ? ct__new((ct_dtype)x->dtype, ct__device_of(input), like->ndim, like->sizes) : NULL;
-    if (out && out->data && out->numel) {
-        norm_layer_back j = {x->dtype == CT_FLOAT64, weights, g->data, x->data, w ? w->data : NULL, mean->data, rstd->data, out->data,
-                             input->numel / inner, inner};
-        if (weights)
-            ct__parallel(inner, 256, norm_layer_back_range, &j);
-        else
-            ct__parallel(j.rows, ct__grain(inner, 1 << 14), norm_layer_back_range, &j);
+    CT_AUTO ct_tensor *w = g && weight ? norm_operand(weight) : NULL;
+    if (!g || (weight && !w))
+        return false;
+    ct_tensor *gx = wanted[0] ? ct__new((ct_dtype)x->dtype, ct__device_of(input), input->ndim, input->sizes) : NULL;
+    int64_t rows = inner ? input->numel / inner : 0, chunks = rows * inner >> 15;
+    chunks = chunks < rows / 8 ? chunks : rows / 8;
+    chunks = chunks < 1 ? 1 : chunks < NORM_CHUNKS ? chunks : NORM_CHUNKS;
+    norm_layer_back j = {.f64 = x->dtype == CT_FLOAT64, .gy = g->data, .x = x->data, .weight = w ? w->data : NULL, .mean = mean->data,
+                         .rstd = rstd->data, .gx = gx ? gx->data : NULL, .rows = rows, .n = inner};
+    j.block = inner ? (1 << 15) / inner : 1;
+    j.block = j.block < 4 ? 4 : j.block < 256 ? j.block : 256;
+    if (wanted[1] || wanted[2]) {
+        if (!(j.sums = ct__alloc_zero(sizeof(double) * (size_t)(chunks * 2 * inner) + 1))) {
+            ct_release(gx);
+            return false;
+        }
+    } else {
+        j.block = ct__grain(inner, 1 << 14);
+        chunks = (rows + j.block - 1) / j.block;
     }
-    return ct_adopt(norm_finish(out, like->dtype));
+    if (rows && (gx || !wanted[0])) {
+        j.chunk = (rows + chunks - 1) / chunks;
+        ct__parallel((rows + j.chunk - 1) / j.chunk, 1, norm_layer_back_range, &j);
+    }
+    if (gx)
+        results[0] = ct_adopt(norm_finish(gx, input->dtype));
+    if (wanted[1])
+        results[1] = ct_adopt(norm_layer_sum(&j, chunks, j.sums, weight, ct__device_of(input)));
+    if (wanted[2])
+        results[2] = ct_adopt(norm_layer_sum(&j, chunks, j.sums + inner, bias, ct__device_of(input)));
+    if (j.sums)
+        ct__free(j.sums, sizeof(double) * (size_t)(chunks * 2 * inner) + 1);
+    return !ct__pending();
 }
 
 static ct_tensor *norm_rows(ct_tensor *t, int64_t inner) { return ct_reshape(t, CT_INTS(-1, inner)); }
 
-ct_tensor *ct__layer_norm_input_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, int64_t inner)
+static ct_tensor *norm_layer_input_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *rstd, int64_t inner)
 {
-    if (!ct_grad_enabled())
-        return norm_layer_back_run(gy, input, weight, mean, rstd, inner, false);
     ct_ints last = CT_INTS(1);
     ct_tensor *x = norm_rows(input, inner), *g = norm_rows(gy, inner), *m = ct_mean(x, .dim = last, .keepdim = true);
     ct_tensor *var = ct_var(x, .dim = last, .correction = ct_int_scalar(0), .keepdim = true);
@@ -212,10 +263,8 @@ ct_tensor *ct__layer_norm_input_grad(ct_tensor *gy, ct_tensor *input, ct_tensor 
     return ct_reshape(ct_mul(ct_sub(a, b), k), ct__sizes_of(input));
 }
 
-ct_tensor *ct__layer_norm_weight_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *mean, ct_tensor *rstd, int64_t inner)
+static ct_tensor *norm_layer_weight_grad(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *rstd, int64_t inner)
 {
-    if (!ct_grad_enabled())
-        return norm_layer_back_run(gy, input, weight, mean, rstd, inner, true);
     ct_ints last = CT_INTS(1);
     ct_tensor *x = norm_rows(input, inner), *g = norm_rows(gy, inner);
     ct_tensor *var = ct_var(x, .dim = last, .correction = ct_int_scalar(0), .keepdim = true);
@@ -224,15 +273,19 @@ ct_tensor *ct__layer_norm_weight_grad(ct_tensor *gy, ct_tensor *input, ct_tensor
     return ct_reshape(ct_sum(ct_mul(g, h), .dim = CT_INTS(0)), ct__sizes_of(weight));
 }
 
-ct_tensor *ct__layer_norm_bias_grad(ct_tensor *gy, int64_t inner)
+bool ct__layer_norm_grads(ct_tensor *gy, ct_tensor *input, ct_tensor *weight, ct_tensor *bias, ct_tensor *mean, ct_tensor *rstd,
+                          int64_t inner, bool for_input, bool for_weight, bool for_bias, ct_tensor **results)
 {
-    int64_t lead = 0, n = 1;
-    for (lead = gy->ndim; lead > 0 && n < inner; lead--)
-        n *= gy->sizes[lead - 1];
-    int64_t sizes[CT_MAX_DIMS], k = 0;
-    for (int64_t i = lead; i < gy->ndim; i++)
-        sizes[k++] = gy->sizes[i];
-    return ct_reshape(ct_sum(norm_rows(gy, inner), .dim = CT_INTS(0)), ((ct_ints){k, sizes}));
+    const bool wanted[3] = {for_input, for_weight, for_bias};
+    if (!ct_grad_enabled())
+        return norm_layer_back_run(gy, input, weight, bias, mean, rstd, inner, wanted, results);
+    if (for_input)
+        results[0] = norm_layer_input_grad(gy, input, weight, rstd, inner);
+    if (for_weight)
+        results[1] = norm_layer_weight_grad(gy, input, weight, rstd, inner);
+    if (for_bias)
+        results[2] = ct_reshape(ct_sum(norm_rows(gy, inner), .dim = CT_INTS(0)), ct__sizes_of(bias));
+    return !ct__pending();
 }
 
 /* ---- Batch normalisation ---- */
