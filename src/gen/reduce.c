@@ -148,7 +148,7 @@ static void backward_mean(ct_node *n, ct_tensor *const *grads, ct_tensor **resul
         ct_ints meta_self_sizes = ct__node_value(n, 2)->ints;
         const ct_ints value_dim = ct__node_value(n, 3)->ints;
         bool value_keepdim = ct__node_value(n, 4)->b;
-        results[0] = (ct_div)((ct_expand)((ct_unsqueeze_reduced)(grads[0], value_dim, meta_self_ndim, value_keepdim), meta_self_sizes, NULL), ct_number_float(((double)meta_self_numel / ct_numel(grads[0]))));
+        results[0] = (ct_expand)((ct_div)((ct_unsqueeze_reduced)(grads[0], value_dim, meta_self_ndim, value_keepdim), ct_number_float(((double)meta_self_numel / ct_numel(grads[0])))), meta_self_sizes, NULL);
     }
 }
 

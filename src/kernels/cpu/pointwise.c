@@ -32,6 +32,12 @@
             _Pragma("GCC ivdep") \
             for (int64_t i = 0; i < n; i++) \
                 r[i] = scalar_##name##_##suffix(a[i], y, 0, p, q); \
+        } else if (inputs == 3 && s[0] == (int64_t)sizeof(R) && s[1] == 0 && s[2] == size && s[3] == size) { \
+            R *r = (R *)data[0]; /* a mean's gradient is one number */ \
+            const T x = *(const T *)data[1], *b = (const T *)data[inputs < 2 ? 1 : 2], *c = (const T *)data[inputs < 3 ? 1 : 3]; \
+            _Pragma("GCC ivdep") \
+            for (int64_t i = 0; i < n; i++) \
+                r[i] = scalar_##name##_##suffix(x, b[i], c[i], p, q); \
         } else { \
             const char *a = data[1], *b = data[inputs < 2 ? 1 : 2], *c = data[inputs < 3 ? 1 : 3]; \
             const int64_t sb = inputs < 2 ? 0 : s[2], sc = inputs < 3 ? 0 : s[3]; \
