@@ -329,6 +329,7 @@ CT_API ct_tensor *ct_nll_loss(ct_tensor *self, ct_tensor *target, const ct_nll_l
 typedef struct ct_nll_loss_forward_result { ct_tensor *output; ct_tensor *total_weight; } ct_nll_loss_forward_result;
 CT_API ct_nll_loss_forward_result ct_nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index);
 CT_API ct_tensor *ct_nll_loss_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, const char *reduction, int64_t ignore_index, ct_tensor *total_weight);
+CT_API ct_tensor *ct_nll_log_softmax_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, const char *reduction, int64_t ignore_index, ct_tensor *total_weight, ct_tensor *logs, int64_t dim);
 CT_API ct_tensor *ct_nll_loss_gather(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index, ct_tensor *total_weight);
 typedef struct ct_cross_entropy_loss_opts { ct_tensor *weight; const char *reduction; int64_t ignore_index; double label_smoothing; } ct_cross_entropy_loss_opts;
 /* nll_loss of log_softmax, with label smoothing, or the cross entropy with class probabilities. */

@@ -1109,10 +1109,23 @@ static void backward_nll_loss_forward(ct_node *n, ct_tensor *const *grads, ct_te
     }
 }
 
-static const ct__node_class class_nll_loss_forward = {"NllLossBackward0", "torch.nn._functions.thnn.auto.NLLLoss", backward_nll_loss_forward};
-static const ct__node_class class_nll_loss_forward_0 = {"NllLoss2DBackward0", "torch.nn._functions.thnn.auto.NLLLoss", backward_nll_loss_forward};
+static void joint_nll_loss_forward(ct_node *n, ct_node *next, ct_tensor *const *grads, ct_tensor **results)
+{
+    ct_ints meta_self_sizes = ct__node_value(n, 0)->ints;
+    int64_t value_ignore_index = ct__node_value(n, 1)->i;
+    const char *value_reduction = ct__node_value(n, 2)->str;
+    ct_tensor *saved_target = ct__node_saved(n, 0);
+    ct_tensor *saved_weight = ct__node_saved(n, 1);
+    ct_tensor *saved_result1 = ct__node_saved(n, 2);
+    ct_tensor *saved_next = ct__node_saved(next, 0);
+    if (!ct__pending() && grads[0])
+        results[0] = (ct_nll_log_softmax_backward)(grads[0], saved_target, saved_weight, meta_self_sizes, value_reduction, value_ignore_index, saved_result1, saved_next, ct__node_value(next, 0)->i);
+}
+
+static const ct__node_class class_nll_loss_forward = {"NllLossBackward0", "torch.nn._functions.thnn.auto.NLLLoss", backward_nll_loss_forward, .joint = joint_nll_loss_forward, .joint_with = "LogSoftmaxBackward0"};
+static const ct__node_class class_nll_loss_forward_0 = {"NllLoss2DBackward0", "torch.nn._functions.thnn.auto.NLLLoss", backward_nll_loss_forward, .joint = joint_nll_loss_forward, .joint_with = "LogSoftmaxBackward0"};
 static const ct__shown shown_nll_loss_forward_1[] = {{NULL, 1}, {&shown_loss_ViewBackward0, 1}, {NULL, 0}};
-static const ct__node_class class_nll_loss_forward_1 = {"NllLoss2DBackward0", "torch.nn._functions.thnn.auto.NLLLoss", backward_nll_loss_forward, .shown = shown_nll_loss_forward_1};
+static const ct__node_class class_nll_loss_forward_1 = {"NllLoss2DBackward0", "torch.nn._functions.thnn.auto.NLLLoss", backward_nll_loss_forward, .shown = shown_nll_loss_forward_1, .joint = joint_nll_loss_forward, .joint_with = "LogSoftmaxBackward0"};
 
 static ct_nll_loss_forward_result run_nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index)
 {
@@ -1227,6 +1240,41 @@ CT_HIDDEN bool ct__call_nll_loss_backward(const ct_value *a, ct_value *results);
 bool ct__call_nll_loss_backward(const ct_value *a, ct_value *results)
 {
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_nll_loss_backward)(a[0].t, a[1].t, a[2].type == CT_V_NONE ? NULL : a[2].t, a[3].ints, a[4].str, a[5].i, a[6].t)}};
+    return ct_ok();
+}
+
+/* nll_log_softmax_backward(Tensor gy, Tensor target, Tensor? weight, int[] size, str reduction, int ignore_index, Tensor total_weight, Tensor logs, int dim) -> Tensor */
+static ct_tensor *run_nll_log_softmax_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, const char *reduction, int64_t ignore_index, ct_tensor *total_weight, ct_tensor *logs, int64_t dim)
+{
+    if (!ct__given(gy, "gy"))
+        return NULL;
+    if (!ct__given(target, "target"))
+        return NULL;
+    if (!ct__given(total_weight, "total_weight"))
+        return NULL;
+    if (!ct__given(logs, "logs"))
+        return NULL;
+    ct_tensor *r = ct__nll_log_softmax_backward(gy, target, weight, size, reduction, ignore_index, total_weight, logs, dim);
+    if (!r)
+        return NULL;
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_nll_log_softmax_backward)(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, const char *reduction, int64_t ignore_index, ct_tensor *total_weight, ct_tensor *logs, int64_t dim)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "nll_log_softmax_backward";
+    ct_tensor *outcome = run_nll_log_softmax_backward(gy, target, weight, size, reduction, ignore_index, total_weight, logs, dim);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_nll_log_softmax_backward(const ct_value *a, ct_value *results);
+bool ct__call_nll_log_softmax_backward(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_nll_log_softmax_backward)(a[0].t, a[1].t, a[2].type == CT_V_NONE ? NULL : a[2].t, a[3].ints, a[4].str, a[5].i, a[6].t, a[7].t, a[8].i)}};
     return ct_ok();
 }
 

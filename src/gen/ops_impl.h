@@ -128,6 +128,7 @@ CT_HIDDEN ct_tensor *ct__kl_div(ct_tensor *self, ct_tensor *target, const char *
 CT_HIDDEN ct_tensor *ct__nll_loss(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index);
 CT_HIDDEN bool ct__nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index, ct_tensor **results);
 CT_HIDDEN ct_tensor *ct__nll_loss_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, const char *reduction, int64_t ignore_index, ct_tensor *total_weight);
+CT_HIDDEN ct_tensor *ct__nll_log_softmax_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, const char *reduction, int64_t ignore_index, ct_tensor *total_weight, ct_tensor *logs, int64_t dim);
 CT_HIDDEN ct_tensor *ct__nll_loss_gather(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index, ct_tensor *total_weight);
 CT_HIDDEN ct_tensor *ct__cross_entropy_loss(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index, double label_smoothing);
 CT_HIDDEN ct_tensor *ct__soft_margin_loss(ct_tensor *self, ct_tensor *target, const char *reduction);

@@ -941,6 +941,17 @@ static const ct_arg_info args_nll_loss_backward[] = {
     {.name = "reduction", .type = CT_V_STRING},
     {.name = "ignore_index", .type = CT_V_INT},
     {.name = "total_weight", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_nll_log_softmax_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_nll_log_softmax_backward[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "target", .type = CT_V_TENSOR},
+    {.name = "weight", .type = CT_V_TENSOR, .optional = true},
+    {.name = "size", .type = CT_V_INTS, .list_size = -1},
+    {.name = "reduction", .type = CT_V_STRING},
+    {.name = "ignore_index", .type = CT_V_INT},
+    {.name = "total_weight", .type = CT_V_TENSOR},
+    {.name = "logs", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT}};
 CT_HIDDEN bool ct__call_nll_loss_gather(const ct_value *a, ct_value *results);
 static const ct_arg_info args_nll_loss_gather[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -3819,6 +3830,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "new_full", .overload = "", .c_name = "ct_new_full", .schema = "new_full(Tensor self, int[] size, Scalar fill_value, *, FACTORY) -> Tensor", .family = "creation", .doc = "One value with self's dtype.", .on = CT_ON_METHOD, .nargs = 6, .nresults = 1, .args = args_new_full, .result_type = CT_V_TENSOR, .call = ct__call_new_full},
     {.name = "new_ones", .overload = "", .c_name = "ct_new_ones", .schema = "new_ones(Tensor self, int[] size, *, FACTORY) -> Tensor", .family = "creation", .doc = "Ones with self's dtype.", .on = CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_new_ones, .result_type = CT_V_TENSOR, .call = ct__call_new_ones},
     {.name = "new_zeros", .overload = "", .c_name = "ct_new_zeros", .schema = "new_zeros(Tensor self, int[] size, *, FACTORY) -> Tensor", .family = "creation", .doc = "Zeros with self's dtype.", .on = CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_new_zeros, .result_type = CT_V_TENSOR, .call = ct__call_new_zeros},
+    {.name = "nll_log_softmax_backward", .overload = "", .c_name = "ct_nll_log_softmax_backward", .schema = "nll_log_softmax_backward(Tensor gy, Tensor target, Tensor? weight, int[] size, str reduction, int ignore_index, Tensor total_weight, Tensor logs, int dim) -> Tensor", .family = "loss", .doc = "The gradient of nll_loss_forward for what logs is the log_softmax of, along dim.", .on = CT_ON_INTERNAL, .nargs = 9, .nresults = 1, .args = args_nll_log_softmax_backward, .result_type = CT_V_TENSOR, .call = ct__call_nll_log_softmax_backward},
     {.name = "nll_loss", .overload = "", .c_name = "ct_nll_loss", .schema = "nll_loss(Tensor self, Tensor target, Tensor? weight=None, str reduction='mean', int ignore_index=-100) -> Tensor", .family = "loss", .doc = "-weight[target] * self[target] along dim 1 (dim 0 without batch); the mean divides by the weights' sum.", .on = CT_ON_FUNCTIONAL, .nargs = 5, .nresults = 1, .args = args_nll_loss, .result_type = CT_V_TENSOR, .call = ct__call_nll_loss},
     {.name = "nll_loss_backward", .overload = "", .c_name = "ct_nll_loss_backward", .schema = "nll_loss_backward(Tensor gy, Tensor target, Tensor? weight, int[] size, str reduction, int ignore_index, Tensor total_weight) -> Tensor", .family = "loss", .doc = "The gradient of nll_loss_forward.", .on = CT_ON_INTERNAL, .nargs = 7, .nresults = 1, .args = args_nll_loss_backward, .result_type = CT_V_TENSOR, .call = ct__call_nll_loss_backward},
     {.name = "nll_loss_forward", .overload = "", .c_name = "ct_nll_loss_forward", .schema = "nll_loss_forward(Tensor self, Tensor target, Tensor? weight, str reduction, int ignore_index) -> (Tensor output, Tensor total_weight)", .family = "loss", .doc = "nll_loss of (N, C, ...) and the sum of the weights.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 2, .args = args_nll_loss_forward, .result_names = names_nll_loss_forward, .tuple_name = "nll_loss_forward", .result_type = CT_V_TENSOR, .call = ct__call_nll_loss_forward},

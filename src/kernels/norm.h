@@ -9,6 +9,10 @@ typedef struct ct__norm_kernels {
     /* gx = y * (gy - sum(gy * y)), or gy - exp(y) * sum(gy) with `log`. */
     void (*softmax_bwd_f32)(bool log, const float *gy, const float *y, float *gx, int64_t n, int64_t r0, int64_t r1);
     void (*softmax_bwd_f64)(bool log, const double *gy, const double *y, double *gx, int64_t n, int64_t r0, int64_t r1);
+    /* The gradient of log_softmax where gy of a row is `at` for the element `target` and 0 for all others, or for all where at is 0
+     * (target may then be anything). */
+    void (*log_softmax_one_f32)(const float *y, const int64_t *target, const float *at, float *gx, int64_t n, int64_t r0, int64_t r1);
+    void (*log_softmax_one_f64)(const double *y, const int64_t *target, const double *at, double *gx, int64_t n, int64_t r0, int64_t r1);
     /* The same along the middle dimension of (outer, n, inner): columns r = o * inner + i in [r0, r1). gy is NULL forwards. */
     void (*columns_f32)(bool log, const float *gy, const float *x, float *y, int64_t n, int64_t inner, int64_t r0, int64_t r1);
     void (*columns_f64)(bool log, const double *gy, const double *x, double *y, int64_t n, int64_t inner, int64_t r0, int64_t r1);

@@ -194,6 +194,19 @@ bool ct__nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight,
     return false;
 }
 
+/* The gradient at the target of place i, from dense gy and weight (or NULL); 0 where it is ignored. */
+static double loss_nll_slope(const loss_nll *j, const ct_tensor *gy, const ct_tensor *weight, const char *reduction,
+                             const ct_tensor *total_weight, int64_t i)
+{
+    int64_t c = j->target[i];
+    if (c == j->ignore)
+        return 0;
+    double k = weight ? ct__load_double((ct_dtype)weight->dtype, weight->data + c * ct__itemsize(weight->dtype)) : 1;
+    double upper = ct__load_double((ct_dtype)gy->dtype, gy->data + (loss_is(reduction, "none") ? i * ct__itemsize(gy->dtype) : 0));
+    double divisor = loss_is(reduction, "mean") ? ct__load_double((ct_dtype)total_weight->dtype, total_weight->data) : 1;
+    return -k * upper / divisor;
+}
+
 ct_tensor *ct__nll_loss_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, const char *reduction, int64_t ignore_index,
                                  ct_tensor *total_weight)
 {
@@ -205,16 +218,55 @@ ct_tensor *ct__nll_loss_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *we
     if (!out)
         return NULL;
     ct_dtype dtype = (ct_dtype)gy->dtype;
-    int64_t item = ct__itemsize(dtype), witem = w ? ct__itemsize(w->dtype) : 0;
-    double divisor = loss_is(reduction, "mean") ? ct__load_double((ct_dtype)total_weight->dtype, total_weight->data) : 1;
+    int64_t item = ct__itemsize(dtype);
     for (int64_t i = 0; i < j.n * j.plane; i++) {
         int64_t c = j.target[i], at = (i / j.plane * j.classes + c) * j.plane + i % j.plane;
-        if (c == ignore_index)
-            continue;
-        double k = w ? ct__load_double((ct_dtype)w->dtype, w->data + c * witem) : 1;
-        double upper = ct__load_double(dtype, g->data + (loss_is(reduction, "none") ? i * item : 0));
-        ct__store_scalar(dtype, out->data + at * item, ct_float_scalar(-k * upper / divisor));
+        if (c != ignore_index)
+            ct__store_scalar(dtype, out->data + at * item, ct_float_scalar(loss_nll_slope(&j, g, w, reduction, total_weight, i)));
     }
+    return out;
+}
+
+typedef struct loss_rows {
+    bool f64;
+    const void *logs, *at;
+    const int64_t *target;
+    void *out;
+    int64_t n;
+} loss_rows;
+
+static void loss_rows_range(void *context, int64_t r0, int64_t r1)
+{
+    const loss_rows *j = context;
+    if (j->f64)
+        ct__k_norm.log_softmax_one_f64(j->logs, j->target, j->at, j->out, j->n, r0, r1);
+    else
+        ct__k_norm.log_softmax_one_f32(j->logs, j->target, j->at, j->out, j->n, r0, r1);
+}
+
+ct_tensor *ct__nll_log_softmax_backward(ct_tensor *gy, ct_tensor *target, ct_tensor *weight, ct_ints size, const char *reduction,
+                                        int64_t ignore_index, ct_tensor *total_weight, ct_tensor *logs, int64_t dim)
+{
+    ct_dtype dtype = (ct_dtype)gy->dtype;
+    loss_nll j;
+    CT_AUTO ct_tensor *t = loss_nll_check(target, weight, size, ignore_index, &j, false);
+    if (!t)
+        return NULL;
+    if (size.n != 2 || ct__wrap_dim(dim, 2) != 1 || !logs->contiguous || logs->dtype != dtype || (dtype != CT_FLOAT32 && dtype != CT_FLOAT64)
+        || !j.classes) { /* the two steps */
+        CT_AUTO ct_tensor *g = ct__nll_loss_backward(gy, target, weight, size, reduction, ignore_index, total_weight);
+        return g ? ct__log_softmax_backward(g, logs, dim) : NULL;
+    }
+    CT_AUTO ct_tensor *g = ct__contiguous_of(gy);
+    CT_AUTO ct_tensor *w = g && weight ? ct__contiguous_of(weight) : NULL;
+    CT_AUTO ct_tensor *at = g && (w || !weight) ? ct__new(dtype, ct__device_of(gy), 1, &j.n) : NULL;
+    ct_tensor *out = at ? ct__new(dtype, ct__device_of(gy), 2, size.v) : NULL;
+    if (!out)
+        return NULL;
+    for (int64_t i = 0; i < j.n; i++)
+        ct__store_scalar(dtype, at->data + i * ct__itemsize(dtype), ct_float_scalar(loss_nll_slope(&j, g, w, reduction, total_weight, i)));
+    loss_rows rows = {dtype == CT_FLOAT64, logs->data, at->data, j.target, out->data, j.classes};
+    ct__parallel(j.n, ct__grain(j.classes, 1 << 13), loss_rows_range, &rows);
     return out;
 }
 

@@ -1,5 +1,5 @@
-"""The gradient of a max pooling over a relu is made in one step where nobody sees what flows between them, and in two otherwise:
-the values are the same, and what PyTorch shows is shown."""
+"""The gradient of a max pooling over a relu, or of nll_loss over log_softmax, is made in one step where nobody sees what flows
+between them, and in two otherwise: the values are the same, and what PyTorch shows is shown."""
 import numpy as np
 import pytest
 
@@ -110,3 +110,54 @@ def test_a_result_that_was_overwritten_is_refused():
         r.mul_(2)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         y.backward()
+
+
+LOSSES = {
+    "plain": ((37, 10), 1, {}),
+    "sum": ((5, 33), 1, {"reduction": "sum"}),
+    "none": ((6, 7), 1, {"reduction": "none"}),
+    "ignored": ((37, 10), 1, {"ignore_index": 3}),
+    "all ignored": ((2, 4), 1, {"ignore_index": 0}),
+    "weights": ((9, 4), -1, {"weight": [0.5, 0.0, 2.0, 1.0]}),
+    "along rows": ((4, 6), 0, {}),
+    "one row": ((5,), 0, {}),
+    "places": ((2, 3, 4, 5), 1, {}),
+    "many classes": ((3, 3001), 1, {}),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("name", LOSSES)
+def test_nll_loss_over_log_softmax(name, dtype):
+    shape, dim, options = LOSSES[name]
+    options = dict(options)
+    if "weight" in options:
+        options["weight"] = torch.tensor(options["weight"], dtype=dtype)
+    torch.manual_seed(0)
+    x = (3 * torch.randn(shape)).to(dtype)
+    rest = shape[:1] + shape[2:] if len(shape) > 1 else ()
+    target = torch.zeros(rest, dtype=torch.int64) if name == "all ignored" else torch.randint(0, shape[min(1, len(shape) - 1)], rest)
+    grads = []
+    for seen in (False, True):
+        leaf = x.clone().requires_grad_()
+        logs = F.log_softmax(leaf, dim)
+        if seen:
+            logs.retain_grad()
+        F.nll_loss(logs, target, **options).sum().backward()
+        grads.append(leaf.grad)
+        assert not seen or logs.grad is not None
+    assert torch.equal(grads[0], grads[1])
+    assert name == "all ignored" or (grads[0] != 0).any()
+
+
+def test_cross_entropy_of_numbers_that_are_not_finite():
+    for value in (float("inf"), float("nan"), -float("inf")):
+        grads = []
+        for seen in (False, True):
+            x = torch.tensor([[1.0, value, 2.0], [0.5, 0.25, 0.0]]).requires_grad_()
+            logs = F.log_softmax(x, 1)
+            if seen:
+                logs.retain_grad()
+            F.nll_loss(logs, torch.tensor([0, 1])).backward()
+            grads.append(x.grad)
+        assert torch.equal(grads[0].isnan(), grads[1].isnan()) and torch.equal(grads[0].nan_to_num(), grads[1].nan_to_num())

@@ -59,6 +59,8 @@ class Formula:
             return "tensor", "grads[0]"
         if name == "next" and self.joint:
             return "tensor", "saved_next"
+        if name == "next_int" and self.joint:
+            return "int", "ct__node_value(next, 0)->i"
         if name == "grads" and self.op.returns_list:
             return "tensors", "ct__node_grads(n, grads)"
         if name == "result" or (name.startswith("result") and name[6:].isdigit()):

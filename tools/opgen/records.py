@@ -195,9 +195,11 @@ def parse_file(path):
         if op is None:
             raise RecordError(shown, first, "a field before any op")
         indent = len(line) - len(line.lstrip())
-        if indent > 4 and field in ("doc", "grad"):
+        if indent > 4 and field in ("doc", "grad", "joint"):
             if field == "doc":
                 op.doc[-1] += "\n" + line.strip()
+            elif field == "joint":
+                op.joint = (op.joint[0], op.joint[1] + " " + line.strip(), op.joint[2])
             else:
                 op.grads[-1] = (op.grads[-1][0], op.grads[-1][1] + " " + line.strip(), op.grads[-1][2])
             continue

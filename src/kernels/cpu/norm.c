@@ -119,25 +119,25 @@ CT_KINLINE double norm_exps_f64(bool keep, const double *restrict a, double *res
     return total;
 }
 
-/* o = g - exp(v) * sum, for v <= 0. */
+/* o = g - exp(v) * sum, for v <= 0. g may be NULL: 0. */
 CT_KINLINE void norm_log_bwd_f32(const float *restrict g, const float *restrict v, float sum, float *restrict o, int64_t n)
 {
     enum { W = VEC_WIDTH(float) };
     int64_t i = 0;
     for (; i + W <= n; i += W)
-        vec_store_f32(o + i, vec_load_f32(g + i) - vec_exp_negative_f32(vec_load_f32(v + i)) * sum);
+        vec_store_f32(o + i, (g ? vec_load_f32(g + i) : (vec_f32){0}) - vec_exp_negative_f32(vec_load_f32(v + i)) * sum);
     if (i < n) {
         float end[W] = {0};
         memcpy(end, v + i, (size_t)(n - i) * sizeof(float));
         vec_store_f32(end, vec_exp_negative_f32(vec_load_f32(end)));
         for (int64_t k = 0; i + k < n; k++)
-            o[i + k] = g[i + k] - end[k] * sum;
+            o[i + k] = (g ? g[i + k] : 0) - end[k] * sum;
     }
 }
 CT_KINLINE void norm_log_bwd_f64(const double *restrict g, const double *restrict v, double sum, double *restrict o, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
-        o[i] = g[i] - exp(v[i]) * sum;
+        o[i] = (g ? g[i] : 0) - exp(v[i]) * sum;
 }
 
 /* NaN needs no care: a NaN element makes its own exp, and so the sum, NaN. A row of -inf alone gives NaN as in PyTorch. */
@@ -172,6 +172,14 @@ CT_KINLINE void norm_log_bwd_f64(const double *restrict g, const double *restric
                 for (int64_t i = 0; i < n; i++) \
                     o[i] = v[i] * (g[i] - sum); \
             } \
+        } \
+    } \
+    static void norm_log_one_##s(const T *y, const int64_t *target, const T *at, T *gx, int64_t n, int64_t r0, int64_t r1) \
+    { \
+        for (int64_t r = r0; r < r1; r++) { \
+            norm_log_bwd_##s(NULL, y + r * n, at[r], gx + r * n, n); \
+            if (at[r] != 0) \
+                gx[r * n + target[r]] += at[r]; \
         } \
     } \
     static void norm_down_##s(bool log_, const T *restrict x, T *restrict y, int64_t n, int64_t inner, int64_t m) \
@@ -358,7 +366,7 @@ NORM_LAYER(f64, double)
 
 void CT_LEVEL(ct__norm_fill)(ct__norm_kernels *t)
 {
-    *t = (ct__norm_kernels){norm_softmax_f32,     norm_softmax_f64,     norm_softmax_bwd_f32,  norm_softmax_bwd_f64, norm_columns_f32,
-                            norm_columns_f64,     norm_layer_f32,       norm_layer_f64,        norm_layer_bwd_f32,   norm_layer_bwd_f64,
-                            norm_layer_params_f32, norm_layer_params_f64};
+    *t = (ct__norm_kernels){norm_softmax_f32,   norm_softmax_f64,   norm_softmax_bwd_f32, norm_softmax_bwd_f64, norm_log_one_f32,
+                            norm_log_one_f64,   norm_columns_f32,   norm_columns_f64,     norm_layer_f32,       norm_layer_f64,
+                            norm_layer_bwd_f32, norm_layer_bwd_f64, norm_layer_params_f32, norm_layer_params_f64};
 }
