@@ -79,6 +79,9 @@ CT_HIDDEN void ct__node_save_copy(ct_node *n, int64_t i, ct_tensor *t);
 CT_HIDDEN ct_tensor *ct__node_saved(ct_node *n, int64_t i);
 /* Saves a non-tensor argument; lists and strings are copied into memory that the node owns. */
 CT_HIDDEN void ct__node_save_value(ct_node *n, int64_t i, ct_value v);
+CT_HIDDEN void ct__node_save_int(ct_node *n, int64_t i, int64_t v);
+CT_HIDDEN void ct__node_save_float(ct_node *n, int64_t i, double v);
+CT_HIDDEN void ct__node_save_ints(ct_node *n, int64_t i, ct_ints v);
 CT_HIDDEN const ct_value *ct__node_value(const ct_node *n, int64_t i);
 /* For ops over a list of tensors (cat, stack): a node with one edge each is ct__node_new with ninputs = n. */
 

@@ -97,8 +97,7 @@ static ct__visit *engine_meet(engine_run *run, ct_node *n, bool *fresh)
     void *holder = __atomic_load_n(&n->visit.run, __ATOMIC_RELAXED);
     if (holder == run)
         return &n->visit;
-    if (!holder &&
-        __atomic_compare_exchange_n(&n->visit.run, &holder, run, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+    if (!holder && ct__put_first(&n->visit.run, run, &holder)) {
         if (CT_UNLIKELY(run->side_n)) { /* met before, while another run held it */
             ct__visit *v = engine_side_visit(run, n, NULL);
             if (v) {

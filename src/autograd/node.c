@@ -94,14 +94,23 @@ ct_node *ct__node_block(const ct__node_class *cls, int64_t ninputs, int64_t nout
     if (!p)
         return NULL;
     ct_node *n = (ct_node *)p;
-    *n = (ct_node){.base = {&node_type, 1, 0},
-                   .cls = cls,
-                   .sequence = node_sequence++,
-                   .bytes = bytes,
-                   .ninputs = (int32_t)ninputs,
-                   .noutputs = (int32_t)noutputs,
-                   .nsaved = (int32_t)nsaved,
-                   .nvalues = (int32_t)nvalues};
+    /* Field by field: of an initialiser for so many bytes the compiler makes a string instruction, which is slow to start. */
+    n->base = (ct_object){&node_type, 1, 0};
+    n->cls = cls;
+    n->sequence = node_sequence++;
+    n->bytes = bytes;
+    n->ninputs = (int32_t)ninputs;
+    n->noutputs = (int32_t)noutputs;
+    n->nsaved = (int32_t)nsaved;
+    n->nvalues = (int32_t)nvalues;
+    n->freed = false;
+    n->outer = NULL;
+    n->first_input = NULL;
+    n->variable = NULL;
+    n->extra = n->user = NULL;
+    n->shown = NULL;
+    n->hooks = (ct__hooks){0};
+    n->visit = (ct__visit){0};
     p += sizeof(ct_node);
     n->edges = (ct__edge *)p;
     p += sizeof(ct__edge) * (size_t)ninputs;
@@ -262,6 +271,32 @@ void ct__node_forget(ct_node *n)
 
 /* ---- Saved values ---- */
 
+void ct__node_save_int(ct_node *n, int64_t i, int64_t v)
+{
+    n->values[i].type = CT_V_INT;
+    n->values[i].i = v;
+}
+
+void ct__node_save_float(ct_node *n, int64_t i, double v)
+{
+    n->values[i].type = CT_V_FLOAT;
+    n->values[i].f = v;
+}
+
+void ct__node_save_ints(ct_node *n, int64_t i, ct_ints v)
+{
+    int64_t *list = NULL;
+    if (v.v) {
+        if (!(list = v.n <= 4 ? n->arena[i] : ct__alloc(sizeof *list * (size_t)v.n)))
+            return;
+        for (int64_t k = 0; k < v.n; k++)
+            list[k] = v.v[k];
+    }
+    n->values[i].type = CT_V_INTS;
+    n->values[i].ints.n = v.n;
+    n->values[i].ints.v = list;
+}
+
 void ct__node_save_value(ct_node *n, int64_t i, ct_value v)
 {
     ct_value *slot = &n->values[i];
@@ -279,15 +314,7 @@ void ct__node_save_value(ct_node *n, int64_t i, ct_value v)
         v.tensors.v = list;
         break;
     }
-    case CT_V_INTS:
-        if (v.ints.v) {
-            int64_t *list = v.ints.n <= 4 ? n->arena[i] : ct__alloc(sizeof *list * (size_t)v.ints.n);
-            if (!list)
-                return;
-            memcpy(list, v.ints.v, sizeof *list * (size_t)v.ints.n);
-            v.ints.v = list;
-        }
-        break;
+    case CT_V_INTS: ct__node_save_ints(n, i, v.ints); return;
     case CT_V_STRING:
         if (v.str && !(v.str = ct__strdup(v.str)))
             return;

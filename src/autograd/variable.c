@@ -37,14 +37,15 @@ void ct__spin_unlock(uint8_t *lock) { __atomic_clear(lock, __ATOMIC_RELEASE); }
 
 ct__meta *ct__meta_of(ct_tensor *t)
 {
-    ct__meta *m = __atomic_load_n(&t->autograd, __ATOMIC_ACQUIRE), *other = NULL;
+    ct__meta *m = __atomic_load_n(&t->autograd, __ATOMIC_ACQUIRE);
+    void *other;
     if (CT_LIKELY(m != NULL))
         return m;
     m = ct__alloc_small(sizeof *m);
     if (!m)
         return NULL;
     *m = (ct__meta){0};
-    if (!__atomic_compare_exchange_n(&t->autograd, &other, m, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    if (!ct__put_first((void **)&t->autograd, m, &other)) {
         ct__free(m, sizeof *m);
         m = other;
     }
@@ -109,7 +110,8 @@ ct_node *ct__accumulator_of(ct_tensor *t)
     ct__meta *m = ct__meta_of(t);
     if (!m)
         return NULL;
-    ct_node *n = __atomic_load_n(&m->accumulator, __ATOMIC_ACQUIRE), *other = NULL;
+    ct_node *n = __atomic_load_n(&m->accumulator, __ATOMIC_ACQUIRE);
+    void *other;
     if (CT_UNLIKELY(!n)) {
         n = ct__node_block(&variable_accumulate, 0, 1, 0, 0);
         if (!n)
@@ -119,13 +121,12 @@ ct_node *ct__accumulator_of(ct_tensor *t)
         n->base.flags = CT__OBJECT_WEAK;
         n->sequence = UINT64_MAX;
         n->variable = t;
-        if (!__atomic_compare_exchange_n(&m->accumulator, &other, n, false, __ATOMIC_ACQ_REL,
-                                         __ATOMIC_ACQUIRE)) {
+        if (!ct__put_first((void **)&m->accumulator, n, &other)) {
             ct__free(n, n->bytes);
             n = other;
         }
     }
-    if (__atomic_fetch_add(&n->base.refcount, 1, __ATOMIC_RELAXED) == 0)
+    if (CT_ALONE ? n->base.refcount++ == 0 : __atomic_fetch_add(&n->base.refcount, 1, __ATOMIC_RELAXED) == 0)
         ct_retain(t);
     return n;
 }

@@ -69,19 +69,51 @@ CT_INLINE void ct__object_init(void *object, const ct_type *type)
 {
     *(ct_object *)object = (ct_object){type, 1, 0};
 }
-CT_INLINE void ct__count_up(int32_t *count) { __atomic_fetch_add(count, 1, __ATOMIC_RELAXED); }
+/* Whether there is but one thread in the process: what threads share needs no locked instruction then, and six or eight of those
+ * are a third of the time of a small op with a graph. The C library keeps the word and clears it before a second thread starts. */
+#ifdef __has_include
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#define CT_ALONE __libc_single_threaded
+#endif
+#endif
+#ifndef CT_ALONE
+#define CT_ALONE 0
+#endif
+CT_INLINE void ct__count_up(int32_t *count)
+{
+    if (CT_ALONE)
+        *count += 1;
+    else
+        __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
+}
+CT_INLINE int32_t ct__count_less(int32_t *count) /* what is left */
+{
+    return CT_ALONE ? *count -= 1 : __atomic_sub_fetch(count, 1, __ATOMIC_ACQ_REL);
+}
+/* Puts a pointer where there is none. False: there is one, and *other is it. */
+CT_INLINE bool ct__put_first(void **slot, void *pointer, void **other)
+{
+    if (!CT_ALONE) {
+        *other = NULL;
+        return __atomic_compare_exchange_n(slot, other, pointer, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    }
+    if (!(*other = *slot))
+        *slot = pointer;
+    return !*other;
+}
 /* True where that was the last reference. A count that reads 1 is the caller's own: nobody else is there who could raise it, so it
  * need not be written. */
 CT_INLINE bool ct__count_down(int32_t *count)
 {
-    return __atomic_load_n(count, __ATOMIC_ACQUIRE) == 1 || __atomic_sub_fetch(count, 1, __ATOMIC_ACQ_REL) == 0;
+    return __atomic_load_n(count, __ATOMIC_ACQUIRE) == 1 || ct__count_less(count) == 0;
 }
 /* In an object's flags: somebody points to it without a reference, and retains it while the count is above 0. It has to reach 0. */
 #define CT__OBJECT_WEAK 2u
 CT_INLINE bool ct__object_down(ct_object *o)
 {
     return (__atomic_load_n(&o->refcount, __ATOMIC_ACQUIRE) == 1 && !(o->flags & CT__OBJECT_WEAK)) ||
-           __atomic_sub_fetch(&o->refcount, 1, __ATOMIC_ACQ_REL) == 0;
+           ct__count_less(&o->refcount) == 0;
 }
 
 /* ---- pool.c: one pool for the process, started on first use, restarted after fork, idle threads sleep.

@@ -52,12 +52,12 @@ static ct_tensor *run_conv_forward(ct_tensor *input, ct_tensor *weight, ct_tenso
             ct__node_save(n, 0, weight);
         if (ct__node_needs(n, 1) || ct__node_needs(n, 2))
             ct__node_save(n, 1, input);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(input)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INTS, {.ints = dilation}});
-        ct__node_save_value(n, 2, (ct_value){CT_V_INT, {.i = groups}});
-        ct__node_save_value(n, 3, (ct_value){CT_V_INTS, {.ints = padding}});
-        ct__node_save_value(n, 4, (ct_value){CT_V_INTS, {.ints = stride}});
-        ct__node_save_value(n, 5, (ct_value){CT_V_INTS, {.ints = ct_shape_of(weight)}});
+        ct__node_save_ints(n, 0, ct_shape_of(input));
+        ct__node_save_ints(n, 1, dilation);
+        ct__node_save_int(n, 2, groups);
+        ct__node_save_ints(n, 3, padding);
+        ct__node_save_ints(n, 4, stride);
+        ct__node_save_ints(n, 5, ct_shape_of(weight));
     }
     ct_tensor *r = ct__conv_forward(input, weight, bias, stride, padding, dilation, groups);
     if (!r) {
@@ -133,11 +133,11 @@ static ct_tensor *run_conv_input_grad(ct_tensor *gy, ct_tensor *weight, ct_tenso
             ct__node_save(n, 0, weight);
         if (ct__node_needs(n, 1))
             ct__node_save(n, 1, gy);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = dilation}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = groups}});
-        ct__node_save_value(n, 2, (ct_value){CT_V_INTS, {.ints = padding}});
-        ct__node_save_value(n, 3, (ct_value){CT_V_INTS, {.ints = stride}});
-        ct__node_save_value(n, 4, (ct_value){CT_V_INTS, {.ints = ct_shape_of(weight)}});
+        ct__node_save_ints(n, 0, dilation);
+        ct__node_save_int(n, 1, groups);
+        ct__node_save_ints(n, 2, padding);
+        ct__node_save_ints(n, 3, stride);
+        ct__node_save_ints(n, 4, ct_shape_of(weight));
     }
     ct_tensor *r = ct__conv_input_grad(gy, weight, bias, input_size, stride, padding, dilation, groups);
     if (!r) {
@@ -210,11 +210,11 @@ static ct_tensor *run_conv_weight_grad(ct_tensor *gy, ct_tensor *input, ct_ints 
             ct__node_save(n, 0, input);
         if (ct__node_needs(n, 1))
             ct__node_save(n, 1, gy);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = dilation}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = groups}});
-        ct__node_save_value(n, 2, (ct_value){CT_V_INTS, {.ints = padding}});
-        ct__node_save_value(n, 3, (ct_value){CT_V_INTS, {.ints = stride}});
-        ct__node_save_value(n, 4, (ct_value){CT_V_INTS, {.ints = ct_shape_of(input)}});
+        ct__node_save_ints(n, 0, dilation);
+        ct__node_save_int(n, 1, groups);
+        ct__node_save_ints(n, 2, padding);
+        ct__node_save_ints(n, 3, stride);
+        ct__node_save_ints(n, 4, ct_shape_of(input));
     }
     ct_tensor *r = ct__conv_weight_grad(gy, input, weight_size, stride, padding, dilation, groups);
     if (!r) {
@@ -571,7 +571,7 @@ static ct_max_pool1d_with_indices_result run_max_pool1d_with_indices(ct_tensor *
         n = ct__node_new(&class_max_pool1d_with_indices_0, 1, inputs, 2, 1, 1);
         if (!n)
             return (ct_max_pool1d_with_indices_result){0};
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
     }
     ct_tensor *results[2] = {NULL};
     if (!ct__max_pool1d_with_indices(self, kernel_size, stride, padding, dilation, ceil_mode, results)) {
@@ -684,7 +684,7 @@ static ct_max_pool2d_with_indices_result run_max_pool2d_with_indices(ct_tensor *
         n = ct__node_new(&class_max_pool2d_with_indices, 1, inputs, 2, 1, 1);
         if (!n)
             return (ct_max_pool2d_with_indices_result){0};
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
     }
     ct_tensor *results[2] = {NULL};
     if (!ct__max_pool2d_with_indices(self, kernel_size, stride, padding, dilation, ceil_mode, results)) {
@@ -789,7 +789,7 @@ static ct_tensor *run_max_pool_backward(ct_tensor *gy, ct_tensor *indices, ct_in
         if (!n)
             return NULL;
         ct__node_save(n, 0, indices);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dims}});
+        ct__node_save_int(n, 0, dims);
     }
     ct_tensor *r = ct__max_pool_backward(gy, indices, input_size, dims);
     if (!r) {
@@ -849,7 +849,7 @@ static ct_tensor *run_max_pool_relu_backward(ct_tensor *gy, ct_tensor *indices, 
             return NULL;
         ct__node_save(n, 0, indices);
         ct__node_save(n, 1, relu);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dims}});
+        ct__node_save_int(n, 0, dims);
     }
     ct_tensor *r = ct__max_pool_relu_backward(gy, indices, input_size, dims, relu);
     if (!r) {
@@ -936,12 +936,12 @@ static ct_tensor *run_avg_pool1d(ct_tensor *self, ct_ints kernel_size, ct_ints s
         n = ct__node_new(&class_avg_pool1d_0, 1, inputs, 1, 0, 6);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
         ct__node_save_value(n, 1, (ct_value){CT_V_BOOL, {.b = ceil_mode}});
         ct__node_save_value(n, 2, (ct_value){CT_V_BOOL, {.b = count_include_pad}});
-        ct__node_save_value(n, 3, (ct_value){CT_V_INTS, {.ints = kernel_size}});
-        ct__node_save_value(n, 4, (ct_value){CT_V_INTS, {.ints = padding}});
-        ct__node_save_value(n, 5, (ct_value){CT_V_INTS, {.ints = stride}});
+        ct__node_save_ints(n, 3, kernel_size);
+        ct__node_save_ints(n, 4, padding);
+        ct__node_save_ints(n, 5, stride);
     }
     ct_tensor *r = ct__avg_pool1d(self, kernel_size, stride, padding, ceil_mode, count_include_pad);
     if (!r) {
@@ -1005,13 +1005,13 @@ static ct_tensor *run_avg_pool2d(ct_tensor *self, ct_ints kernel_size, ct_ints s
         n = ct__node_new(&class_avg_pool2d, 1, inputs, 1, 0, 7);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
         ct__node_save_value(n, 1, (ct_value){CT_V_BOOL, {.b = ceil_mode}});
         ct__node_save_value(n, 2, (ct_value){CT_V_BOOL, {.b = count_include_pad}});
-        ct__node_save_value(n, 3, (ct_value){CT_V_INT, {.i = divisor_override}});
-        ct__node_save_value(n, 4, (ct_value){CT_V_INTS, {.ints = kernel_size}});
-        ct__node_save_value(n, 5, (ct_value){CT_V_INTS, {.ints = padding}});
-        ct__node_save_value(n, 6, (ct_value){CT_V_INTS, {.ints = stride}});
+        ct__node_save_int(n, 3, divisor_override);
+        ct__node_save_ints(n, 4, kernel_size);
+        ct__node_save_ints(n, 5, padding);
+        ct__node_save_ints(n, 6, stride);
     }
     ct_tensor *r = ct__avg_pool2d(self, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override);
     if (!r) {
@@ -1076,10 +1076,10 @@ static ct_tensor *run_avg_pool_backward(ct_tensor *gy, ct_ints input_size, ct_in
             return NULL;
         ct__node_save_value(n, 0, (ct_value){CT_V_BOOL, {.b = ceil_mode}});
         ct__node_save_value(n, 1, (ct_value){CT_V_BOOL, {.b = count_include_pad}});
-        ct__node_save_value(n, 2, (ct_value){CT_V_INT, {.i = divisor_override}});
-        ct__node_save_value(n, 3, (ct_value){CT_V_INTS, {.ints = kernel_size}});
-        ct__node_save_value(n, 4, (ct_value){CT_V_INTS, {.ints = padding}});
-        ct__node_save_value(n, 5, (ct_value){CT_V_INTS, {.ints = stride}});
+        ct__node_save_int(n, 2, divisor_override);
+        ct__node_save_ints(n, 3, kernel_size);
+        ct__node_save_ints(n, 4, padding);
+        ct__node_save_ints(n, 5, stride);
     }
     ct_tensor *r = ct__avg_pool_backward(gy, input_size, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override);
     if (!r) {
@@ -1161,7 +1161,7 @@ static ct_tensor *run_adaptive_avg_pool1d(ct_tensor *self, ct_ints output_size)
         n = ct__node_new((ct__ints_at(output_size, 0) == 1) ? &class_adaptive_avg_pool1d_0 : &class_adaptive_avg_pool1d_1, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
     }
     ct_tensor *r = ct__adaptive_avg_pool1d(self, output_size);
     if (!r) {
@@ -1217,7 +1217,7 @@ static ct_adaptive_max_pool1d_with_indices_result run_adaptive_max_pool1d_with_i
         n = ct__node_new(&class_adaptive_max_pool1d_with_indices_0, 1, inputs, 2, 1, 1);
         if (!n)
             return (ct_adaptive_max_pool1d_with_indices_result){0};
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
     }
     ct_tensor *results[2] = {NULL};
     if (!ct__adaptive_max_pool1d_with_indices(self, output_size, results)) {
@@ -1302,7 +1302,7 @@ static ct_tensor *run_adaptive_avg_pool2d(ct_tensor *self, ct_ints output_size)
         n = ct__node_new(((ct__ints_at(output_size, 0) == 1) && (ct__ints_at(output_size, -1) == 1)) ? &class_adaptive_avg_pool2d_0 : &class_adaptive_avg_pool2d, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
     }
     ct_tensor *r = ct__adaptive_avg_pool2d(self, output_size);
     if (!r) {
@@ -1356,7 +1356,7 @@ static ct_adaptive_max_pool2d_with_indices_result run_adaptive_max_pool2d_with_i
         n = ct__node_new(&class_adaptive_max_pool2d_with_indices, 1, inputs, 2, 1, 1);
         if (!n)
             return (ct_adaptive_max_pool2d_with_indices_result){0};
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
     }
     ct_tensor *results[2] = {NULL};
     if (!ct__adaptive_max_pool2d_with_indices(self, output_size, results)) {
@@ -1441,8 +1441,8 @@ static ct_tensor *run_adaptive_avg_pool_backward(ct_tensor *gy, ct_ints input_si
         n = ct__node_new(&class_adaptive_avg_pool_backward, 1, inputs, 1, 0, 2);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(gy)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = dims}});
+        ct__node_save_ints(n, 0, ct_shape_of(gy));
+        ct__node_save_int(n, 1, dims);
     }
     ct_tensor *r = ct__adaptive_avg_pool_backward(gy, input_size, dims);
     if (!r) {
@@ -1520,7 +1520,7 @@ static ct_tensor *run_constant_pad_nd(ct_tensor *self, ct_ints pad, ct_scalar va
         n = ct__node_new(&class_constant_pad_nd, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = pad}});
+        ct__node_save_ints(n, 0, pad);
     }
     ct_tensor *r = ct__constant_pad_nd(self, pad, value);
     if (!r) {

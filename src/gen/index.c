@@ -32,8 +32,8 @@ static ct_tensor *run_gather(ct_tensor *self, int64_t dim, ct_tensor *index, boo
         if (!n)
             return NULL;
         ct__node_save(n, 0, index);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
+        ct__node_save_int(n, 1, dim);
     }
     ct_tensor *r = ct__gather(self, dim, index, sparse_grad);
     if (!r) {
@@ -139,7 +139,7 @@ static ct_tensor *run_scatter(ct_tensor *self, int64_t dim, ct_tensor *index, ct
         if (!n)
             return NULL;
         ct__node_save(n, 0, index);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     ct_tensor *r = ct__scatter(self, dim, index, src);
     if (!r) {
@@ -185,7 +185,7 @@ static ct_tensor *run_scatter_(ct_tensor *self, int64_t dim, ct_tensor *index, c
         if (!n)
             return NULL;
         ct__node_save(n, 0, index);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     if (!ct__overwrite(self, ct__scatter(self, dim, index, src))) {
         ct_release(n);
@@ -241,7 +241,7 @@ static ct_tensor *run_scatter_value(ct_tensor *self, int64_t dim, ct_tensor *ind
         if (!n)
             return NULL;
         ct__node_save(n, 0, index);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     ct_tensor *r = ct__scatter_value(self, dim, index, value);
     if (!r) {
@@ -285,7 +285,7 @@ static ct_tensor *run_scatter__value(ct_tensor *self, int64_t dim, ct_tensor *in
         if (!n)
             return NULL;
         ct__node_save(n, 0, index);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     if (!ct__overwrite(self, ct__scatter_value(self, dim, index, value))) {
         ct_release(n);
@@ -347,7 +347,7 @@ static ct_tensor *run_scatter_add(ct_tensor *self, int64_t dim, ct_tensor *index
             return NULL;
         if (ct__node_needs(n, 1))
             ct__node_save(n, 0, index);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     ct_tensor *r = ct__scatter_add(self, dim, index, src);
     if (!r) {
@@ -394,7 +394,7 @@ static ct_tensor *run_scatter_add_(ct_tensor *self, int64_t dim, ct_tensor *inde
             return NULL;
         if (ct__node_needs(n, 1))
             ct__node_save(n, 0, index);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     if (!ct__overwrite(self, ct__scatter_add(self, dim, index, src))) {
         ct_release(n);
@@ -451,8 +451,8 @@ static ct_tensor *run_index_select(ct_tensor *self, int64_t dim, ct_tensor *inde
         if (!n)
             return NULL;
         ct__node_save(n, 0, index);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
+        ct__node_save_int(n, 1, dim);
     }
     ct_tensor *r = ct__index_select(self, dim, index);
     if (!r) {
@@ -550,7 +550,7 @@ static ct_tensor *run_index_add(ct_tensor *self, int64_t dim, ct_tensor *index, 
         if (ct__node_needs(n, 1))
             ct__node_save(n, 0, index);
         ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = alpha}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 1, dim);
     }
     ct_tensor *r = ct__index_add(self, dim, index, source, alpha);
     if (!r) {
@@ -602,7 +602,7 @@ static ct_tensor *run_index_add_(ct_tensor *self, int64_t dim, ct_tensor *index,
         if (ct__node_needs(n, 1))
             ct__node_save(n, 0, index);
         ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = alpha}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 1, dim);
     }
     if (!ct__overwrite(self, ct__index_add(self, dim, index, source, alpha))) {
         ct_release(n);
@@ -671,7 +671,7 @@ static ct_tensor *run_index_copy(ct_tensor *self, int64_t dim, ct_tensor *index,
         if (!n)
             return NULL;
         ct__node_save(n, 0, index);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     ct_tensor *r = ct__index_copy(self, dim, index, source);
     if (!r) {
@@ -717,7 +717,7 @@ static ct_tensor *run_index_copy_(ct_tensor *self, int64_t dim, ct_tensor *index
         if (!n)
             return NULL;
         ct__node_save(n, 0, index);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     if (!ct__overwrite(self, ct__index_copy(self, dim, index, source))) {
         ct_release(n);
@@ -773,7 +773,7 @@ static ct_tensor *run_index_fill(ct_tensor *self, int64_t dim, ct_tensor *index,
         if (!n)
             return NULL;
         ct__node_save(n, 0, index);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     ct_tensor *r = ct__index_fill(self, dim, index, value);
     if (!r) {
@@ -817,7 +817,7 @@ static ct_tensor *run_index_fill_(ct_tensor *self, int64_t dim, ct_tensor *index
         if (!n)
             return NULL;
         ct__node_save(n, 0, index);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     if (!ct__overwrite(self, ct__index_fill(self, dim, index, value))) {
         ct_release(n);
@@ -873,7 +873,7 @@ static ct_tensor *run_take_rows(ct_tensor *self, ct_tensor *index, ct_ints shape
         if (!n)
             return NULL;
         ct__node_save(n, 0, index);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
     }
     ct_tensor *r = ct__take_rows(self, index, shape);
     if (!r) {
@@ -929,7 +929,7 @@ static ct_tensor *run_take_rows_backward(ct_tensor *gy, ct_tensor *index, ct_int
         if (!n)
             return NULL;
         ct__node_save(n, 0, index);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(gy)}});
+        ct__node_save_ints(n, 0, ct_shape_of(gy));
     }
     ct_tensor *r = ct__take_rows_backward(gy, index, size);
     if (!r) {
@@ -1378,8 +1378,8 @@ static ct_topk_result run_topk(ct_tensor *self, int64_t k, int64_t dim, bool lar
         n = ct__node_new(&class_topk, 1, inputs, 2, 1, 2);
         if (!n)
             return (ct_topk_result){0};
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
+        ct__node_save_int(n, 1, dim);
     }
     ct_tensor *results[2] = {NULL};
     if (!ct__topk(self, k, dim, largest, sorted, results)) {
@@ -1494,8 +1494,8 @@ static ct_sort_result run_sort(ct_tensor *self, int64_t dim, bool descending)
         n = ct__node_new(&class_sort, 1, inputs, 2, 1, 2);
         if (!n)
             return (ct_sort_result){0};
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
+        ct__node_save_int(n, 1, dim);
     }
     ct_tensor *results[2] = {NULL};
     if (!ct__sort(self, dim, descending, results)) {
@@ -1998,8 +1998,8 @@ static ct_tensor *run_put_rows_(ct_tensor *self, ct_tensor *index, ct_tensor *so
         if (!n)
             return NULL;
         ct__node_save(n, 0, index);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(source)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = indexed}});
+        ct__node_save_ints(n, 0, ct_shape_of(source));
+        ct__node_save_int(n, 1, indexed);
     }
     if (!ct__put_rows_(self, index, source, indexed, accumulate)) {
         ct_release(n);

@@ -1141,8 +1141,8 @@ static ct_nll_loss_forward_result run_nll_loss_forward(ct_tensor *self, ct_tenso
             return (ct_nll_loss_forward_result){0};
         ct__node_save(n, 0, target);
         ct__node_save(n, 1, weight);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = ignore_index}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
+        ct__node_save_int(n, 1, ignore_index);
         ct__node_save_value(n, 2, (ct_value){CT_V_STRING, {.str = reduction}});
     }
     ct_tensor *results[2] = {NULL};
@@ -1213,7 +1213,7 @@ static ct_tensor *run_nll_loss_backward(ct_tensor *gy, ct_tensor *target, ct_ten
         ct__node_save(n, 0, target);
         ct__node_save(n, 1, total_weight);
         ct__node_save(n, 2, weight);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = ignore_index}});
+        ct__node_save_int(n, 0, ignore_index);
         ct__node_save_value(n, 1, (ct_value){CT_V_STRING, {.str = reduction}});
     }
     ct_tensor *r = ct__nll_loss_backward(gy, target, weight, size, reduction, ignore_index, total_weight);

@@ -123,7 +123,7 @@ static ct_tensor *run_softmax_forward(ct_tensor *self, int64_t dim)
         n = ct__node_new(&class_softmax_forward, 1, inputs, 1, 1, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     ct_tensor *r = ct__softmax_forward(self, dim);
     if (!r) {
@@ -192,7 +192,7 @@ static ct_tensor *run_softmax_backward(ct_tensor *gy, ct_tensor *output, int64_t
         ct__node_save(n, 0, output);
         if (ct__node_needs(n, 1))
             ct__node_save(n, 1, gy);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     ct_tensor *r = ct__softmax_backward(gy, output, dim);
     if (!r) {
@@ -276,7 +276,7 @@ static ct_tensor *run_log_softmax_forward(ct_tensor *self, int64_t dim)
         n = ct__node_new(&class_log_softmax_forward, 1, inputs, 1, 1, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     ct_tensor *r = ct__log_softmax_forward(self, dim);
     if (!r) {
@@ -345,7 +345,7 @@ static ct_tensor *run_log_softmax_backward(ct_tensor *gy, ct_tensor *output, int
         ct__node_save(n, 0, output);
         if (ct__node_needs(n, 1))
             ct__node_save(n, 1, gy);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     ct_tensor *r = ct__log_softmax_backward(gy, output, dim);
     if (!r) {
@@ -448,7 +448,7 @@ static ct_native_layer_norm_result run_native_layer_norm(ct_tensor *input, ct_te
         ct__node_save(n, 0, bias);
         ct__node_save(n, 1, input);
         ct__node_save(n, 2, weight);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = inner}});
+        ct__node_save_int(n, 0, inner);
     }
     ct_tensor *results[3] = {NULL};
     if (!ct__native_layer_norm(input, weight, bias, inner, eps, results)) {
@@ -967,8 +967,8 @@ static ct_tensor *run_embedding(ct_tensor *weight, ct_tensor *indices, int64_t p
         if (!n)
             return NULL;
         ct__node_save(n, 0, indices);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(weight)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = padding_idx}});
+        ct__node_save_ints(n, 0, ct_shape_of(weight));
+        ct__node_save_int(n, 1, padding_idx);
         ct__node_save_value(n, 2, (ct_value){CT_V_BOOL, {.b = scale_grad_by_freq}});
     }
     ct_tensor *r = ct__embedding(weight, indices, padding_idx, scale_grad_by_freq, sparse);

@@ -6328,7 +6328,7 @@ static ct_tensor *run_extremum_grad(ct_tensor *gy, ct_tensor *self, ct_tensor *o
             return NULL;
         ct__node_save(n, 0, other);
         ct__node_save(n, 1, self);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = sign}});
+        ct__node_save_int(n, 0, sign);
     }
     ct_tensor *r = ct__pointwise(CT_PW_extremum_grad, NULL, 3, (ct_tensor *const[]){gy, self, other}, (const ct_scalar[]){ct_int_scalar(sign)}, NULL);
     if (!r) {

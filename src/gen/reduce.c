@@ -29,9 +29,9 @@ static ct_tensor *run_sum(ct_tensor *self, ct_ints dim, bool keepdim, ct_dtype d
         n = ct__node_new(dim.v ? &class_sum_0 : &class_sum, 1, inputs, 1, 0, 4);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = ct_ndim(self)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
-        ct__node_save_value(n, 2, (ct_value){CT_V_INTS, {.ints = dim}});
+        ct__node_save_int(n, 0, ct_ndim(self));
+        ct__node_save_ints(n, 1, ct_shape_of(self));
+        ct__node_save_ints(n, 2, dim);
         ct__node_save_value(n, 3, (ct_value){CT_V_BOOL, {.b = keepdim}});
     }
     ct_tensor *r = ct__sum(self, dim, keepdim, dtype);
@@ -165,10 +165,10 @@ static ct_tensor *run_mean(ct_tensor *self, ct_ints dim, bool keepdim, ct_dtype 
         n = ct__node_new(dim.v ? &class_mean_0 : &class_mean, 1, inputs, 1, 0, 5);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = ct_ndim(self)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = ct_numel(self)}});
-        ct__node_save_value(n, 2, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
-        ct__node_save_value(n, 3, (ct_value){CT_V_INTS, {.ints = dim}});
+        ct__node_save_int(n, 0, ct_ndim(self));
+        ct__node_save_int(n, 1, ct_numel(self));
+        ct__node_save_ints(n, 2, ct_shape_of(self));
+        ct__node_save_ints(n, 3, dim);
         ct__node_save_value(n, 4, (ct_value){CT_V_BOOL, {.b = keepdim}});
     }
     ct_tensor *r = ct__mean(self, dim, keepdim, dtype);
@@ -325,7 +325,7 @@ static ct_tensor *run_prod_dim(ct_tensor *self, int64_t dim, bool keepdim, ct_dt
         if (!n)
             return NULL;
         ct__node_save(n, 0, self);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
         ct__node_save_value(n, 1, (ct_value){CT_V_BOOL, {.b = keepdim}});
     }
     ct_tensor *r = ct__prod_dim(self, dim, keepdim, dtype);
@@ -417,7 +417,7 @@ static ct_tensor *run_amax(ct_tensor *self, ct_ints dim, bool keepdim)
         if (!n)
             return NULL;
         ct__node_save(n, 0, self);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = dim}});
+        ct__node_save_ints(n, 0, dim);
         ct__node_save_value(n, 1, (ct_value){CT_V_BOOL, {.b = keepdim}});
     }
     ct_tensor *r = ct__amax(self, dim, keepdim);
@@ -519,7 +519,7 @@ static ct_tensor *run_amin(ct_tensor *self, ct_ints dim, bool keepdim)
         if (!n)
             return NULL;
         ct__node_save(n, 0, self);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = dim}});
+        ct__node_save_ints(n, 0, dim);
         ct__node_save_value(n, 1, (ct_value){CT_V_BOOL, {.b = keepdim}});
     }
     ct_tensor *r = ct__amin(self, dim, keepdim);
@@ -739,8 +739,8 @@ static ct_max_dim_result run_max_dim(ct_tensor *self, int64_t dim, bool keepdim)
         n = ct__node_new(&class_max_dim, 1, inputs, 2, 1, 3);
         if (!n)
             return (ct_max_dim_result){0};
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
+        ct__node_save_int(n, 1, dim);
         ct__node_save_value(n, 2, (ct_value){CT_V_BOOL, {.b = keepdim}});
     }
     ct_tensor *results[2] = {NULL};
@@ -966,8 +966,8 @@ static ct_min_dim_result run_min_dim(ct_tensor *self, int64_t dim, bool keepdim)
         n = ct__node_new(&class_min_dim, 1, inputs, 2, 1, 3);
         if (!n)
             return (ct_min_dim_result){0};
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
+        ct__node_save_int(n, 1, dim);
         ct__node_save_value(n, 2, (ct_value){CT_V_BOOL, {.b = keepdim}});
     }
     ct_tensor *results[2] = {NULL};
@@ -1516,9 +1516,9 @@ static ct_tensor *run_norm_p(ct_tensor *self, double p, ct_ints dim, bool keepdi
         if (!n)
             return NULL;
         ct__node_save(n, 0, self);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = dim}});
+        ct__node_save_ints(n, 0, dim);
         ct__node_save_value(n, 1, (ct_value){CT_V_BOOL, {.b = keepdim}});
-        ct__node_save_value(n, 2, (ct_value){CT_V_FLOAT, {.f = p}});
+        ct__node_save_float(n, 2, p);
     }
     ct_tensor *r = ct__norm_p(self, p, dim, keepdim);
     if (!r) {
@@ -1608,7 +1608,7 @@ static ct_tensor *run_norm2(ct_tensor *self, ct_ints dim, bool keepdim)
         if (!n)
             return NULL;
         ct__node_save(n, 0, self);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = dim}});
+        ct__node_save_ints(n, 0, dim);
         ct__node_save_value(n, 1, (ct_value){CT_V_BOOL, {.b = keepdim}});
     }
     ct_tensor *r = ct__norm2(self, dim, keepdim);
@@ -1741,7 +1741,7 @@ static ct_tensor *run_var(ct_tensor *self, ct_ints dim, ct_scalar correction, bo
             return NULL;
         ct__node_save(n, 0, self);
         ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = correction}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INTS, {.ints = dim}});
+        ct__node_save_ints(n, 1, dim);
         ct__node_save_value(n, 2, (ct_value){CT_V_BOOL, {.b = keepdim}});
     }
     ct_tensor *r = ct__var(self, dim, correction, keepdim);
@@ -1896,7 +1896,7 @@ static ct_tensor *run_std(ct_tensor *self, ct_ints dim, ct_scalar correction, bo
             return NULL;
         ct__node_save(n, 0, self);
         ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = correction}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INTS, {.ints = dim}});
+        ct__node_save_ints(n, 1, dim);
         ct__node_save_value(n, 2, (ct_value){CT_V_BOOL, {.b = keepdim}});
     }
     ct_tensor *r = ct__std(self, dim, correction, keepdim);
@@ -2053,7 +2053,7 @@ static ct_var_mean_result run_var_mean(ct_tensor *self, ct_ints dim, ct_scalar c
             return (ct_var_mean_result){0};
         ct__node_save(n, 0, self);
         ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = correction}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INTS, {.ints = dim}});
+        ct__node_save_ints(n, 1, dim);
         ct__node_save_value(n, 2, (ct_value){CT_V_BOOL, {.b = keepdim}});
     }
     ct_tensor *results[2] = {NULL};
@@ -2150,7 +2150,7 @@ static ct_std_mean_result run_std_mean(ct_tensor *self, ct_ints dim, ct_scalar c
             return (ct_std_mean_result){0};
         ct__node_save(n, 0, self);
         ct__node_save_value(n, 0, (ct_value){CT_V_SCALAR, {.s = correction}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INTS, {.ints = dim}});
+        ct__node_save_ints(n, 1, dim);
         ct__node_save_value(n, 2, (ct_value){CT_V_BOOL, {.b = keepdim}});
     }
     ct_tensor *results[2] = {NULL};
@@ -2251,8 +2251,8 @@ static ct_tensor *run_logsumexp(ct_tensor *self, ct_ints dim, bool keepdim)
         if (!n)
             return NULL;
         ct__node_save(n, 0, self);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = ct_ndim(self)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INTS, {.ints = dim}});
+        ct__node_save_int(n, 0, ct_ndim(self));
+        ct__node_save_ints(n, 1, dim);
         ct__node_save_value(n, 2, (ct_value){CT_V_BOOL, {.b = keepdim}});
     }
     ct_tensor *r = ct__logsumexp(self, dim, keepdim);
@@ -2311,7 +2311,7 @@ static ct_tensor *run_cumsum(ct_tensor *self, int64_t dim, ct_dtype dtype)
         n = ct__node_new(&class_cumsum, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     ct_tensor *r = ct__cumsum(self, dim, dtype);
     if (!r) {
@@ -2356,7 +2356,7 @@ static ct_tensor *run_cumsum_(ct_tensor *self, int64_t dim, ct_dtype dtype)
         n = ct__node_new(&class_cumsum, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     if (!ct__overwrite(self, ct__cumsum(self, dim, dtype))) {
         ct_release(n);
@@ -2451,7 +2451,7 @@ static ct_tensor *run_cumprod(ct_tensor *self, int64_t dim, ct_dtype dtype)
         if (!n)
             return NULL;
         ct__node_save(n, 0, self);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     ct_tensor *r = ct__cumprod(self, dim, dtype);
     if (!r) {
@@ -2500,7 +2500,7 @@ static ct_tensor *run_cumprod_(ct_tensor *self, int64_t dim, ct_dtype dtype)
         if (!n)
             return NULL;
         ct__node_save_clone(n, 0, self);
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     if (!ct__overwrite(self, ct__cumprod(self, dim, dtype))) {
         ct_release(n);

@@ -24,7 +24,7 @@ static ct_tensor *run_view(ct_tensor *self, ct_ints size)
         n = ct__node_new(&class_view, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
     }
     ct_tensor *r = ct__view(self, size);
     if (!r) {
@@ -74,7 +74,7 @@ static ct_tensor *run_unsafe_view(ct_tensor *self, ct_ints size)
         n = ct__node_new(&class_unsafe_view, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
     }
     ct_tensor *r = ct__unsafe_view(self, size);
     if (!r) {
@@ -328,8 +328,8 @@ static ct_tensor *run_transpose(ct_tensor *self, int64_t dim0, int64_t dim1)
         n = ct__node_new(&class_transpose, 1, inputs, 1, 0, 2);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim0}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = dim1}});
+        ct__node_save_int(n, 0, dim0);
+        ct__node_save_int(n, 1, dim1);
     }
     ct_tensor *r = ct__transpose(self, dim0, dim1);
     if (!r) {
@@ -370,8 +370,8 @@ static ct_tensor *run_transpose_(ct_tensor *self, int64_t dim0, int64_t dim1)
         n = ct__node_new(&class_transpose_0, 1, inputs, 1, 0, 2);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim0}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = dim1}});
+        ct__node_save_int(n, 0, dim0);
+        ct__node_save_int(n, 1, dim1);
     }
     if (!ct__become(self, ct__transpose(self, dim0, dim1))) {
         ct_release(n);
@@ -510,7 +510,7 @@ static ct_tensor *run_permute(ct_tensor *self, ct_ints dims)
         n = ct__node_new(&class_permute, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = dims}});
+        ct__node_save_ints(n, 0, dims);
     }
     ct_tensor *r = ct__permute(self, dims);
     if (!r) {
@@ -723,7 +723,7 @@ static ct_tensor *run_squeeze(ct_tensor *self)
         n = ct__node_new(&class_squeeze, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
     }
     ct_tensor *r = ct__squeeze(self);
     if (!r) {
@@ -764,7 +764,7 @@ static ct_tensor *run_squeeze_(ct_tensor *self)
         n = ct__node_new(&class_squeeze_0, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
     }
     if (!ct__become(self, ct__squeeze(self))) {
         ct_release(n);
@@ -815,7 +815,7 @@ static ct_tensor *run_squeeze_dim(ct_tensor *self, int64_t dim)
         n = ct__node_new(&class_squeeze_dim, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
     }
     ct_tensor *r = ct__squeeze_dim(self, dim);
     if (!r) {
@@ -856,7 +856,7 @@ static ct_tensor *run_squeeze__dim(ct_tensor *self, int64_t dim)
         n = ct__node_new(&class_squeeze_dim_0, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
     }
     if (!ct__become(self, ct__squeeze_dim(self, dim))) {
         ct_release(n);
@@ -907,7 +907,7 @@ static ct_tensor *run_squeeze_dims(ct_tensor *self, ct_ints dim)
         n = ct__node_new(&class_squeeze_dims, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
     }
     ct_tensor *r = ct__squeeze_dims(self, dim);
     if (!r) {
@@ -948,7 +948,7 @@ static ct_tensor *run_squeeze__dims(ct_tensor *self, ct_ints dim)
         n = ct__node_new(&class_squeeze_dims_0, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
     }
     if (!ct__become(self, ct__squeeze_dims(self, dim))) {
         ct_release(n);
@@ -999,7 +999,7 @@ static ct_tensor *run_unsqueeze(ct_tensor *self, int64_t dim)
         n = ct__node_new(&class_unsqueeze, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
     }
     ct_tensor *r = ct__unsqueeze(self, dim);
     if (!r) {
@@ -1040,7 +1040,7 @@ static ct_tensor *run_unsqueeze_(ct_tensor *self, int64_t dim)
         n = ct__node_new(&class_unsqueeze_0, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
     }
     if (!ct__become(self, ct__unsqueeze(self, dim))) {
         ct_release(n);
@@ -1253,8 +1253,8 @@ static ct_tensor *run_repeat(ct_tensor *self, ct_ints repeats)
         n = ct__node_new(&class_repeat, 1, inputs, 1, 0, 2);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INTS, {.ints = repeats}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
+        ct__node_save_ints(n, 1, repeats);
     }
     ct_tensor *r = ct__repeat(self, repeats);
     if (!r) {
@@ -1359,8 +1359,8 @@ static ct_tensor *run_cat(ct_tensors tensors, int64_t dim)
         n = ct__node_new(&class_cat, tensors.n, tensors.v, 1, 0, 2);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct__sizes_along(tensors, dim)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_ints(n, 0, ct__sizes_along(tensors, dim));
+        ct__node_save_int(n, 1, dim);
     }
     ct_tensor *r = ct__cat(tensors, dim);
     if (!r) {
@@ -1472,7 +1472,7 @@ static ct_tensor *run_stack(ct_tensors tensors, int64_t dim)
         n = ct__node_new(&class_stack, tensors.n, tensors.v, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     ct_tensor *r = ct__stack(tensors, dim);
     if (!r) {
@@ -1616,7 +1616,7 @@ static ct_tensors run_split(ct_tensor *self, int64_t split_size, int64_t dim)
         n = ct__node_new(&class_split, 1, inputs, list.n, 0, 1);
         if (!n)
             return ct__views_attach(NULL, self, list), (ct_tensors){0, NULL};
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     return ct__views_attach(n, self, list);
 }
@@ -1699,7 +1699,7 @@ static ct_tensors run_split_with_sizes(ct_tensor *self, ct_ints split_sizes, int
         n = ct__node_new(&class_split_with_sizes, 1, inputs, list.n, 0, 1);
         if (!n)
             return ct__views_attach(NULL, self, list), (ct_tensors){0, NULL};
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     return ct__views_attach(n, self, list);
 }
@@ -1813,7 +1813,7 @@ static ct_tensors run_unbind(ct_tensor *self, int64_t dim)
         n = ct__node_new(&class_unbind, 1, inputs, list.n, 0, 1);
         if (!n)
             return ct__views_attach(NULL, self, list), (ct_tensors){0, NULL};
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 0, dim);
     }
     return ct__views_attach(n, self, list);
 }
@@ -1893,11 +1893,11 @@ static ct_tensor *run_slice(ct_tensor *self, int64_t dim, int64_t start, int64_t
         n = ct__node_new(&class_slice, 1, inputs, 1, 0, 5);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = dim}});
-        ct__node_save_value(n, 2, (ct_value){CT_V_INT, {.i = end}});
-        ct__node_save_value(n, 3, (ct_value){CT_V_INT, {.i = start}});
-        ct__node_save_value(n, 4, (ct_value){CT_V_INT, {.i = step}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
+        ct__node_save_int(n, 1, dim);
+        ct__node_save_int(n, 2, end);
+        ct__node_save_int(n, 3, start);
+        ct__node_save_int(n, 4, step);
     }
     ct_tensor *r = ct__slice(self, dim, start, end, step);
     if (!r) {
@@ -1983,9 +1983,9 @@ static ct_tensor *run_select(ct_tensor *self, int64_t dim, int64_t index)
         n = ct__node_new(&class_select, 1, inputs, 1, 0, 3);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = dim}});
-        ct__node_save_value(n, 2, (ct_value){CT_V_INT, {.i = index}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
+        ct__node_save_int(n, 1, dim);
+        ct__node_save_int(n, 2, index);
     }
     ct_tensor *r = ct__select(self, dim, index);
     if (!r) {
@@ -2066,10 +2066,10 @@ static ct_tensor *run_diagonal(ct_tensor *self, int64_t offset, int64_t dim1, in
         n = ct__node_new(&class_diagonal, 1, inputs, 1, 0, 4);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = dim1}});
-        ct__node_save_value(n, 2, (ct_value){CT_V_INT, {.i = dim2}});
-        ct__node_save_value(n, 3, (ct_value){CT_V_INT, {.i = offset}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
+        ct__node_save_int(n, 1, dim1);
+        ct__node_save_int(n, 2, dim2);
+        ct__node_save_int(n, 3, offset);
     }
     ct_tensor *r = ct__diagonal(self, offset, dim1, dim2);
     if (!r) {
@@ -2268,12 +2268,12 @@ static ct_tensor *run_as_strided(ct_tensor *self, ct_ints size, ct_ints stride, 
         n = ct__node_new(&class_as_strided, 1, inputs, 1, 0, 6);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = ct_storage_offset(self)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
-        ct__node_save_value(n, 2, (ct_value){CT_V_INTS, {.ints = ct_strides_of(self)}});
-        ct__node_save_value(n, 3, (ct_value){CT_V_INTS, {.ints = size}});
-        ct__node_save_value(n, 4, (ct_value){CT_V_INT, {.i = storage_offset}});
-        ct__node_save_value(n, 5, (ct_value){CT_V_INTS, {.ints = stride}});
+        ct__node_save_int(n, 0, ct_storage_offset(self));
+        ct__node_save_ints(n, 1, ct_shape_of(self));
+        ct__node_save_ints(n, 2, ct_strides_of(self));
+        ct__node_save_ints(n, 3, size);
+        ct__node_save_int(n, 4, storage_offset);
+        ct__node_save_ints(n, 5, stride);
     }
     ct_tensor *r = ct__as_strided(self, size, stride, storage_offset);
     if (!r) {
@@ -2357,10 +2357,10 @@ static ct_tensor *run_unfold(ct_tensor *self, int64_t dimension, int64_t size, i
         n = ct__node_new(&class_unfold, 1, inputs, 1, 0, 4);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INT, {.i = dimension}});
-        ct__node_save_value(n, 2, (ct_value){CT_V_INT, {.i = size}});
-        ct__node_save_value(n, 3, (ct_value){CT_V_INT, {.i = step}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
+        ct__node_save_int(n, 1, dimension);
+        ct__node_save_int(n, 2, size);
+        ct__node_save_int(n, 3, step);
     }
     ct_tensor *r = ct__unfold(self, dimension, size, step);
     if (!r) {
@@ -2437,7 +2437,7 @@ static ct_tensor *run_flip(ct_tensor *self, ct_ints dims)
         n = ct__node_new(&class_flip, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = dims}});
+        ct__node_save_ints(n, 0, dims);
     }
     ct_tensor *r = ct__flip(self, dims);
     if (!r) {
@@ -2543,8 +2543,8 @@ static ct_tensor *run_roll(ct_tensor *self, ct_ints shifts, ct_ints dims)
         n = ct__node_new(&class_roll, 1, inputs, 1, 0, 2);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = dims}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INTS, {.ints = shifts}});
+        ct__node_save_ints(n, 0, dims);
+        ct__node_save_ints(n, 1, shifts);
     }
     ct_tensor *r = ct__roll(self, shifts, dims);
     if (!r) {
@@ -2626,7 +2626,7 @@ static ct_tensor *run_tril(ct_tensor *self, int64_t diagonal)
         n = ct__node_new(&class_tril, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = diagonal}});
+        ct__node_save_int(n, 0, diagonal);
     }
     ct_tensor *r = ct__tril(self, diagonal);
     if (!r) {
@@ -2671,7 +2671,7 @@ static ct_tensor *run_tril_(ct_tensor *self, int64_t diagonal)
         n = ct__node_new(&class_tril, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = diagonal}});
+        ct__node_save_int(n, 0, diagonal);
     }
     if (!ct__overwrite(self, ct__tril(self, diagonal))) {
         ct_release(n);
@@ -2761,7 +2761,7 @@ static ct_tensor *run_triu(ct_tensor *self, int64_t diagonal)
         n = ct__node_new(&class_triu, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = diagonal}});
+        ct__node_save_int(n, 0, diagonal);
     }
     ct_tensor *r = ct__triu(self, diagonal);
     if (!r) {
@@ -2806,7 +2806,7 @@ static ct_tensor *run_triu_(ct_tensor *self, int64_t diagonal)
         n = ct__node_new(&class_triu, 1, inputs, 1, 0, 1);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INT, {.i = diagonal}});
+        ct__node_save_int(n, 0, diagonal);
     }
     if (!ct__overwrite(self, ct__triu(self, diagonal))) {
         ct_release(n);

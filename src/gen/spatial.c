@@ -29,12 +29,12 @@ static ct_tensor *run_resample_axis(ct_tensor *self, int64_t dim, int64_t size, 
         n = ct__node_new(&class_resample_axis, 1, inputs, 1, 0, 6);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
         ct__node_save_value(n, 1, (ct_value){CT_V_BOOL, {.b = align_corners}});
         ct__node_save_value(n, 2, (ct_value){CT_V_BOOL, {.b = antialias}});
-        ct__node_save_value(n, 3, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 3, dim);
         ct__node_save_value(n, 4, (ct_value){CT_V_STRING, {.str = mode}});
-        ct__node_save_value(n, 5, (ct_value){CT_V_FLOAT, {.f = scale}});
+        ct__node_save_float(n, 5, scale);
     }
     ct_tensor *r = ct__resample_axis(self, dim, size, mode, align_corners, scale, antialias);
     if (!r) {
@@ -89,12 +89,12 @@ static ct_tensor *run_resample_axis_backward(ct_tensor *gy, ct_ints input_size, 
         n = ct__node_new(&class_resample_axis_backward, 1, inputs, 1, 0, 6);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(gy)}});
+        ct__node_save_ints(n, 0, ct_shape_of(gy));
         ct__node_save_value(n, 1, (ct_value){CT_V_BOOL, {.b = align_corners}});
         ct__node_save_value(n, 2, (ct_value){CT_V_BOOL, {.b = antialias}});
-        ct__node_save_value(n, 3, (ct_value){CT_V_INT, {.i = dim}});
+        ct__node_save_int(n, 3, dim);
         ct__node_save_value(n, 4, (ct_value){CT_V_STRING, {.str = mode}});
-        ct__node_save_value(n, 5, (ct_value){CT_V_FLOAT, {.f = scale}});
+        ct__node_save_float(n, 5, scale);
     }
     ct_tensor *r = ct__resample_axis_backward(gy, input_size, dim, mode, align_corners, scale, antialias);
     if (!r) {
@@ -209,11 +209,11 @@ static ct_tensor *run_im2col(ct_tensor *self, ct_ints kernel_size, ct_ints dilat
         n = ct__node_new(&class_im2col, 1, inputs, 1, 0, 5);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = ct_shape_of(self)}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INTS, {.ints = dilation}});
-        ct__node_save_value(n, 2, (ct_value){CT_V_INTS, {.ints = kernel_size}});
-        ct__node_save_value(n, 3, (ct_value){CT_V_INTS, {.ints = padding}});
-        ct__node_save_value(n, 4, (ct_value){CT_V_INTS, {.ints = stride}});
+        ct__node_save_ints(n, 0, ct_shape_of(self));
+        ct__node_save_ints(n, 1, dilation);
+        ct__node_save_ints(n, 2, kernel_size);
+        ct__node_save_ints(n, 3, padding);
+        ct__node_save_ints(n, 4, stride);
     }
     ct_tensor *r = ct__im2col(self, kernel_size, dilation, padding, stride);
     if (!r) {
@@ -293,10 +293,10 @@ static ct_tensor *run_col2im(ct_tensor *self, ct_ints output_size, ct_ints kerne
         n = ct__node_new(&class_col2im, 1, inputs, 1, 0, 4);
         if (!n)
             return NULL;
-        ct__node_save_value(n, 0, (ct_value){CT_V_INTS, {.ints = dilation}});
-        ct__node_save_value(n, 1, (ct_value){CT_V_INTS, {.ints = kernel_size}});
-        ct__node_save_value(n, 2, (ct_value){CT_V_INTS, {.ints = padding}});
-        ct__node_save_value(n, 3, (ct_value){CT_V_INTS, {.ints = stride}});
+        ct__node_save_ints(n, 0, dilation);
+        ct__node_save_ints(n, 1, kernel_size);
+        ct__node_save_ints(n, 2, padding);
+        ct__node_save_ints(n, 3, stride);
     }
     ct_tensor *r = ct__col2im(self, output_size, kernel_size, dilation, padding, stride);
     if (!r) {

@@ -1,5 +1,7 @@
 """Writes the C output: include/ctorch/ops.h, src/gen/FAMILY.c (wrappers, gradients, boxed calls), src/gen/table.c,
 src/gen/ops_impl.h (what is written by hand) and src/kernels/pointwise_list.h."""
+import re
+
 from ctypes_map import (RESULT, RESULT_NONE, arg_type, box_default, c_name, c_string, decl, default, unbox, value_type)
 from formula import Formula, value_declaration
 from shown import Shown
@@ -144,6 +146,12 @@ def pointwise_list(ops):
     lines += ["", "enum {", "#define CT_POINTWISE_ENUM(name, inputs, cls, rule) CT_PW_##name,",
               "    CT_POINTWISE(CT_POINTWISE_ENUM)", "#undef CT_POINTWISE_ENUM", "    CT_PW_COUNT", "};", "#endif", ""]
     return "\n".join(lines)
+
+
+def save_value(i, value):
+    """Integers, floats and lists go as they are: copying a ct_value waits for its own parts to be written."""
+    m = re.fullmatch(r"\(ct_value\)\{CT_V_(INT|FLOAT|INTS), \{\.(?:i|f|ints) = (.*)\}\}", value)
+    return "ct__node_save_%s(n, %d, %s);" % (m.group(1).lower() if m else "value", i, m.group(2) if m else value)
 
 
 class Gradients:
@@ -331,7 +339,7 @@ class Gradients:
                     save = "if (%s)\n%s        " % (" || ".join("ct__node_needs(n, %d)" % k for k in needs), indent) + save
                 lines.append("    " + save)
         for i, (use, _) in enumerate(self.values):
-            lines.append("    ct__node_save_value(n, %d, %s);" % (i, value_declaration(op, use, i)[1]))
+            lines.append("    " + save_value(i, value_declaration(op, use, i)[1]))
         lines.append("}")
         return [indent + line for line in lines]
 
