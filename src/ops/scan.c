@@ -87,7 +87,8 @@ bool ct__cummin(ct_tensor *self, int64_t dim, ct_tensor **results)
 ct_tensor *ct__logcumsumexp(ct_tensor *self, int64_t dim)
 {
     if (!ct_is_floating((ct_dtype)self->dtype))
-        return ct__fail(CT_ERR_NOT_IMPLEMENTED, "\"logcumsumexp_out_cpu\" not implemented for '%s'", ct_dtype_type_name((ct_dtype)self->dtype));
+        return ct__fail(CT_ERR_NOT_IMPLEMENTED, "\"logcumsumexp_out_cpu\" not implemented for '%s'",
+                        ct_dtype_type_name((ct_dtype)self->dtype));
     return scan(SCAN_LOG_SUM, self, dim, NULL);
 }
 
@@ -96,8 +97,10 @@ ct_tensor *ct__logcumsumexp(ct_tensor *self, int64_t dim)
 static ct_tensor *scan_log_part(ct_tensor *gy, ct_tensor *has_sign, ct_tensor *self, ct_tensor *result, int64_t dim)
 {
     ct_ints along = CT_INTS(dim);
-    double least = gy->dtype == CT_FLOAT64 ? -0x1.fffffffffffffp+1023 : gy->dtype == CT_FLOAT16 ? -65504 : gy->dtype == CT_BFLOAT16 ? -0x1.fep+127
-                                                                                                        : -0x1.fffffep+127;
+    double least = gy->dtype == CT_FLOAT64    ? -0x1.fffffffffffffp+1023
+                   : gy->dtype == CT_FLOAT16  ? -65504
+                   : gy->dtype == CT_BFLOAT16 ? -0x1.fep+127
+                                              : -0x1.fffffep+127;
     ct_tensor *logs = ct_where_self(has_sign, ct_log(ct_where_self(has_sign, ct_abs(gy), 1)), ct_number(ct_float_scalar(least)));
     ct_tensor *sums = ct_flip(ct_logcumsumexp(ct_flip(ct_sub(logs, result), along), dim), along);
     return ct_exp(ct_add(sums, self));

@@ -69,7 +69,8 @@ ct_tensor *ct__scatter_reduce(ct_tensor *self, int64_t dim, ct_tensor *index, ct
     ct_tensor *checked = base ? ct_scatter(self, dim, index, src) : NULL;
     ct_dtype compute = whole ? CT_INT64 : CT_FLOAT64;
     ct_tensor *out = checked ? ct_clone(ct_to_dtype(base, compute), .memory_format = CT_CONTIGUOUS_FORMAT) : NULL;
-    ct_tensor *from = out ? ct_contiguous(ct_to_dtype(src, compute)) : NULL, *at = from ? ct_contiguous(ct_to_dtype(index, CT_INT64)) : NULL;
+    ct_tensor *from = out ? ct_contiguous(ct_to_dtype(src, compute)) : NULL;
+    ct_tensor *at = from ? ct_contiguous(ct_to_dtype(index, CT_INT64)) : NULL;
     if (!at)
         return NULL;
     if (out->data && at->data)
