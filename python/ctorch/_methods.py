@@ -428,11 +428,9 @@ def logaddexp(input, other):
 @_both
 def xlogy(input, other):
     """input * log(other), 0 where input is 0."""
-    if not isinstance(other, Tensor):
-        other = _C.tensor(float(other))
-    zero = (input == 0) & ~other.isnan()
-    return _C.where(zero, 0.0, input * other.masked_fill(zero.expand_as(other * input) if other.dim() else zero.any() & zero, 1.0).log()
-                    if other.dim() else input * other.log())
+    input, other = (v if isinstance(v, Tensor) else _C.tensor(float(v)) for v in (input, other))
+    nothing = (input == 0) & ((other <= 0) | other.isinf())     # where the product would not be 0; elsewhere log keeps its gradient
+    return input * _C.where(nothing, 1.0, other).log()
 
 
 @_both

@@ -12641,7 +12641,14 @@ static void backward_igamma(ct_node *n, ct_tensor *const *grads, ct_tensor **res
         ct_tensor *saved_self = ct__node_saved(n, 1);
         if (ct__pending())
             return;
-        results[0] = (ct_mul)(grads[0], (ct_exp)((ct_sub)((ct_sub)((ct_mul)((ct_sub)(saved_self, ct_number_int(1), NULL), (ct_log)(saved_other)), saved_other, NULL), (ct_lgamma)(saved_self), NULL)));
+        results[0] = (ct_mul)((ct_mul)((ct_neg)(grads[0]), (ct_standard_gamma_slope)(saved_self, saved_other)), (ct_exp)((ct_sub)((ct_sub)((ct_mul)((ct_sub)(saved_self, ct_number_int(1), NULL), (ct_log)(saved_other)), saved_other, NULL), (ct_lgamma)(saved_self), NULL)));
+    }
+    if (ct__node_needs(n, 1)) {
+        ct_tensor *saved_other = ct__node_saved(n, 0);
+        ct_tensor *saved_self = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[1] = (ct_mul)(grads[0], (ct_exp)((ct_sub)((ct_sub)((ct_mul)((ct_sub)(saved_self, ct_number_int(1), NULL), (ct_log)(saved_other)), saved_other, NULL), (ct_lgamma)(saved_self), NULL)));
     }
 }
 
@@ -12653,10 +12660,10 @@ static ct_tensor *run_igamma(ct_tensor *self, ct_tensor *other)
         return NULL;
     if (!ct__given(other, "other"))
         return NULL;
-    ct_tensor *const inputs[] = {other};
+    ct_tensor *const inputs[] = {self, other};
     ct_node *n = NULL;
-    if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_igamma, 1, inputs, 1, 2, 0);
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_igamma, 2, inputs, 1, 2, 0);
         if (!n)
             return NULL;
         ct__node_save(n, 0, other);
@@ -12697,10 +12704,10 @@ static ct_tensor *run_igamma_(ct_tensor *self, ct_tensor *other)
         return NULL;
     if (!ct__inplace_check(self))
         return NULL;
-    ct_tensor *const inputs[] = {other};
+    ct_tensor *const inputs[] = {self, other};
     ct_node *n = NULL;
-    if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_igamma, 1, inputs, 1, 2, 0);
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_igamma, 2, inputs, 1, 2, 0);
         if (!n)
             return NULL;
         ct__node_save(n, 0, other);
@@ -12777,7 +12784,14 @@ static void backward_igammac(ct_node *n, ct_tensor *const *grads, ct_tensor **re
         ct_tensor *saved_self = ct__node_saved(n, 1);
         if (ct__pending())
             return;
-        results[0] = (ct_mul)((ct_neg)(grads[0]), (ct_exp)((ct_sub)((ct_sub)((ct_mul)((ct_sub)(saved_self, ct_number_int(1), NULL), (ct_log)(saved_other)), saved_other, NULL), (ct_lgamma)(saved_self), NULL)));
+        results[0] = (ct_mul)((ct_mul)(grads[0], (ct_standard_gamma_slope)(saved_self, saved_other)), (ct_exp)((ct_sub)((ct_sub)((ct_mul)((ct_sub)(saved_self, ct_number_int(1), NULL), (ct_log)(saved_other)), saved_other, NULL), (ct_lgamma)(saved_self), NULL)));
+    }
+    if (ct__node_needs(n, 1)) {
+        ct_tensor *saved_other = ct__node_saved(n, 0);
+        ct_tensor *saved_self = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[1] = (ct_mul)((ct_neg)(grads[0]), (ct_exp)((ct_sub)((ct_sub)((ct_mul)((ct_sub)(saved_self, ct_number_int(1), NULL), (ct_log)(saved_other)), saved_other, NULL), (ct_lgamma)(saved_self), NULL)));
     }
 }
 
@@ -12789,10 +12803,10 @@ static ct_tensor *run_igammac(ct_tensor *self, ct_tensor *other)
         return NULL;
     if (!ct__given(other, "other"))
         return NULL;
-    ct_tensor *const inputs[] = {other};
+    ct_tensor *const inputs[] = {self, other};
     ct_node *n = NULL;
-    if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_igammac, 1, inputs, 1, 2, 0);
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_igammac, 2, inputs, 1, 2, 0);
         if (!n)
             return NULL;
         ct__node_save(n, 0, other);
@@ -12833,10 +12847,10 @@ static ct_tensor *run_igammac_(ct_tensor *self, ct_tensor *other)
         return NULL;
     if (!ct__inplace_check(self))
         return NULL;
-    ct_tensor *const inputs[] = {other};
+    ct_tensor *const inputs[] = {self, other};
     ct_node *n = NULL;
-    if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_igammac, 1, inputs, 1, 2, 0);
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_igammac, 2, inputs, 1, 2, 0);
         if (!n)
             return NULL;
         ct__node_save(n, 0, other);
