@@ -556,8 +556,8 @@ def histogram(input, bins, *, range=None, weight=None, density=False):
     if not input.is_floating_point():
         raise NotImplementedError(f'"histogramdd" not implemented for \'{_scalar_type(input)}\'')
     if weight is not None and (weight.shape != input.shape or weight.dtype != input.dtype):
-        raise RuntimeError('torch.histogramdd: if weight tensor is provided it should have the same shape as the input tensor excluding its '
-                           f'innermost dimension, but got input with shape {[x.numel(), 1]} and weight with shape {list(weight.shape)}'
+        raise RuntimeError('torch.histogramdd: if weight tensor is provided it should have the same shape as the input tensor excluding '
+                           f'its innermost dimension, but got input with shape {[x.numel(), 1]} and weight with shape {list(weight.shape)}'
                            + (f' and dtype {weight.dtype}' if weight.shape == input.shape else ''))
     if isinstance(bins, Tensor):
         edges = bins.to(input.dtype)
@@ -591,8 +591,8 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True):
     if reduce not in ('prod', 'mean', 'amax', 'amin'):
         raise RuntimeError(f'index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.')
     if index.dim() > 1:
-        raise IndexError(f'index_reduce_(): Index is supposed to be a vector, but got dim: {index.dim()} with type: {_scalar_type(index)} and '
-                         f'size: {list(index.shape)}')
+        raise IndexError(f'index_reduce_(): Index is supposed to be a vector, but got dim: {index.dim()} with type: '
+                         f'{_scalar_type(index)} and size: {list(index.shape)}')
     d = dim % max(input.dim(), 1)
     if source.dim() and source.size(d) != index.numel():
         raise RuntimeError('index_reduce(): Number of indices should be equal to self.size(dim)')
@@ -701,8 +701,8 @@ def _composed(name):
     _METHODS[name] = run
 
 
-for _f in ('corrcoef', 'cov', 'diagflat', 'diagonal_scatter', 'fmax', 'fmin', 'isneginf', 'isposinf', 'isreal', 'logaddexp2', 'select_scatter',
-           'slice_scatter'):
+for _f in ('corrcoef', 'cov', 'diagflat', 'diagonal_scatter', 'fmax', 'fmin', 'isneginf', 'isposinf', 'isreal', 'logaddexp2',
+           'select_scatter', 'slice_scatter'):
     _composed(_f)
 
 
@@ -751,7 +751,8 @@ def _no_gradient(self, result):
         raise RuntimeError('derivative for aten::heaviside_ is not implemented')
 
 
-for _f in (addmv, addr, addbmm, xlogy, hypot, deg2rad, rad2deg, sinc, copysign, ldexp, erfinv, renorm, logit, mvlgamma, polygamma, index_reduce):
+for _f in (addmv, addr, addbmm, xlogy, hypot, deg2rad, rad2deg, sinc, copysign, ldexp, erfinv, renorm, logit, mvlgamma, polygamma,
+           index_reduce):
     _in_place(_f)
 _in_place(float_power, _double)
 _in_place(heaviside, _no_gradient)
