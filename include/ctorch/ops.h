@@ -175,6 +175,12 @@ CT_API ct_tensor *ct_scatter__value(ct_tensor *self, int64_t dim, ct_tensor *ind
 /* A copy of self with src added at index along dim; repeated places add up. */
 CT_API ct_tensor *ct_scatter_add(ct_tensor *self, int64_t dim, ct_tensor *index, ct_tensor *src);
 CT_API ct_tensor *ct_scatter_add_(ct_tensor *self, int64_t dim, ct_tensor *index, ct_tensor *src);
+typedef struct ct_scatter_reduce_opts { bool include_self; } ct_scatter_reduce_opts;
+/* A copy of self in which what index names is reduced with src along dim: 'sum', 'prod', 'mean', 'amax' or 'amin'. */
+CT_API ct_tensor *ct_scatter_reduce(ct_tensor *self, int64_t dim, ct_tensor *index, ct_tensor *src, const char *reduce, const ct_scatter_reduce_opts *options);
+CT_API ct_tensor *ct_scatter_reduce_(ct_tensor *self, int64_t dim, ct_tensor *index, ct_tensor *src, const char *reduce, const ct_scatter_reduce_opts *options);
+typedef struct ct_scatter_reduce_backward_result { ct_tensor *grad_self; ct_tensor *grad_src; } ct_scatter_reduce_backward_result;
+CT_API ct_scatter_reduce_backward_result ct_scatter_reduce_backward(ct_tensor *gy, ct_tensor *self, int64_t dim, ct_tensor *index, ct_tensor *src, const char *reduce, bool include_self, ct_tensor *result);
 /* The slices of dim that the vector index names. */
 CT_API ct_tensor *ct_index_select(ct_tensor *self, int64_t dim, ct_tensor *index);
 CT_API ct_tensor *ct_index_select_out(ct_tensor *out, ct_tensor *self, int64_t dim, ct_tensor *index);
@@ -784,6 +790,47 @@ typedef struct ct_allclose_opts { double rtol; double atol; bool equal_nan; } ct
 CT_API bool ct_allclose(ct_tensor *self, ct_tensor *other, const ct_allclose_opts *options);
 /* Same shape and same elements. */
 CT_API bool ct_equal(ct_tensor *self, ct_tensor *other);
+/* The logarithm of |gamma(x)|. */
+CT_API ct_tensor *ct_lgamma(ct_tensor *self);
+CT_API ct_tensor *ct_lgamma_(ct_tensor *self);
+CT_API ct_tensor *ct_lgamma_out(ct_tensor *out, ct_tensor *self);
+/* The derivative of lgamma. */
+CT_API ct_tensor *ct_digamma(ct_tensor *self);
+CT_API ct_tensor *ct_digamma_(ct_tensor *self);
+CT_API ct_tensor *ct_digamma_out(ct_tensor *out, ct_tensor *self);
+CT_API ct_tensor *ct_polygamma_of(ct_tensor *self, ct_tensor *order);
+/* The n-th derivative of digamma, n >= 0. */
+CT_API ct_tensor *ct_polygamma(int64_t n, ct_tensor *self);
+CT_API ct_tensor *ct_zeta(ct_tensor *self, ct_tensor *other);
+/* Bessel's function I of order 0. */
+CT_API ct_tensor *ct_i0(ct_tensor *self);
+CT_API ct_tensor *ct_i0_(ct_tensor *self);
+CT_API ct_tensor *ct_i0_out(ct_tensor *out, ct_tensor *self);
+CT_API ct_tensor *ct_i1(ct_tensor *self);
+CT_API ct_tensor *ct_i0e(ct_tensor *self);
+CT_API ct_tensor *ct_i1e(ct_tensor *self);
+/* The lower incomplete gamma function of shape self at other, over gamma(self). */
+CT_API ct_tensor *ct_igamma(ct_tensor *self, ct_tensor *other);
+CT_API ct_tensor *ct_igamma_(ct_tensor *self, ct_tensor *other);
+CT_API ct_tensor *ct_igamma_out(ct_tensor *out, ct_tensor *self, ct_tensor *other);
+/* 1 - igamma. */
+CT_API ct_tensor *ct_igammac(ct_tensor *self, ct_tensor *other);
+CT_API ct_tensor *ct_igammac_(ct_tensor *self, ct_tensor *other);
+CT_API ct_tensor *ct_igammac_out(ct_tensor *out, ct_tensor *self, ct_tensor *other);
+CT_API ct_tensor *ct_standard_gamma_slope(ct_tensor *self, ct_tensor *output);
+CT_API ct_tensor *ct_dirichlet_slope(ct_tensor *self, ct_tensor *concentration, ct_tensor *total);
+/* The next number of the dtype from self towards other. */
+CT_API ct_tensor *ct_nextafter(ct_tensor *self, ct_tensor *other);
+CT_API ct_tensor *ct_nextafter_(ct_tensor *self, ct_tensor *other);
+CT_API ct_tensor *ct_nextafter_out(ct_tensor *out, ct_tensor *self, ct_tensor *other);
+/* The greatest common divisor; of 0 and x it is |x|. */
+CT_API ct_tensor *ct_gcd(ct_tensor *self, ct_tensor *other);
+CT_API ct_tensor *ct_gcd_(ct_tensor *self, ct_tensor *other);
+CT_API ct_tensor *ct_gcd_out(ct_tensor *out, ct_tensor *self, ct_tensor *other);
+/* The least common multiple; of 0 and x it is 0. */
+CT_API ct_tensor *ct_lcm(ct_tensor *self, ct_tensor *other);
+CT_API ct_tensor *ct_lcm_(ct_tensor *self, ct_tensor *other);
+CT_API ct_tensor *ct_lcm_out(ct_tensor *out, ct_tensor *self, ct_tensor *other);
 
 /* ---- random ---- */
 
@@ -876,6 +923,17 @@ typedef struct ct_multinomial_opts { bool replacement; ct_generator *generator; 
 /* Places drawn with the rows' weights: (num_samples) or (rows, num_samples). */
 CT_API ct_tensor *ct_multinomial(ct_tensor *self, int64_t num_samples, const ct_multinomial_opts *options);
 CT_API ct_tensor *ct_multinomial_out(ct_tensor *out, ct_tensor *self, int64_t num_samples, const ct_multinomial_opts *options);
+typedef struct ct_poisson_opts { ct_generator *generator; } ct_poisson_opts;
+/* Poisson-distributed numbers of these rates. */
+CT_API ct_tensor *ct_poisson(ct_tensor *self, const ct_poisson_opts *options);
+typedef struct ct_binomial_opts { ct_generator *generator; } ct_binomial_opts;
+/* Successes among count trials of probability prob. */
+CT_API ct_tensor *ct_binomial(ct_tensor *count, ct_tensor *prob, const ct_binomial_opts *options);
+typedef struct ct_standard_gamma_opts { ct_generator *generator; } ct_standard_gamma_opts;
+CT_API ct_tensor *ct_standard_gamma(ct_tensor *self, const ct_standard_gamma_opts *options);
+typedef struct ct_sample_dirichlet_opts { ct_generator *generator; } ct_sample_dirichlet_opts;
+CT_API ct_tensor *ct_sample_dirichlet(ct_tensor *self, const ct_sample_dirichlet_opts *options);
+CT_API ct_tensor *ct_dirichlet_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result);
 
 /* ---- reduce ---- */
 
@@ -1004,6 +1062,18 @@ CT_API ct_tensor *ct_cumprod(ct_tensor *self, int64_t dim, const ct_cumprod_opts
 CT_API ct_tensor *ct_cumprod_(ct_tensor *self, int64_t dim, const ct_cumprod_opts *options);
 CT_API ct_tensor *ct_cumprod_out(ct_tensor *out, ct_tensor *self, int64_t dim, const ct_cumprod_opts *options);
 CT_API ct_tensor *ct_cumprod_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, int64_t dim);
+typedef struct ct_cummax_result { ct_tensor *values; ct_tensor *indices; } ct_cummax_result;
+/* The largest element so far along dim and its place (the last of equals); NaN wins. */
+CT_API ct_cummax_result ct_cummax(ct_tensor *self, int64_t dim);
+CT_API ct_cummax_result ct_cummax_out(ct_tensor *out_values, ct_tensor *out_indices, ct_tensor *self, int64_t dim);
+typedef struct ct_cummin_result { ct_tensor *values; ct_tensor *indices; } ct_cummin_result;
+/* The smallest element so far along dim and its place (the last of equals); NaN wins. */
+CT_API ct_cummin_result ct_cummin(ct_tensor *self, int64_t dim);
+CT_API ct_cummin_result ct_cummin_out(ct_tensor *out_values, ct_tensor *out_indices, ct_tensor *self, int64_t dim);
+/* Logarithms of the running sums of exp along dim, without overflow. */
+CT_API ct_tensor *ct_logcumsumexp(ct_tensor *self, int64_t dim);
+CT_API ct_tensor *ct_logcumsumexp_out(ct_tensor *out, ct_tensor *self, int64_t dim);
+CT_API ct_tensor *ct_logcumsumexp_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, int64_t dim);
 
 /* ---- shape ---- */
 
@@ -1256,6 +1326,8 @@ CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *self, ct_ints output_size);
 #define ct_gather_out(out, self, dim, index, ...) CT_WITH(ct_gather_opts, (.sparse_grad = false,), ct_gather_out(out, self, dim, index, ct__options), __VA_ARGS__)
 #define ct_scatter_value(self, dim, index, value) ct_scatter_value(self, dim, index, ct_num(value))
 #define ct_scatter__value(self, dim, index, value) ct_scatter__value(self, dim, index, ct_num(value))
+#define ct_scatter_reduce(self, dim, index, src, reduce, ...) CT_WITH(ct_scatter_reduce_opts, (.include_self = true,), ct_scatter_reduce(self, dim, index, src, reduce, ct__options), __VA_ARGS__)
+#define ct_scatter_reduce_(self, dim, index, src, reduce, ...) CT_WITH(ct_scatter_reduce_opts, (.include_self = true,), ct_scatter_reduce_(self, dim, index, src, reduce, ct__options), __VA_ARGS__)
 #define ct_index_add(self, dim, index, source, ...) CT_WITH(ct_index_add_opts, (.alpha = {CT_SCALAR_INT, {.i = 1}},), ct_index_add(self, dim, index, source, ct__options), __VA_ARGS__)
 #define ct_index_add_(self, dim, index, source, ...) CT_WITH(ct_index_add_opts, (.alpha = {CT_SCALAR_INT, {.i = 1}},), ct_index_add_(self, dim, index, source, ct__options), __VA_ARGS__)
 #define ct_index_fill(self, dim, index, value) ct_index_fill(self, dim, index, ct_num(value))
@@ -1447,6 +1519,25 @@ CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *self, ct_ints output_size);
 #define ct_pow_Scalar(self, exponent) ct_pow_Scalar(ct_num(self), exponent)
 #define ct_isclose(self, other, ...) CT_WITH(ct_isclose_opts, (.rtol = 1e-05, .atol = 1e-08, .equal_nan = false,), ct_isclose(self, other, ct__options), __VA_ARGS__)
 #define ct_allclose(self, other, ...) CT_WITH(ct_allclose_opts, (.rtol = 1e-05, .atol = 1e-08, .equal_nan = false,), ct_allclose(self, other, ct__options), __VA_ARGS__)
+#define ct_polygamma_of(self, order) ct_polygamma_of(CT_OPERAND(self), CT_OPERAND(order))
+#define ct_zeta(self, other) ct_zeta(CT_OPERAND(self), CT_OPERAND(other))
+#define ct_igamma(self, other) ct_igamma(CT_OPERAND(self), CT_OPERAND(other))
+#define ct_igamma_(self, other) ct_igamma_(CT_OPERAND(self), CT_OPERAND(other))
+#define ct_igamma_out(out, self, other) ct_igamma_out(out, CT_OPERAND(self), CT_OPERAND(other))
+#define ct_igammac(self, other) ct_igammac(CT_OPERAND(self), CT_OPERAND(other))
+#define ct_igammac_(self, other) ct_igammac_(CT_OPERAND(self), CT_OPERAND(other))
+#define ct_igammac_out(out, self, other) ct_igammac_out(out, CT_OPERAND(self), CT_OPERAND(other))
+#define ct_standard_gamma_slope(self, output) ct_standard_gamma_slope(CT_OPERAND(self), CT_OPERAND(output))
+#define ct_dirichlet_slope(self, concentration, total) ct_dirichlet_slope(CT_OPERAND(self), CT_OPERAND(concentration), CT_OPERAND(total))
+#define ct_nextafter(self, other) ct_nextafter(CT_OPERAND(self), CT_OPERAND(other))
+#define ct_nextafter_(self, other) ct_nextafter_(CT_OPERAND(self), CT_OPERAND(other))
+#define ct_nextafter_out(out, self, other) ct_nextafter_out(out, CT_OPERAND(self), CT_OPERAND(other))
+#define ct_gcd(self, other) ct_gcd(CT_OPERAND(self), CT_OPERAND(other))
+#define ct_gcd_(self, other) ct_gcd_(CT_OPERAND(self), CT_OPERAND(other))
+#define ct_gcd_out(out, self, other) ct_gcd_out(out, CT_OPERAND(self), CT_OPERAND(other))
+#define ct_lcm(self, other) ct_lcm(CT_OPERAND(self), CT_OPERAND(other))
+#define ct_lcm_(self, other) ct_lcm_(CT_OPERAND(self), CT_OPERAND(other))
+#define ct_lcm_out(out, self, other) ct_lcm_out(out, CT_OPERAND(self), CT_OPERAND(other))
 #define ct_rand(size, ...) CT_WITH(ct_rand_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_rand(size, ct__options), __VA_ARGS__)
 #define ct_rand_out(out, size, ...) CT_WITH(ct_rand_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_rand_out(out, size, ct__options), __VA_ARGS__)
 #define ct_randn(size, ...) CT_WITH(ct_randn_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_randn(size, ct__options), __VA_ARGS__)
@@ -1482,6 +1573,10 @@ CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *self, ct_ints output_size);
 #define ct_normal_float_float(mean, std, size, ...) CT_WITH(ct_normal_float_float_opts, (.generator = NULL, .dtype = CT_DTYPE_NONE, .device = {CT_DEVICE_NONE, 0}, .requires_grad = false,), ct_normal_float_float(mean, std, size, ct__options), __VA_ARGS__)
 #define ct_multinomial(self, num_samples, ...) CT_WITH(ct_multinomial_opts, (.replacement = false, .generator = NULL,), ct_multinomial(self, num_samples, ct__options), __VA_ARGS__)
 #define ct_multinomial_out(out, self, num_samples, ...) CT_WITH(ct_multinomial_opts, (.replacement = false, .generator = NULL,), ct_multinomial_out(out, self, num_samples, ct__options), __VA_ARGS__)
+#define ct_poisson(self, ...) CT_WITH(ct_poisson_opts, (.generator = NULL,), ct_poisson(self, ct__options), __VA_ARGS__)
+#define ct_binomial(count, prob, ...) CT_WITH(ct_binomial_opts, (.generator = NULL,), ct_binomial(count, prob, ct__options), __VA_ARGS__)
+#define ct_standard_gamma(self, ...) CT_WITH(ct_standard_gamma_opts, (.generator = NULL,), ct_standard_gamma(self, ct__options), __VA_ARGS__)
+#define ct_sample_dirichlet(self, ...) CT_WITH(ct_sample_dirichlet_opts, (.generator = NULL,), ct_sample_dirichlet(self, ct__options), __VA_ARGS__)
 #define ct_sum(self, ...) CT_WITH(ct_sum_opts, (.dim = {0, NULL}, .keepdim = false, .dtype = CT_DTYPE_NONE,), ct_sum(self, ct__options), __VA_ARGS__)
 #define ct_sum_out(out, self, ...) CT_WITH(ct_sum_opts, (.dim = {0, NULL}, .keepdim = false, .dtype = CT_DTYPE_NONE,), ct_sum_out(out, self, ct__options), __VA_ARGS__)
 #define ct_nansum(self, ...) CT_WITH(ct_nansum_opts, (.dim = {0, NULL}, .keepdim = false, .dtype = CT_DTYPE_NONE,), ct_nansum(self, ct__options), __VA_ARGS__)

@@ -8,8 +8,8 @@ __all__ = ['broadcast_tensors', 'meshgrid', 'cartesian_prod', 'einsum', 'atleast
            'bincount', 'tril_indices', 'triu_indices', 'diag', 'count_nonzero', 'cdist', 'chain_matmul',
            'unravel_index', 'split_with_sizes', 'scalar_tensor', 'trace', 'kron', 'bucketize', 'broadcast_shapes', 'isin', 'combinations',
            'cov', 'corrcoef', 'vander', 'trapezoid', 'trapz', 'cumulative_trapezoid', 'diagflat', 'atleast_3d', 'matrix_power',
-           'isposinf', 'isneginf', 'isreal', 'fmax', 'fmin', 'logaddexp2', 'select_scatter', 'slice_scatter', 'diagonal_scatter',
-           'hann_window', 'hamming_window', 'blackman_window', 'bartlett_window', 'cosine_similarity', 'pairwise_distance',
+           'isposinf', 'isneginf', 'pdist', 'rrelu', 'bilinear', 'isreal', 'fmax', 'fmin', 'logaddexp2', 'select_scatter', 'slice_scatter', 'diagonal_scatter',
+           'hann_window', 'kaiser_window', 'hamming_window', 'blackman_window', 'bartlett_window', 'cosine_similarity', 'pairwise_distance',
            'pixel_shuffle', 'pixel_unshuffle', 'channel_shuffle', 'group_norm', 'rms_norm']
 
 
@@ -421,7 +421,12 @@ def broadcast_shapes(*shapes):
 def isin(elements, test_elements, *, assume_unique=False, invert=False):
     """Which elements are among test_elements: bool, of the shape of elements."""
     elements, tests = (x if isinstance(x, Tensor) else _C.tensor(x) for x in (elements, test_elements))
-    found = (elements.unsqueeze(-1) == tests.reshape(-1)).any(-1)
+    if elements.numel() * tests.numel() <= 4096:
+        found = (elements.unsqueeze(-1) == tests.reshape(-1)).any(-1)
+    else:
+        kind = _C.promote_types(elements.dtype, tests.dtype)
+        ordered, values = tests.reshape(-1).to(kind).sort()[0], elements.to(kind)
+        found = ordered[_C.searchsorted(ordered, values).clamp(max=ordered.numel() - 1)] == values
     return found.logical_not() if invert else found
 
 
@@ -613,6 +618,20 @@ def blackman_window(window_length, periodic=True, *, dtype=None):
 def bartlett_window(window_length, periodic=True, *, dtype=None):
     """A triangle: 1 - |2 k / n - 1|."""
     return _window(window_length, periodic, dtype, lambda k, n: 1 - (k * (2 / n) - 1).abs())
+
+
+def kaiser_window(window_length, periodic=True, beta=12.0, *, dtype=None):
+    """I0(beta sqrt(1 - (2 k / n - 1)^2)) / I0(beta)."""
+    if window_length < 0:
+        raise RuntimeError(f'kaiser_window requires non-negative window_length, got window_length={window_length}')
+    return _window(window_length, periodic, dtype,
+                   lambda k, n: _C.i0((1 - (k * (2 / n) - 1) ** 2).clamp(min=0).sqrt() * beta) / _C.i0(_C.tensor(beta, dtype=k.dtype)))
+
+
+def pdist(input, p=2.0):
+    """The p-norms of the differences of all pairs of rows."""
+    from .nn.functional import pdist
+    return pdist(input, p)
 
 
 def __getattr__(name):

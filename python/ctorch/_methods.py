@@ -428,11 +428,9 @@ def logaddexp(input, other):
 @_both
 def xlogy(input, other):
     """input * log(other), 0 where input is 0."""
-    if not isinstance(other, Tensor):
-        other = _C.tensor(float(other))
-    zero = (input == 0) & ~other.isnan()
-    return _C.where(zero, 0.0, input * other.masked_fill(zero.expand_as(other * input) if other.dim() else zero.any() & zero, 1.0).log()
-                    if other.dim() else input * other.log())
+    input, other = (v if isinstance(v, Tensor) else _C.tensor(float(v)) for v in (input, other))
+    nothing = (input == 0) & ((other <= 0) | other.isinf())     # where the product would not be 0; elsewhere log keeps its gradient
+    return input * _C.where(nothing, 1.0, other).log()
 
 
 @_both
@@ -509,6 +507,212 @@ def erfinv(input):
     return y
 
 
+# ---- Orders and places among numbers ----
+
+@_both
+def nanmedian(input, dim=None, keepdim=False):
+    """The lower median of the elements that are not nan (nan where all are); with dim also its place."""
+    if dim is None:
+        flat = input.reshape(-1)
+        good = flat[~flat.isnan()]
+        return good.median() if good.numel() else flat.sum() * float('nan')
+    ordered, places = input.sort(dim)
+    last = (~input.isnan()).sum(dim, keepdim=True) - 1
+    at = (last.clamp(min=0)) // 2
+    values, places = ordered.gather(dim, at), places.gather(dim, at)
+    from .return_types import nanmedian as named
+    return named(values, places) if keepdim else named(values.squeeze(dim), places.squeeze(dim))
+
+
+@_both
+def nanquantile(input, q, dim=None, keepdim=False, *, interpolation='linear'):
+    """quantile of the elements that are not nan; nan where all are."""
+    x = input.reshape(-1) if dim is None else input.movedim(dim, -1)
+    ordered = x.sort(-1)[0]
+    many = isinstance(q, Tensor) and q.dim() > 0
+    q = _C.as_tensor(q, dtype=input.dtype)
+    if ((q < 0) | (q > 1)).any():
+        raise RuntimeError('quantile() q must be in the range [0, 1] but got ' + (str(q) if q.dim() else f'{q.item():g}'))
+    last = (~x.isnan()).sum(-1, keepdim=True) - 1
+    place = q.reshape(-1) * last.clamp(min=0)
+    low = place.floor()
+    weight = {'linear': place - low, 'lower': place * 0, 'higher': (place > low).to(q.dtype), 'midpoint': (place > low).to(q.dtype) * 0.5,
+              'nearest': place.round() - low}.get(interpolation)
+    if weight is None:
+        raise RuntimeError('quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, but got ' + interpolation)
+    a = ordered.gather(-1, low.long())
+    b = ordered.gather(-1, _C.minimum(low.long() + 1, last.clamp(min=0)))
+    out = _C.lerp(a, b, weight).movedim(-1, 0)
+    if keepdim:
+        out = out.reshape((out.shape[0],) + (1,) * input.dim()) if dim is None else out.unsqueeze(dim + 1 if dim >= 0 else dim)
+    return out if many else out[0]
+
+
+@_face('torch', 'method')
+def histogram(input, bins, *, range=None, weight=None, density=False):
+    """(counts or sums of weights, edges): bins equal intervals over range (or over the data), or intervals between the edges `bins`.
+    density: divided by the whole and by the intervals' lengths. Values outside do not count."""
+    x = input.detach().reshape(-1)
+    if not input.is_floating_point():
+        raise NotImplementedError(f'"histogramdd" not implemented for \'{_scalar_type(input)}\'')
+    if weight is not None and (weight.shape != input.shape or weight.dtype != input.dtype):
+        raise RuntimeError('torch.histogramdd: if weight tensor is provided it should have the same shape as the input tensor excluding '
+                           f'its innermost dimension, but got input with shape {[x.numel(), 1]} and weight with shape {list(weight.shape)}'
+                           + (f' and dtype {weight.dtype}' if weight.shape == input.shape else ''))
+    if isinstance(bins, Tensor):
+        edges = bins.to(input.dtype)
+        if range is not None:
+            raise TypeError('histogram(): range goes with a number of bins only')
+    else:
+        if bins <= 0:
+            raise RuntimeError(f'torch.histogram(): bins must be > 0, but got {bins} for dimension 0')
+        low, high = (float(v) for v in range) if range is not None else (x.min().item(), x.max().item()) if x.numel() else (0.0, 1.0)
+        if not (abs(low) < float('inf') and abs(high) < float('inf')):
+            raise RuntimeError(f'torch.histogramdd: dimension 0\'s range [{low}, {high}] is not finite')
+        if low > high:
+            raise RuntimeError(f'torch.histogramdd: min should not exceed max, but got min {low:g} max {high:g} for dimension 0')
+        if low == high:
+            low, high = low - 0.5, high + 0.5
+        edges = _C.linspace(low, high, bins + 1, dtype=input.dtype)
+    n = edges.numel() - 1
+    inside = (x >= edges[0]) & (x <= edges[n])
+    place = (_C.searchsorted(edges, x[inside], right=True) - 1).clamp(max=n - 1)
+    counted = _C.ones_like(x) if weight is None else weight.detach().reshape(-1)
+    result = _C.zeros(n, dtype=input.dtype).index_add(0, place, counted[inside])
+    if density:
+        result = result / result.sum() / (edges[1:] - edges[:-1])
+    from .return_types import histogram as named
+    return named(result, edges)
+
+
+@_both
+def index_reduce(input, dim, index, source, reduce, *, include_self=True):
+    """A copy of input in which the slices that index names are reduced with source's along dim: 'prod', 'mean', 'amax' or 'amin'."""
+    if reduce not in ('prod', 'mean', 'amax', 'amin'):
+        raise RuntimeError(f'index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.')
+    if index.dim() > 1:
+        raise IndexError(f'index_reduce_(): Index is supposed to be a vector, but got dim: {index.dim()} with type: '
+                         f'{_scalar_type(index)} and size: {list(index.shape)}')
+    d = dim % max(input.dim(), 1)
+    if source.dim() and source.size(d) != index.numel():
+        raise RuntimeError('index_reduce(): Number of indices should be equal to self.size(dim)')
+    places = index.reshape([-1 if k == d else 1 for k in range(source.dim())]).expand(source.shape)
+    return input.scatter_reduce(dim, places, source, reduce, include_self=include_self)
+
+
+# ---- Memory ----
+
+def _span(size, stride):
+    """How many elements of memory a tensor of this size and stride reaches over."""
+    if len(size) != len(stride):
+        raise RuntimeError(f'mismatch in length of strides and shape: {len(size)} sizes, {len(stride)} strides')
+    if any(n < 0 for n in (*size, *stride)):
+        raise RuntimeError(f'sizes and strides must not be negative, got {list(size)} and {list(stride)}')
+    return 0 if 0 in size else 1 + sum((n - 1) * s for n, s in zip(size, stride))
+
+
+@_face('torch')
+def empty_strided(size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+    """Memory that is not initialised, of this size and these strides."""
+    t = _C.empty(_span(size, stride), dtype=dtype, device=device).as_strided(list(size), list(stride))
+    return t.requires_grad_() if requires_grad else t
+
+
+@_face('torch')
+def empty_permuted(size, physical_layout, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+    """Memory that is not initialised, whose dimensions lie in memory in the order physical_layout, the outermost first."""
+    if sorted(physical_layout) != list(range(len(size))):
+        raise RuntimeError(f'empty_permuted: physical_layout must be a permutation of the dimensions, got {list(physical_layout)}')
+    t = _C.empty([size[d] for d in physical_layout], dtype=dtype, device=device)
+    t = t.permute([list(physical_layout).index(d) for d in range(len(size))])
+    return t.requires_grad_() if requires_grad else t
+
+
+@_face('method')
+def new_empty_strided(self, size, stride, *, dtype=None, device=None, requires_grad=False):
+    """empty_strided with self's dtype and device."""
+    return empty_strided(size, stride, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+
+
+@_both
+def as_strided_scatter(input, src, size, stride, storage_offset=None):
+    """A copy of input with src in place of input.as_strided(size, stride, storage_offset)."""
+    out = input.clone()
+    part = out.as_strided(size, stride) if storage_offset is None else out.as_strided(size, stride, storage_offset)
+    if part.shape != src.shape:
+        raise RuntimeError(f'expected src to have a size equal to the slice of self. src size = {list(src.shape)}, '
+                           f'slice size = {list(part.shape)}')
+    part.copy_(src)
+    return out
+
+
+@_both
+def adjoint(input):
+    """The last two dimensions exchanged."""
+    return input.transpose(-2, -1)
+
+
+@_face('torch')
+def get_device(input):
+    return input.get_device()
+
+
+@_both
+def is_neg(input):
+    return False
+
+
+@_both
+def resolve_neg(input):
+    return input
+
+
+# ---- Special functions ----
+
+@_both
+def logit(input, eps=None):
+    """log(x / (1 - x)); with eps of x brought into [eps, 1 - eps]."""
+    x = input if input.is_floating_point() else input.to(_C.get_default_dtype())
+    if eps is not None:
+        x = x.clamp(eps, 1 - eps)
+    return (x / (1 - x)).log()
+
+
+@_both
+def mvlgamma(input, p):
+    """The logarithm of the multivariate gamma function of dimension p >= 1."""
+    if p < 1:
+        raise RuntimeError('p has to be greater than or equal to 1')
+    steps = _C.arange(0, -p, -1, dtype=input.dtype if input.is_floating_point() else _C.get_default_dtype()) / 2
+    return (input.unsqueeze(-1) + steps).lgamma().sum(-1) + p * (p - 1) * 0.28618247146235004
+
+
+@_face('method')
+def polygamma(self, n):
+    """The n-th derivative of digamma."""
+    return _C.polygamma(n, self)
+
+
+def _composed(name):
+    def run(self, *args, **kwargs):
+        from . import _composites
+        return getattr(_composites, name)(self, *args, **kwargs)
+    run.__name__, run.__qualname__ = name, f'Tensor.{name}'
+    _METHODS[name] = run
+
+
+for _f in ('corrcoef', 'cov', 'diagflat', 'diagonal_scatter', 'fmax', 'fmin', 'isneginf', 'isposinf', 'isreal', 'logaddexp2',
+           'select_scatter', 'slice_scatter'):
+    _composed(_f)
+
+
+@_face('method')
+def is_nonzero(self):
+    """Whether the only element is not 0."""
+    from ._types import is_nonzero
+    return is_nonzero(self)
+
+
 # ---- In-place forms ----
 
 def _scalar_type(t):
@@ -547,10 +751,23 @@ def _no_gradient(self, result):
         raise RuntimeError('derivative for aten::heaviside_ is not implemented')
 
 
-for _f in (addmv, addr, addbmm, xlogy, hypot, deg2rad, rad2deg, sinc, copysign, ldexp, erfinv, renorm):
+for _f in (addmv, addr, addbmm, xlogy, hypot, deg2rad, rad2deg, sinc, copysign, ldexp, erfinv, renorm, logit, mvlgamma, polygamma,
+           index_reduce):
     _in_place(_f)
 _in_place(float_power, _double)
 _in_place(heaviside, _no_gradient)
+for _f in ('addmv_', 'deg2rad_', 'rad2deg_', 'ldexp_', 'logit_', 'sinc_', 'xlogy_'):
+    _FUNCTIONS[_f] = _METHODS[_f]
+
+
+@_face('method', 'torch')
+def as_strided_(self, size, stride, storage_offset=None):
+    """Gives self another size and other strides over its memory."""
+    part = self.detach().as_strided(size, stride) if storage_offset is None else self.detach().as_strided(size, stride, storage_offset)
+    if self.requires_grad:
+        raise RuntimeError('as_strided_: a tensor that requires a gradient keeps its shape; use as_strided')
+    self.data = part
+    return self
 
 
 # ---- Complex numbers do not exist: real is the tensor itself ----

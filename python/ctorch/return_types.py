@@ -1,5 +1,10 @@
-"""The named tuples that ops return: torch.return_types.max and its like are made by the C extension."""
+"""The named tuples that ops return: torch.return_types.max and its like are made by the C extension; those of composed functions here."""
+import collections
+
 from ._backend import _C
+
+histogram = collections.namedtuple('histogram', 'hist bin_edges')
+nanmedian = collections.namedtuple('nanmedian', 'values indices')
 
 
 def __getattr__(name):

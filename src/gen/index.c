@@ -423,6 +423,181 @@ bool ct__call_scatter_add_(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
+/* scatter_reduce(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor */
+static const ct_scatter_reduce_opts defaults_scatter_reduce = {.include_self = true};
+static void backward_scatter_reduce(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0) || ct__node_needs(n, 1)) {
+        int64_t value_dim = ct__node_value(n, 0)->i;
+        bool value_include_self = ct__node_value(n, 1)->b;
+        const char *value_reduce = ct__node_value(n, 2)->str;
+        ct_tensor *saved_index = ct__node_saved(n, 0);
+        ct_tensor *saved_self = ct__node_saved(n, 1);
+        ct_tensor *saved_src = ct__node_saved(n, 2);
+        ct_tensor *saved_result0 = ct__node_saved(n, 3);
+        if (ct__pending())
+            return;
+        ct_scatter_reduce_backward_result r = (ct_scatter_reduce_backward)(grads[0], saved_self, value_dim, saved_index, saved_src, value_reduce, value_include_self, saved_result0);
+        if (ct__node_needs(n, 0))
+            results[0] = r.grad_self;
+        if (ct__node_needs(n, 1))
+            results[1] = r.grad_src;
+    }
+}
+
+static const ct__node_class class_scatter_reduce = {"ScatterReduceBackward0", NULL, backward_scatter_reduce};
+
+static ct_tensor *run_scatter_reduce(ct_tensor *self, int64_t dim, ct_tensor *index, ct_tensor *src, const char *reduce, bool include_self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(index, "index"))
+        return NULL;
+    if (!ct__given(src, "src"))
+        return NULL;
+    ct_tensor *const inputs[] = {self, src};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_scatter_reduce, 2, inputs, 1, 4, 3);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, index);
+        ct__node_save(n, 1, self);
+        ct__node_save(n, 2, src);
+        ct__node_save_int(n, 0, dim);
+        ct__node_save_value(n, 1, (ct_value){CT_V_BOOL, {.b = include_self}});
+        ct__node_save_value(n, 2, (ct_value){CT_V_STRING, {.str = reduce}});
+    }
+    ct_tensor *r = ct__scatter_reduce(self, dim, index, src, reduce, include_self);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    if (n) {
+        ct__node_save_output(n, 3, r, 0);
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_scatter_reduce)(ct_tensor *self, int64_t dim, ct_tensor *index, ct_tensor *src, const char *reduce, const ct_scatter_reduce_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_scatter_reduce;
+    const char *was = ct__op_name;
+    ct__op_name = "scatter_reduce";
+    ct_tensor *outcome = run_scatter_reduce(self, dim, index, src, reduce, options->include_self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_scatter_reduce(const ct_value *a, ct_value *results);
+bool ct__call_scatter_reduce(const ct_value *a, ct_value *results)
+{
+    ct_scatter_reduce_opts o = {
+        .include_self = a[5].b};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_scatter_reduce)(a[0].t, a[1].i, a[2].t, a[3].t, a[4].str, &o)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_scatter_reduce_(ct_tensor *self, int64_t dim, ct_tensor *index, ct_tensor *src, const char *reduce, bool include_self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(index, "index"))
+        return NULL;
+    if (!ct__given(src, "src"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *const inputs[] = {self, src};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_scatter_reduce, 2, inputs, 1, 4, 3);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, index);
+        ct__node_save_clone(n, 1, self);
+        ct__node_save(n, 2, src);
+        ct__node_save_int(n, 0, dim);
+        ct__node_save_value(n, 1, (ct_value){CT_V_BOOL, {.b = include_self}});
+        ct__node_save_value(n, 2, (ct_value){CT_V_STRING, {.str = reduce}});
+    }
+    if (!ct__overwrite(self, ct__scatter_reduce(self, dim, index, src, reduce, include_self))) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__bump(self);
+    if (n) {
+        ct__node_save_output(n, 3, self, 0);
+    }
+    ct__node_attach_inplace(n, self);
+    return self;
+}
+
+ct_tensor *(ct_scatter_reduce_)(ct_tensor *self, int64_t dim, ct_tensor *index, ct_tensor *src, const char *reduce, const ct_scatter_reduce_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_scatter_reduce;
+    const char *was = ct__op_name;
+    ct__op_name = "scatter_reduce_";
+    ct_tensor *outcome = run_scatter_reduce_(self, dim, index, src, reduce, options->include_self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_scatter_reduce_(const ct_value *a, ct_value *results);
+bool ct__call_scatter_reduce_(const ct_value *a, ct_value *results)
+{
+    ct_scatter_reduce_opts o = {
+        .include_self = a[5].b};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_scatter_reduce_)(a[0].t, a[1].i, a[2].t, a[3].t, a[4].str, &o)}};
+    return ct_ok();
+}
+
+/* scatter_reduce_backward(Tensor gy, Tensor self, int dim, Tensor index, Tensor src, str reduce, bool include_self, Tensor result) -> (Tensor grad_self, Tensor grad_src) */
+static ct_scatter_reduce_backward_result run_scatter_reduce_backward(ct_tensor *gy, ct_tensor *self, int64_t dim, ct_tensor *index, ct_tensor *src, const char *reduce, bool include_self, ct_tensor *result)
+{
+    if (!ct__given(gy, "gy"))
+        return (ct_scatter_reduce_backward_result){0};
+    if (!ct__given(self, "self"))
+        return (ct_scatter_reduce_backward_result){0};
+    if (!ct__given(index, "index"))
+        return (ct_scatter_reduce_backward_result){0};
+    if (!ct__given(src, "src"))
+        return (ct_scatter_reduce_backward_result){0};
+    if (!ct__given(result, "result"))
+        return (ct_scatter_reduce_backward_result){0};
+    ct_tensor *results[2] = {NULL};
+    if (!ct__scatter_reduce_backward(gy, self, dim, index, src, reduce, include_self, result, results))
+        return (ct_scatter_reduce_backward_result){0};
+    return (ct_scatter_reduce_backward_result){results[0], results[1]};
+}
+
+ct_scatter_reduce_backward_result (ct_scatter_reduce_backward)(ct_tensor *gy, ct_tensor *self, int64_t dim, ct_tensor *index, ct_tensor *src, const char *reduce, bool include_self, ct_tensor *result)
+{
+    if (ct__pending())
+        return (ct_scatter_reduce_backward_result){0};
+    const char *was = ct__op_name;
+    ct__op_name = "scatter_reduce_backward";
+    ct_scatter_reduce_backward_result outcome = run_scatter_reduce_backward(gy, self, dim, index, src, reduce, include_self, result);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_scatter_reduce_backward(const ct_value *a, ct_value *results);
+bool ct__call_scatter_reduce_backward(const ct_value *a, ct_value *results)
+{
+    ct_scatter_reduce_backward_result r = (ct_scatter_reduce_backward)(a[0].t, a[1].t, a[2].i, a[3].t, a[4].t, a[5].str, a[6].b, a[7].t);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.grad_self}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.grad_src}};
+    return ct_ok();
+}
+
 /* index_select(Tensor self, int dim, Tensor index) -> Tensor */
 static void backward_index_select(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {

@@ -74,6 +74,8 @@ CT_HIDDEN ct_tensor *ct__gather(ct_tensor *self, int64_t dim, ct_tensor *index, 
 CT_HIDDEN ct_tensor *ct__scatter(ct_tensor *self, int64_t dim, ct_tensor *index, ct_tensor *src);
 CT_HIDDEN ct_tensor *ct__scatter_value(ct_tensor *self, int64_t dim, ct_tensor *index, ct_scalar value);
 CT_HIDDEN ct_tensor *ct__scatter_add(ct_tensor *self, int64_t dim, ct_tensor *index, ct_tensor *src);
+CT_HIDDEN ct_tensor *ct__scatter_reduce(ct_tensor *self, int64_t dim, ct_tensor *index, ct_tensor *src, const char *reduce, bool include_self);
+CT_HIDDEN bool ct__scatter_reduce_backward(ct_tensor *gy, ct_tensor *self, int64_t dim, ct_tensor *index, ct_tensor *src, const char *reduce, bool include_self, ct_tensor *result, ct_tensor **results);
 CT_HIDDEN ct_tensor *ct__index_select(ct_tensor *self, int64_t dim, ct_tensor *index);
 CT_HIDDEN ct_tensor *ct__index_add(ct_tensor *self, int64_t dim, ct_tensor *index, ct_tensor *source, ct_scalar alpha);
 CT_HIDDEN ct_tensor *ct__index_copy(ct_tensor *self, int64_t dim, ct_tensor *index, ct_tensor *source);
@@ -181,6 +183,7 @@ CT_HIDDEN ct_tensor *ct__pow_Scalar(ct_scalar self, ct_tensor *exponent);
 CT_HIDDEN ct_tensor *ct__isclose(ct_tensor *self, ct_tensor *other, double rtol, double atol, bool equal_nan);
 CT_HIDDEN bool ct__allclose(ct_tensor *self, ct_tensor *other, double rtol, double atol, bool equal_nan);
 CT_HIDDEN bool ct__equal(ct_tensor *self, ct_tensor *other);
+CT_HIDDEN ct_tensor *ct__polygamma(int64_t n, ct_tensor *self);
 
 /* random */
 CT_HIDDEN ct_tensor *ct__rand(ct_ints size, ct_generator *generator, ct_dtype dtype, ct_device device);
@@ -210,6 +213,11 @@ CT_HIDDEN ct_tensor *ct__normal_tensor_float(ct_tensor *mean, double std, ct_gen
 CT_HIDDEN ct_tensor *ct__normal_float_tensor(double mean, ct_tensor *std, ct_generator *generator);
 CT_HIDDEN ct_tensor *ct__normal_float_float(double mean, double std, ct_ints size, ct_generator *generator, ct_dtype dtype, ct_device device);
 CT_HIDDEN ct_tensor *ct__multinomial(ct_tensor *self, int64_t num_samples, bool replacement, ct_generator *generator);
+CT_HIDDEN ct_tensor *ct__poisson(ct_tensor *self, ct_generator *generator);
+CT_HIDDEN ct_tensor *ct__binomial(ct_tensor *count, ct_tensor *prob, ct_generator *generator);
+CT_HIDDEN ct_tensor *ct__standard_gamma(ct_tensor *self, ct_generator *generator);
+CT_HIDDEN ct_tensor *ct__sample_dirichlet(ct_tensor *self, ct_generator *generator);
+CT_HIDDEN ct_tensor *ct__dirichlet_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result);
 
 /* reduce */
 CT_HIDDEN ct_tensor *ct__sum(ct_tensor *self, ct_ints dim, bool keepdim, ct_dtype dtype);
@@ -258,6 +266,10 @@ CT_HIDDEN ct_tensor *ct__logsumexp(ct_tensor *self, ct_ints dim, bool keepdim);
 CT_HIDDEN ct_tensor *ct__cumsum(ct_tensor *self, int64_t dim, ct_dtype dtype);
 CT_HIDDEN ct_tensor *ct__cumprod(ct_tensor *self, int64_t dim, ct_dtype dtype);
 CT_HIDDEN ct_tensor *ct__cumprod_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, int64_t dim);
+CT_HIDDEN bool ct__cummax(ct_tensor *self, int64_t dim, ct_tensor **results);
+CT_HIDDEN bool ct__cummin(ct_tensor *self, int64_t dim, ct_tensor **results);
+CT_HIDDEN ct_tensor *ct__logcumsumexp(ct_tensor *self, int64_t dim);
+CT_HIDDEN ct_tensor *ct__logcumsumexp_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, int64_t dim);
 
 /* shape */
 CT_HIDDEN ct_tensor *ct__view(ct_tensor *self, ct_ints size);

@@ -11944,3 +11944,1399 @@ bool ct__call_equal(const ct_value *a, ct_value *results)
     results[0] = (ct_value){CT_V_BOOL, {.b = (ct_equal)(a[0].t, a[1].t)}};
     return ct_ok();
 }
+
+/* lgamma(Tensor self) -> Tensor */
+static void backward_lgamma(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        results[0] = (ct_mul)(grads[0], (ct_digamma)(saved_self));
+    }
+}
+
+static const ct__node_class class_lgamma = {"LgammaBackward0", NULL, backward_lgamma};
+
+static ct_tensor *run_lgamma(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_lgamma, 1, inputs, 1, 1, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_lgamma, NULL, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_lgamma)(ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "lgamma";
+    ct_tensor *outcome = run_lgamma(self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_lgamma(const ct_value *a, ct_value *results);
+bool ct__call_lgamma(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_lgamma)(a[0].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_lgamma_(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_lgamma, 1, inputs, 1, 1, 0);
+        if (!n)
+            return NULL;
+        ct__node_save_clone(n, 0, self);
+    }
+    ct_tensor *same = ct__pointwise(CT_PW_lgamma, self, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    ct_release(same);
+    if (!same) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__bump(self);
+    ct__node_attach_inplace(n, self);
+    return self;
+}
+
+ct_tensor *(ct_lgamma_)(ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "lgamma_";
+    ct_tensor *outcome = run_lgamma_(self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_lgamma_(const ct_value *a, ct_value *results);
+bool ct__call_lgamma_(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_lgamma_)(a[0].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_lgamma_out(ct_tensor *out, ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out))
+        return NULL;
+    ct_tensor *r = ct__pointwise(CT_PW_lgamma, out, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    ct_release(r);
+    if (r)
+        ct__bump(out);
+    return r ? out : NULL;
+}
+
+ct_tensor *(ct_lgamma_out)(ct_tensor *out, ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "lgamma";
+    ct_tensor *outcome = run_lgamma_out(out, self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_lgamma_out(const ct_value *a, ct_value *results);
+bool ct__call_lgamma_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_lgamma_out)(a[1].t, a[0].t)}};
+    return ct_ok();
+}
+
+/* digamma(Tensor self) -> Tensor */
+static void backward_digamma(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        results[0] = (ct_mul)(grads[0], (ct_polygamma_of)(saved_self, ct_number_int(1)));
+    }
+}
+
+static const ct__node_class class_digamma = {"DigammaBackward0", NULL, backward_digamma};
+
+static ct_tensor *run_digamma(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_digamma, 1, inputs, 1, 1, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_digamma, NULL, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_digamma)(ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "digamma";
+    ct_tensor *outcome = run_digamma(self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_digamma(const ct_value *a, ct_value *results);
+bool ct__call_digamma(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_digamma)(a[0].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_digamma_(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_digamma, 1, inputs, 1, 1, 0);
+        if (!n)
+            return NULL;
+        ct__node_save_clone(n, 0, self);
+    }
+    ct_tensor *same = ct__pointwise(CT_PW_digamma, self, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    ct_release(same);
+    if (!same) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__bump(self);
+    ct__node_attach_inplace(n, self);
+    return self;
+}
+
+ct_tensor *(ct_digamma_)(ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "digamma_";
+    ct_tensor *outcome = run_digamma_(self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_digamma_(const ct_value *a, ct_value *results);
+bool ct__call_digamma_(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_digamma_)(a[0].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_digamma_out(ct_tensor *out, ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out))
+        return NULL;
+    ct_tensor *r = ct__pointwise(CT_PW_digamma, out, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    ct_release(r);
+    if (r)
+        ct__bump(out);
+    return r ? out : NULL;
+}
+
+ct_tensor *(ct_digamma_out)(ct_tensor *out, ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "digamma";
+    ct_tensor *outcome = run_digamma_out(out, self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_digamma_out(const ct_value *a, ct_value *results);
+bool ct__call_digamma_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_digamma_out)(a[1].t, a[0].t)}};
+    return ct_ok();
+}
+
+/* polygamma_of(Tensor self, Tensor order) -> Tensor */
+static void backward_polygamma_of(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_order = ct__node_saved(n, 0);
+        ct_tensor *saved_self = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_mul)(grads[0], (ct_polygamma_of)(saved_self, (ct_add)(saved_order, ct_number_int(1), NULL)));
+    }
+}
+
+static const ct__node_class class_polygamma_of = {"PolygammaBackward0", NULL, backward_polygamma_of};
+
+static ct_tensor *run_polygamma_of(ct_tensor *self, ct_tensor *order)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(order, "order"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_polygamma_of, 1, inputs, 1, 2, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, order);
+        ct__node_save(n, 1, self);
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_polygamma_of, NULL, 2, (ct_tensor *const[]){self, order}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_polygamma_of)(ct_tensor *self, ct_tensor *order)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "polygamma_of";
+    ct_tensor *outcome = run_polygamma_of(self, order);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_polygamma_of(const ct_value *a, ct_value *results);
+bool ct__call_polygamma_of(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_polygamma_of)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+/* polygamma(int n, Tensor self) -> Tensor */
+static ct_tensor *run_polygamma(int64_t n, ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    return ct__polygamma(n, self);
+}
+
+ct_tensor *(ct_polygamma)(int64_t n, ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "polygamma";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_polygamma(n, self));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_polygamma(const ct_value *a, ct_value *results);
+bool ct__call_polygamma(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_polygamma)(a[0].i, a[1].t)}};
+    return ct_ok();
+}
+
+/* zeta(Tensor self, Tensor other) -> Tensor */
+static void backward_zeta(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_other = ct__node_saved(n, 0);
+        ct_tensor *saved_self = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_mul)((ct_mul)(grads[0], (ct_neg)(saved_self)), (ct_zeta)((ct_add)(saved_self, ct_number_int(1), NULL), saved_other));
+    }
+}
+
+static const ct__node_class class_zeta = {"ZetaBackward0", NULL, backward_zeta};
+
+static ct_tensor *run_zeta(ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    ct_tensor *const inputs[] = {other};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_zeta, 1, inputs, 1, 2, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, other);
+        ct__node_save(n, 1, self);
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_zeta, NULL, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_zeta)(ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "zeta";
+    ct_tensor *outcome = run_zeta(self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_zeta(const ct_value *a, ct_value *results);
+bool ct__call_zeta(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_zeta)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+/* i0(Tensor self) -> Tensor */
+static void backward_i0(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        results[0] = (ct_mul)(grads[0], (ct_i1)(saved_self));
+    }
+}
+
+static const ct__node_class class_i0 = {"I0Backward0", NULL, backward_i0};
+
+static ct_tensor *run_i0(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_i0, 1, inputs, 1, 1, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_i0, NULL, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_i0)(ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "i0";
+    ct_tensor *outcome = run_i0(self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_i0(const ct_value *a, ct_value *results);
+bool ct__call_i0(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_i0)(a[0].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_i0_(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_i0, 1, inputs, 1, 1, 0);
+        if (!n)
+            return NULL;
+        ct__node_save_clone(n, 0, self);
+    }
+    ct_tensor *same = ct__pointwise(CT_PW_i0, self, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    ct_release(same);
+    if (!same) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__bump(self);
+    ct__node_attach_inplace(n, self);
+    return self;
+}
+
+ct_tensor *(ct_i0_)(ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "i0_";
+    ct_tensor *outcome = run_i0_(self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_i0_(const ct_value *a, ct_value *results);
+bool ct__call_i0_(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_i0_)(a[0].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_i0_out(ct_tensor *out, ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out))
+        return NULL;
+    ct_tensor *r = ct__pointwise(CT_PW_i0, out, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    ct_release(r);
+    if (r)
+        ct__bump(out);
+    return r ? out : NULL;
+}
+
+ct_tensor *(ct_i0_out)(ct_tensor *out, ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "i0";
+    ct_tensor *outcome = run_i0_out(out, self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_i0_out(const ct_value *a, ct_value *results);
+bool ct__call_i0_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_i0_out)(a[1].t, a[0].t)}};
+    return ct_ok();
+}
+
+/* i1(Tensor self) -> Tensor */
+static void backward_i1(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_result0 = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_mul)(grads[0], (ct_where)((ct_eq)(saved_self, ct_number_int(0)), ct_number_float(0.5), (ct_sub)((ct_i0)(saved_self), (ct_div)(saved_result0, saved_self), NULL)));
+    }
+}
+
+static const ct__node_class class_i1 = {"SpecialI1Backward0", NULL, backward_i1};
+
+static ct_tensor *run_i1(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_i1, 1, inputs, 1, 2, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_i1, NULL, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    if (n) {
+        ct__node_save_output(n, 1, r, 0);
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_i1)(ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "i1";
+    ct_tensor *outcome = run_i1(self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_i1(const ct_value *a, ct_value *results);
+bool ct__call_i1(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_i1)(a[0].t)}};
+    return ct_ok();
+}
+
+/* i0e(Tensor self) -> Tensor */
+static void backward_i0e(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_result0 = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_mul)(grads[0], (ct_sub)((ct_i1e)(saved_self), (ct_mul)((ct_sign)(saved_self), saved_result0), NULL));
+    }
+}
+
+static const ct__node_class class_i0e = {"SpecialI0eBackward0", NULL, backward_i0e};
+
+static ct_tensor *run_i0e(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_i0e, 1, inputs, 1, 2, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_i0e, NULL, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    if (n) {
+        ct__node_save_output(n, 1, r, 0);
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_i0e)(ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "i0e";
+    ct_tensor *outcome = run_i0e(self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_i0e(const ct_value *a, ct_value *results);
+bool ct__call_i0e(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_i0e)(a[0].t)}};
+    return ct_ok();
+}
+
+/* i1e(Tensor self) -> Tensor */
+static void backward_i1e(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_result0 = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_mul)(grads[0], (ct_where)((ct_eq)(saved_self, ct_number_int(0)), ct_number_float(0.5), (ct_sub)((ct_i0e)(saved_self), (ct_mul)(saved_result0, (ct_add)((ct_sign)(saved_self), (ct_div)(ct_number_int(1), saved_self), NULL)), NULL)));
+    }
+}
+
+static const ct__node_class class_i1e = {"SpecialI1EBackward0", NULL, backward_i1e};
+
+static ct_tensor *run_i1e(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_i1e, 1, inputs, 1, 2, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_i1e, NULL, 1, (ct_tensor *const[]){self}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    if (n) {
+        ct__node_save_output(n, 1, r, 0);
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_i1e)(ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "i1e";
+    ct_tensor *outcome = run_i1e(self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_i1e(const ct_value *a, ct_value *results);
+bool ct__call_i1e(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_i1e)(a[0].t)}};
+    return ct_ok();
+}
+
+/* igamma(Tensor self, Tensor other) -> Tensor */
+static void backward_igamma(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_other = ct__node_saved(n, 0);
+        ct_tensor *saved_self = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_mul)((ct_mul)((ct_neg)(grads[0]), (ct_standard_gamma_slope)(saved_self, saved_other)), (ct_exp)((ct_sub)((ct_sub)((ct_mul)((ct_sub)(saved_self, ct_number_int(1), NULL), (ct_log)(saved_other)), saved_other, NULL), (ct_lgamma)(saved_self), NULL)));
+    }
+    if (ct__node_needs(n, 1)) {
+        ct_tensor *saved_other = ct__node_saved(n, 0);
+        ct_tensor *saved_self = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[1] = (ct_mul)(grads[0], (ct_exp)((ct_sub)((ct_sub)((ct_mul)((ct_sub)(saved_self, ct_number_int(1), NULL), (ct_log)(saved_other)), saved_other, NULL), (ct_lgamma)(saved_self), NULL)));
+    }
+}
+
+static const ct__node_class class_igamma = {"IgammaBackward0", NULL, backward_igamma};
+
+static ct_tensor *run_igamma(ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    ct_tensor *const inputs[] = {self, other};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_igamma, 2, inputs, 1, 2, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, other);
+        ct__node_save(n, 1, self);
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_igamma, NULL, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_igamma)(ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "igamma";
+    ct_tensor *outcome = run_igamma(self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_igamma(const ct_value *a, ct_value *results);
+bool ct__call_igamma(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_igamma)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_igamma_(ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *const inputs[] = {self, other};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_igamma, 2, inputs, 1, 2, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, other);
+        ct__node_save_clone(n, 1, self);
+    }
+    ct_tensor *same = ct__pointwise(CT_PW_igamma, self, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
+    ct_release(same);
+    if (!same) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__bump(self);
+    ct__node_attach_inplace(n, self);
+    return self;
+}
+
+ct_tensor *(ct_igamma_)(ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "igamma_";
+    ct_tensor *outcome = run_igamma_(self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_igamma_(const ct_value *a, ct_value *results);
+bool ct__call_igamma_(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_igamma_)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_igamma_out(ct_tensor *out, ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    ct_tensor *const sources[] = {self, other};
+    if (!ct__out_check(2, sources, out))
+        return NULL;
+    ct_tensor *r = ct__pointwise(CT_PW_igamma, out, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
+    ct_release(r);
+    if (r)
+        ct__bump(out);
+    return r ? out : NULL;
+}
+
+ct_tensor *(ct_igamma_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "igamma";
+    ct_tensor *outcome = run_igamma_out(out, self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_igamma_out(const ct_value *a, ct_value *results);
+bool ct__call_igamma_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_igamma_out)(a[2].t, a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+/* igammac(Tensor self, Tensor other) -> Tensor */
+static void backward_igammac(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_other = ct__node_saved(n, 0);
+        ct_tensor *saved_self = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_mul)((ct_mul)(grads[0], (ct_standard_gamma_slope)(saved_self, saved_other)), (ct_exp)((ct_sub)((ct_sub)((ct_mul)((ct_sub)(saved_self, ct_number_int(1), NULL), (ct_log)(saved_other)), saved_other, NULL), (ct_lgamma)(saved_self), NULL)));
+    }
+    if (ct__node_needs(n, 1)) {
+        ct_tensor *saved_other = ct__node_saved(n, 0);
+        ct_tensor *saved_self = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[1] = (ct_mul)((ct_neg)(grads[0]), (ct_exp)((ct_sub)((ct_sub)((ct_mul)((ct_sub)(saved_self, ct_number_int(1), NULL), (ct_log)(saved_other)), saved_other, NULL), (ct_lgamma)(saved_self), NULL)));
+    }
+}
+
+static const ct__node_class class_igammac = {"IgammacBackward0", NULL, backward_igammac};
+
+static ct_tensor *run_igammac(ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    ct_tensor *const inputs[] = {self, other};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_igammac, 2, inputs, 1, 2, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, other);
+        ct__node_save(n, 1, self);
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_igammac, NULL, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_igammac)(ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "igammac";
+    ct_tensor *outcome = run_igammac(self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_igammac(const ct_value *a, ct_value *results);
+bool ct__call_igammac(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_igammac)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_igammac_(ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *const inputs[] = {self, other};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_igammac, 2, inputs, 1, 2, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, other);
+        ct__node_save_clone(n, 1, self);
+    }
+    ct_tensor *same = ct__pointwise(CT_PW_igammac, self, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
+    ct_release(same);
+    if (!same) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__bump(self);
+    ct__node_attach_inplace(n, self);
+    return self;
+}
+
+ct_tensor *(ct_igammac_)(ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "igammac_";
+    ct_tensor *outcome = run_igammac_(self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_igammac_(const ct_value *a, ct_value *results);
+bool ct__call_igammac_(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_igammac_)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_igammac_out(ct_tensor *out, ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    ct_tensor *const sources[] = {self, other};
+    if (!ct__out_check(2, sources, out))
+        return NULL;
+    ct_tensor *r = ct__pointwise(CT_PW_igammac, out, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
+    ct_release(r);
+    if (r)
+        ct__bump(out);
+    return r ? out : NULL;
+}
+
+ct_tensor *(ct_igammac_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "igammac";
+    ct_tensor *outcome = run_igammac_out(out, self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_igammac_out(const ct_value *a, ct_value *results);
+bool ct__call_igammac_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_igammac_out)(a[2].t, a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+/* standard_gamma_slope(Tensor self, Tensor output) -> Tensor */
+static void backward_standard_gamma_slope(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    ct__fail(CT_ERR_NOT_IMPLEMENTED, "the derivative for 'standard_gamma_slope' is not implemented.");
+}
+
+static const ct__node_class class_standard_gamma_slope = {"StandardGammaSlopeBackward0", NULL, backward_standard_gamma_slope};
+
+static ct_tensor *run_standard_gamma_slope(ct_tensor *self, ct_tensor *output)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(output, "output"))
+        return NULL;
+    ct_tensor *const inputs[] = {self, output};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_standard_gamma_slope, 2, inputs, 1, 0, 0);
+        if (!n)
+            return NULL;
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_standard_gamma_slope, NULL, 2, (ct_tensor *const[]){self, output}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_standard_gamma_slope)(ct_tensor *self, ct_tensor *output)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "standard_gamma_slope";
+    ct_tensor *outcome = run_standard_gamma_slope(self, output);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_standard_gamma_slope(const ct_value *a, ct_value *results);
+bool ct__call_standard_gamma_slope(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_standard_gamma_slope)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+/* dirichlet_slope(Tensor self, Tensor concentration, Tensor total) -> Tensor */
+static void backward_dirichlet_slope(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    ct__fail(CT_ERR_NOT_IMPLEMENTED, "the derivative for 'dirichlet_slope' is not implemented.");
+}
+
+static const ct__node_class class_dirichlet_slope = {"DirichletSlopeBackward0", NULL, backward_dirichlet_slope};
+
+static ct_tensor *run_dirichlet_slope(ct_tensor *self, ct_tensor *concentration, ct_tensor *total)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(concentration, "concentration"))
+        return NULL;
+    if (!ct__given(total, "total"))
+        return NULL;
+    ct_tensor *const inputs[] = {self, concentration, total};
+    ct_node *n = NULL;
+    if (ct__needs_graph(3, inputs)) {
+        n = ct__node_new(&class_dirichlet_slope, 3, inputs, 1, 0, 0);
+        if (!n)
+            return NULL;
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_dirichlet_slope, NULL, 3, (ct_tensor *const[]){self, concentration, total}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_dirichlet_slope)(ct_tensor *self, ct_tensor *concentration, ct_tensor *total)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "dirichlet_slope";
+    ct_tensor *outcome = run_dirichlet_slope(self, concentration, total);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_dirichlet_slope(const ct_value *a, ct_value *results);
+bool ct__call_dirichlet_slope(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_dirichlet_slope)(a[0].t, a[1].t, a[2].t)}};
+    return ct_ok();
+}
+
+/* nextafter(Tensor self, Tensor other) -> Tensor */
+static void backward_nextafter(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    ct__fail(CT_ERR_NOT_IMPLEMENTED, "the derivative for 'nextafter' is not implemented.");
+}
+
+static const ct__node_class class_nextafter = {"NextafterBackward0", NULL, backward_nextafter};
+
+static ct_tensor *run_nextafter(ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    ct_tensor *const inputs[] = {self, other};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_nextafter, 2, inputs, 1, 0, 0);
+        if (!n)
+            return NULL;
+    }
+    ct_tensor *r = ct__pointwise(CT_PW_nextafter, NULL, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_nextafter)(ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "nextafter";
+    ct_tensor *outcome = run_nextafter(self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_nextafter(const ct_value *a, ct_value *results);
+bool ct__call_nextafter(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_nextafter)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_nextafter_(ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *const inputs[] = {self, other};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_nextafter, 2, inputs, 1, 0, 0);
+        if (!n)
+            return NULL;
+    }
+    ct_tensor *same = ct__pointwise(CT_PW_nextafter, self, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
+    ct_release(same);
+    if (!same) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__bump(self);
+    ct__node_attach_inplace(n, self);
+    return self;
+}
+
+ct_tensor *(ct_nextafter_)(ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "nextafter_";
+    ct_tensor *outcome = run_nextafter_(self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_nextafter_(const ct_value *a, ct_value *results);
+bool ct__call_nextafter_(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_nextafter_)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_nextafter_out(ct_tensor *out, ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    ct_tensor *const sources[] = {self, other};
+    if (!ct__out_check(2, sources, out))
+        return NULL;
+    ct_tensor *r = ct__pointwise(CT_PW_nextafter, out, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
+    ct_release(r);
+    if (r)
+        ct__bump(out);
+    return r ? out : NULL;
+}
+
+ct_tensor *(ct_nextafter_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "nextafter";
+    ct_tensor *outcome = run_nextafter_out(out, self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_nextafter_out(const ct_value *a, ct_value *results);
+bool ct__call_nextafter_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_nextafter_out)(a[2].t, a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+/* gcd(Tensor self, Tensor other) -> Tensor */
+static ct_tensor *run_gcd(ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    ct_tensor *r = ct__pointwise(CT_PW_gcd, NULL, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
+    if (!r)
+        return NULL;
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_gcd)(ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "gcd";
+    ct_tensor *outcome = run_gcd(self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_gcd(const ct_value *a, ct_value *results);
+bool ct__call_gcd(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_gcd)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_gcd_(ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *same = ct__pointwise(CT_PW_gcd, self, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
+    ct_release(same);
+    if (!same)
+        return NULL;
+    ct__bump(self);
+    return self;
+}
+
+ct_tensor *(ct_gcd_)(ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "gcd_";
+    ct_tensor *outcome = run_gcd_(self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_gcd_(const ct_value *a, ct_value *results);
+bool ct__call_gcd_(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_gcd_)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_gcd_out(ct_tensor *out, ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    ct_tensor *const sources[] = {self, other};
+    if (!ct__out_check(2, sources, out))
+        return NULL;
+    ct_tensor *r = ct__pointwise(CT_PW_gcd, out, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
+    ct_release(r);
+    if (r)
+        ct__bump(out);
+    return r ? out : NULL;
+}
+
+ct_tensor *(ct_gcd_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "gcd";
+    ct_tensor *outcome = run_gcd_out(out, self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_gcd_out(const ct_value *a, ct_value *results);
+bool ct__call_gcd_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_gcd_out)(a[2].t, a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+/* lcm(Tensor self, Tensor other) -> Tensor */
+static ct_tensor *run_lcm(ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    ct_tensor *r = ct__pointwise(CT_PW_lcm, NULL, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
+    if (!r)
+        return NULL;
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_lcm)(ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "lcm";
+    ct_tensor *outcome = run_lcm(self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_lcm(const ct_value *a, ct_value *results);
+bool ct__call_lcm(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_lcm)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_lcm_(ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    if (!ct__inplace_check(self))
+        return NULL;
+    ct_tensor *same = ct__pointwise(CT_PW_lcm, self, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
+    ct_release(same);
+    if (!same)
+        return NULL;
+    ct__bump(self);
+    return self;
+}
+
+ct_tensor *(ct_lcm_)(ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "lcm_";
+    ct_tensor *outcome = run_lcm_(self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_lcm_(const ct_value *a, ct_value *results);
+bool ct__call_lcm_(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_lcm_)(a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_lcm_out(ct_tensor *out, ct_tensor *self, ct_tensor *other)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(other, "other"))
+        return NULL;
+    ct_tensor *const sources[] = {self, other};
+    if (!ct__out_check(2, sources, out))
+        return NULL;
+    ct_tensor *r = ct__pointwise(CT_PW_lcm, out, 2, (ct_tensor *const[]){self, other}, NULL, NULL);
+    ct_release(r);
+    if (r)
+        ct__bump(out);
+    return r ? out : NULL;
+}
+
+ct_tensor *(ct_lcm_out)(ct_tensor *out, ct_tensor *self, ct_tensor *other)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "lcm";
+    ct_tensor *outcome = run_lcm_out(out, self, other);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_lcm_out(const ct_value *a, ct_value *results);
+bool ct__call_lcm_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_lcm_out)(a[2].t, a[0].t, a[1].t)}};
+    return ct_ok();
+}

@@ -1528,3 +1528,245 @@ bool ct__call_multinomial_out(const ct_value *a, ct_value *results)
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_multinomial_out)(a[4].t, a[0].t, a[1].i, &o)}};
     return ct_ok();
 }
+
+/* poisson(Tensor self, *, Generator? generator=None) -> Tensor */
+static const ct_poisson_opts defaults_poisson = {.generator = NULL};
+static void backward_poisson(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        results[0] = (ct_zeros_like)(grads[0], NULL);
+    }
+}
+
+static const ct__node_class class_poisson = {"PoissonBackward0", NULL, backward_poisson};
+
+static ct_tensor *run_poisson(ct_tensor *self, ct_generator *generator)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_poisson, 1, inputs, 1, 0, 0);
+        if (!n)
+            return NULL;
+    }
+    ct_tensor *r = ct__poisson(self, generator);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_poisson)(ct_tensor *self, const ct_poisson_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_poisson;
+    const char *was = ct__op_name;
+    ct__op_name = "poisson";
+    ct_tensor *outcome = run_poisson(self, options->generator);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_poisson(const ct_value *a, ct_value *results);
+bool ct__call_poisson(const ct_value *a, ct_value *results)
+{
+    ct_poisson_opts o = {
+        .generator = a[1].type == CT_V_NONE ? NULL : a[1].g};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_poisson)(a[0].t, &o)}};
+    return ct_ok();
+}
+
+/* binomial(Tensor count, Tensor prob, *, Generator? generator=None) -> Tensor */
+static const ct_binomial_opts defaults_binomial = {.generator = NULL};
+static ct_tensor *run_binomial(ct_tensor *count, ct_tensor *prob, ct_generator *generator)
+{
+    if (!ct__given(count, "count"))
+        return NULL;
+    if (!ct__given(prob, "prob"))
+        return NULL;
+    ct_tensor *r = ct__binomial(count, prob, generator);
+    if (!r)
+        return NULL;
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_binomial)(ct_tensor *count, ct_tensor *prob, const ct_binomial_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_binomial;
+    const char *was = ct__op_name;
+    ct__op_name = "binomial";
+    ct_tensor *outcome = run_binomial(count, prob, options->generator);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_binomial(const ct_value *a, ct_value *results);
+bool ct__call_binomial(const ct_value *a, ct_value *results)
+{
+    ct_binomial_opts o = {
+        .generator = a[2].type == CT_V_NONE ? NULL : a[2].g};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_binomial)(a[0].t, a[1].t, &o)}};
+    return ct_ok();
+}
+
+/* standard_gamma(Tensor self, *, Generator? generator=None) -> Tensor */
+static const ct_standard_gamma_opts defaults_standard_gamma = {.generator = NULL};
+static void backward_standard_gamma(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_result0 = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_mul)(grads[0], (ct_standard_gamma_slope)(saved_self, saved_result0));
+    }
+}
+
+static const ct__node_class class_standard_gamma = {"StandardGammaBackward0", NULL, backward_standard_gamma};
+
+static ct_tensor *run_standard_gamma(ct_tensor *self, ct_generator *generator)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_standard_gamma, 1, inputs, 1, 2, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+    }
+    ct_tensor *r = ct__standard_gamma(self, generator);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    if (n) {
+        ct__node_save_output(n, 1, r, 0);
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_standard_gamma)(ct_tensor *self, const ct_standard_gamma_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_standard_gamma;
+    const char *was = ct__op_name;
+    ct__op_name = "standard_gamma";
+    ct_tensor *outcome = run_standard_gamma(self, options->generator);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_standard_gamma(const ct_value *a, ct_value *results);
+bool ct__call_standard_gamma(const ct_value *a, ct_value *results)
+{
+    ct_standard_gamma_opts o = {
+        .generator = a[1].type == CT_V_NONE ? NULL : a[1].g};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_standard_gamma)(a[0].t, &o)}};
+    return ct_ok();
+}
+
+/* sample_dirichlet(Tensor self, *, Generator? generator=None) -> Tensor */
+static const ct_sample_dirichlet_opts defaults_sample_dirichlet = {.generator = NULL};
+static void backward_sample_dirichlet(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_result0 = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_dirichlet_backward)(grads[0], saved_self, saved_result0);
+    }
+}
+
+static const ct__node_class class_sample_dirichlet = {"SampleDirichletBackward0", NULL, backward_sample_dirichlet};
+
+static ct_tensor *run_sample_dirichlet(ct_tensor *self, ct_generator *generator)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_sample_dirichlet, 1, inputs, 1, 2, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+    }
+    ct_tensor *r = ct__sample_dirichlet(self, generator);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    if (n) {
+        ct__node_save_output(n, 1, r, 0);
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_sample_dirichlet)(ct_tensor *self, const ct_sample_dirichlet_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_sample_dirichlet;
+    const char *was = ct__op_name;
+    ct__op_name = "sample_dirichlet";
+    ct_tensor *outcome = run_sample_dirichlet(self, options->generator);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_sample_dirichlet(const ct_value *a, ct_value *results);
+bool ct__call_sample_dirichlet(const ct_value *a, ct_value *results)
+{
+    ct_sample_dirichlet_opts o = {
+        .generator = a[1].type == CT_V_NONE ? NULL : a[1].g};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_sample_dirichlet)(a[0].t, &o)}};
+    return ct_ok();
+}
+
+/* dirichlet_backward(Tensor gy, Tensor self, Tensor result) -> Tensor */
+static ct_tensor *run_dirichlet_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result)
+{
+    if (!ct__given(gy, "gy"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(result, "result"))
+        return NULL;
+    return ct__dirichlet_backward(gy, self, result);
+}
+
+ct_tensor *(ct_dirichlet_backward)(ct_tensor *gy, ct_tensor *self, ct_tensor *result)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "dirichlet_backward";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_dirichlet_backward(gy, self, result));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_dirichlet_backward(const ct_value *a, ct_value *results);
+bool ct__call_dirichlet_backward(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_dirichlet_backward)(a[0].t, a[1].t, a[2].t)}};
+    return ct_ok();
+}

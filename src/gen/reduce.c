@@ -2601,3 +2601,329 @@ bool ct__call_cumprod_backward(const ct_value *a, ct_value *results)
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_cumprod_backward)(a[0].t, a[1].t, a[2].t, a[3].i)}};
     return ct_ok();
 }
+
+/* cummax(Tensor self, int dim) -> (Tensor values, Tensor indices) */
+static void backward_cummax(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_ints meta_self_sizes = ct__node_value(n, 0)->ints;
+        int64_t value_dim = ct__node_value(n, 1)->i;
+        ct_tensor *saved_result1 = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        if (grads[0])
+            results[0] = (ct_scatter_add)((ct_zeros)(meta_self_sizes, &(ct_zeros_opts){.dtype = ct_dtype_of(grads[0]), .device = (ct_device){CT_DEVICE_NONE, 0}, .requires_grad = false}), value_dim, saved_result1, grads[0]);
+    }
+}
+
+static const ct__node_class class_cummax = {"CummaxBackward0", NULL, backward_cummax};
+
+static ct_cummax_result run_cummax(ct_tensor *self, int64_t dim)
+{
+    if (!ct__given(self, "self"))
+        return (ct_cummax_result){0};
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_cummax, 1, inputs, 2, 1, 2);
+        if (!n)
+            return (ct_cummax_result){0};
+        ct__node_save_ints(n, 0, ct_shape_of(self));
+        ct__node_save_int(n, 1, dim);
+    }
+    ct_tensor *results[2] = {NULL};
+    if (!ct__cummax(self, dim, results)) {
+        ct_release(n);
+        return (ct_cummax_result){0};
+    }
+    if (n) {
+        ct__node_save_output(n, 0, results[1], 1);
+    }
+    ct__node_attach(n, 2, results);
+    for (int i = 0; i < 2; i++)
+        ct_adopt(results[i]);
+    return (ct_cummax_result){results[0], results[1]};
+}
+
+ct_cummax_result (ct_cummax)(ct_tensor *self, int64_t dim)
+{
+    if (ct__pending())
+        return (ct_cummax_result){0};
+    const char *was = ct__op_name;
+    ct__op_name = "cummax";
+    ct_cummax_result outcome = run_cummax(self, dim);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_cummax(const ct_value *a, ct_value *results);
+bool ct__call_cummax(const ct_value *a, ct_value *results)
+{
+    ct_cummax_result r = (ct_cummax)(a[0].t, a[1].i);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.values}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.indices}};
+    return ct_ok();
+}
+
+static ct_cummax_result run_cummax_out(ct_tensor *out_values, ct_tensor *out_indices, ct_tensor *self, int64_t dim)
+{
+    if (!ct__given(self, "self"))
+        return (ct_cummax_result){0};
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out_values))
+        return (ct_cummax_result){0};
+    if (!ct__out_check(1, sources, out_indices))
+        return (ct_cummax_result){0};
+    ct_tensor *results[2] = {NULL};
+    if (!ct__cummax(self, dim, results))
+        return (ct_cummax_result){0};
+    bool ok = true;
+    ok = ok && ct__write_out(out_values, results[0]);
+    ct_release(results[0]);
+    ok = ok && ct__write_out(out_indices, results[1]);
+    ct_release(results[1]);
+    return ok ? (ct_cummax_result){out_values, out_indices} : (ct_cummax_result){0};
+}
+
+ct_cummax_result (ct_cummax_out)(ct_tensor *out_values, ct_tensor *out_indices, ct_tensor *self, int64_t dim)
+{
+    if (ct__pending())
+        return (ct_cummax_result){0};
+    const char *was = ct__op_name;
+    ct__op_name = "cummax";
+    ct_cummax_result outcome = run_cummax_out(out_values, out_indices, self, dim);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_cummax_out(const ct_value *a, ct_value *results);
+bool ct__call_cummax_out(const ct_value *a, ct_value *results)
+{
+    ct_cummax_result r = (ct_cummax_out)(a[2].t, a[3].t, a[0].t, a[1].i);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.values}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.indices}};
+    return ct_ok();
+}
+
+/* cummin(Tensor self, int dim) -> (Tensor values, Tensor indices) */
+static void backward_cummin(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_ints meta_self_sizes = ct__node_value(n, 0)->ints;
+        int64_t value_dim = ct__node_value(n, 1)->i;
+        ct_tensor *saved_result1 = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        if (grads[0])
+            results[0] = (ct_scatter_add)((ct_zeros)(meta_self_sizes, &(ct_zeros_opts){.dtype = ct_dtype_of(grads[0]), .device = (ct_device){CT_DEVICE_NONE, 0}, .requires_grad = false}), value_dim, saved_result1, grads[0]);
+    }
+}
+
+static const ct__node_class class_cummin = {"CumminBackward0", NULL, backward_cummin};
+
+static ct_cummin_result run_cummin(ct_tensor *self, int64_t dim)
+{
+    if (!ct__given(self, "self"))
+        return (ct_cummin_result){0};
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_cummin, 1, inputs, 2, 1, 2);
+        if (!n)
+            return (ct_cummin_result){0};
+        ct__node_save_ints(n, 0, ct_shape_of(self));
+        ct__node_save_int(n, 1, dim);
+    }
+    ct_tensor *results[2] = {NULL};
+    if (!ct__cummin(self, dim, results)) {
+        ct_release(n);
+        return (ct_cummin_result){0};
+    }
+    if (n) {
+        ct__node_save_output(n, 0, results[1], 1);
+    }
+    ct__node_attach(n, 2, results);
+    for (int i = 0; i < 2; i++)
+        ct_adopt(results[i]);
+    return (ct_cummin_result){results[0], results[1]};
+}
+
+ct_cummin_result (ct_cummin)(ct_tensor *self, int64_t dim)
+{
+    if (ct__pending())
+        return (ct_cummin_result){0};
+    const char *was = ct__op_name;
+    ct__op_name = "cummin";
+    ct_cummin_result outcome = run_cummin(self, dim);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_cummin(const ct_value *a, ct_value *results);
+bool ct__call_cummin(const ct_value *a, ct_value *results)
+{
+    ct_cummin_result r = (ct_cummin)(a[0].t, a[1].i);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.values}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.indices}};
+    return ct_ok();
+}
+
+static ct_cummin_result run_cummin_out(ct_tensor *out_values, ct_tensor *out_indices, ct_tensor *self, int64_t dim)
+{
+    if (!ct__given(self, "self"))
+        return (ct_cummin_result){0};
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out_values))
+        return (ct_cummin_result){0};
+    if (!ct__out_check(1, sources, out_indices))
+        return (ct_cummin_result){0};
+    ct_tensor *results[2] = {NULL};
+    if (!ct__cummin(self, dim, results))
+        return (ct_cummin_result){0};
+    bool ok = true;
+    ok = ok && ct__write_out(out_values, results[0]);
+    ct_release(results[0]);
+    ok = ok && ct__write_out(out_indices, results[1]);
+    ct_release(results[1]);
+    return ok ? (ct_cummin_result){out_values, out_indices} : (ct_cummin_result){0};
+}
+
+ct_cummin_result (ct_cummin_out)(ct_tensor *out_values, ct_tensor *out_indices, ct_tensor *self, int64_t dim)
+{
+    if (ct__pending())
+        return (ct_cummin_result){0};
+    const char *was = ct__op_name;
+    ct__op_name = "cummin";
+    ct_cummin_result outcome = run_cummin_out(out_values, out_indices, self, dim);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_cummin_out(const ct_value *a, ct_value *results);
+bool ct__call_cummin_out(const ct_value *a, ct_value *results)
+{
+    ct_cummin_result r = (ct_cummin_out)(a[2].t, a[3].t, a[0].t, a[1].i);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.values}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.indices}};
+    return ct_ok();
+}
+
+/* logcumsumexp(Tensor self, int dim) -> Tensor */
+static void backward_logcumsumexp(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        int64_t value_dim = ct__node_value(n, 0)->i;
+        ct_tensor *saved_self = ct__node_saved(n, 0);
+        ct_tensor *saved_result0 = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_logcumsumexp_backward)(grads[0], saved_self, saved_result0, value_dim);
+    }
+}
+
+static const ct__node_class class_logcumsumexp = {"LogcumsumexpBackward0", NULL, backward_logcumsumexp};
+
+static ct_tensor *run_logcumsumexp(ct_tensor *self, int64_t dim)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_logcumsumexp, 1, inputs, 1, 2, 1);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, self);
+        ct__node_save_int(n, 0, dim);
+    }
+    ct_tensor *r = ct__logcumsumexp(self, dim);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    if (n) {
+        ct__node_save_output(n, 1, r, 0);
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_logcumsumexp)(ct_tensor *self, int64_t dim)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "logcumsumexp";
+    ct_tensor *outcome = run_logcumsumexp(self, dim);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_logcumsumexp(const ct_value *a, ct_value *results);
+bool ct__call_logcumsumexp(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_logcumsumexp)(a[0].t, a[1].i)}};
+    return ct_ok();
+}
+
+static ct_tensor *run_logcumsumexp_out(ct_tensor *out, ct_tensor *self, int64_t dim)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    ct_tensor *const sources[] = {self};
+    if (!ct__out_check(1, sources, out))
+        return NULL;
+    ct_tensor *r = ct__logcumsumexp(self, dim);
+    bool ok = r && ct__write_out(out, r);
+    ct_release(r);
+    return ok ? out : NULL;
+}
+
+ct_tensor *(ct_logcumsumexp_out)(ct_tensor *out, ct_tensor *self, int64_t dim)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "logcumsumexp";
+    ct_tensor *outcome = run_logcumsumexp_out(out, self, dim);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_logcumsumexp_out(const ct_value *a, ct_value *results);
+bool ct__call_logcumsumexp_out(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_logcumsumexp_out)(a[2].t, a[0].t, a[1].i)}};
+    return ct_ok();
+}
+
+/* logcumsumexp_backward(Tensor gy, Tensor self, Tensor result, int dim) -> Tensor */
+static ct_tensor *run_logcumsumexp_backward(ct_tensor *gy, ct_tensor *self, ct_tensor *result, int64_t dim)
+{
+    if (!ct__given(gy, "gy"))
+        return NULL;
+    if (!ct__given(self, "self"))
+        return NULL;
+    if (!ct__given(result, "result"))
+        return NULL;
+    return ct__logcumsumexp_backward(gy, self, result, dim);
+}
+
+ct_tensor *(ct_logcumsumexp_backward)(ct_tensor *gy, ct_tensor *self, ct_tensor *result, int64_t dim)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "logcumsumexp_backward";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_logcumsumexp_backward(gy, self, result, dim));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_logcumsumexp_backward(const ct_value *a, ct_value *results);
+bool ct__call_logcumsumexp_backward(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_logcumsumexp_backward)(a[0].t, a[1].t, a[2].t, a[3].i)}};
+    return ct_ok();
+}

@@ -499,6 +499,33 @@ static const ct_arg_info args_scatter_add_[] = {
     {.name = "dim", .type = CT_V_INT},
     {.name = "index", .type = CT_V_TENSOR},
     {.name = "src", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_scatter_reduce(const ct_value *a, ct_value *results);
+static const ct_arg_info args_scatter_reduce[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT},
+    {.name = "index", .type = CT_V_TENSOR},
+    {.name = "src", .type = CT_V_TENSOR},
+    {.name = "reduce", .type = CT_V_STRING},
+    {.name = "include_self", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = true}}}};
+CT_HIDDEN bool ct__call_scatter_reduce_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_scatter_reduce_[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT},
+    {.name = "index", .type = CT_V_TENSOR},
+    {.name = "src", .type = CT_V_TENSOR},
+    {.name = "reduce", .type = CT_V_STRING},
+    {.name = "include_self", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = true}}}};
+CT_HIDDEN bool ct__call_scatter_reduce_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_scatter_reduce_backward[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT},
+    {.name = "index", .type = CT_V_TENSOR},
+    {.name = "src", .type = CT_V_TENSOR},
+    {.name = "reduce", .type = CT_V_STRING},
+    {.name = "include_self", .type = CT_V_BOOL},
+    {.name = "result", .type = CT_V_TENSOR}};
+static const char *const names_scatter_reduce_backward[] = {"grad_self", "grad_src"};
 CT_HIDDEN bool ct__call_index_select(const ct_value *a, ct_value *results);
 static const ct_arg_info args_index_select[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -2258,6 +2285,131 @@ CT_HIDDEN bool ct__call_equal(const ct_value *a, ct_value *results);
 static const ct_arg_info args_equal[] = {
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "other", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_lgamma(const ct_value *a, ct_value *results);
+static const ct_arg_info args_lgamma[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_lgamma_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_lgamma_[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_lgamma_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_lgamma_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
+CT_HIDDEN bool ct__call_digamma(const ct_value *a, ct_value *results);
+static const ct_arg_info args_digamma[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_digamma_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_digamma_[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_digamma_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_digamma_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
+CT_HIDDEN bool ct__call_polygamma_of(const ct_value *a, ct_value *results);
+static const ct_arg_info args_polygamma_of[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "order", .type = CT_V_OPERAND}};
+CT_HIDDEN bool ct__call_polygamma(const ct_value *a, ct_value *results);
+static const ct_arg_info args_polygamma[] = {
+    {.name = "n", .type = CT_V_INT},
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_zeta(const ct_value *a, ct_value *results);
+static const ct_arg_info args_zeta[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_OPERAND}};
+CT_HIDDEN bool ct__call_i0(const ct_value *a, ct_value *results);
+static const ct_arg_info args_i0[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_i0_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_i0_[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_i0_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_i0_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
+CT_HIDDEN bool ct__call_i1(const ct_value *a, ct_value *results);
+static const ct_arg_info args_i1[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_i0e(const ct_value *a, ct_value *results);
+static const ct_arg_info args_i0e[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_i1e(const ct_value *a, ct_value *results);
+static const ct_arg_info args_i1e[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_igamma(const ct_value *a, ct_value *results);
+static const ct_arg_info args_igamma[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_OPERAND}};
+CT_HIDDEN bool ct__call_igamma_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_igamma_[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_OPERAND}};
+CT_HIDDEN bool ct__call_igamma_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_igamma_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_OPERAND},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
+CT_HIDDEN bool ct__call_igammac(const ct_value *a, ct_value *results);
+static const ct_arg_info args_igammac[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_OPERAND}};
+CT_HIDDEN bool ct__call_igammac_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_igammac_[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_OPERAND}};
+CT_HIDDEN bool ct__call_igammac_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_igammac_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_OPERAND},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
+CT_HIDDEN bool ct__call_standard_gamma_slope(const ct_value *a, ct_value *results);
+static const ct_arg_info args_standard_gamma_slope[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "output", .type = CT_V_OPERAND}};
+CT_HIDDEN bool ct__call_dirichlet_slope(const ct_value *a, ct_value *results);
+static const ct_arg_info args_dirichlet_slope[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "concentration", .type = CT_V_OPERAND},
+    {.name = "total", .type = CT_V_OPERAND}};
+CT_HIDDEN bool ct__call_nextafter(const ct_value *a, ct_value *results);
+static const ct_arg_info args_nextafter[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_OPERAND}};
+CT_HIDDEN bool ct__call_nextafter_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_nextafter_[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_OPERAND}};
+CT_HIDDEN bool ct__call_nextafter_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_nextafter_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_OPERAND},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
+CT_HIDDEN bool ct__call_gcd(const ct_value *a, ct_value *results);
+static const ct_arg_info args_gcd[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_OPERAND}};
+CT_HIDDEN bool ct__call_gcd_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_gcd_[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_OPERAND}};
+CT_HIDDEN bool ct__call_gcd_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_gcd_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_OPERAND},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
+CT_HIDDEN bool ct__call_lcm(const ct_value *a, ct_value *results);
+static const ct_arg_info args_lcm[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_OPERAND}};
+CT_HIDDEN bool ct__call_lcm_(const ct_value *a, ct_value *results);
+static const ct_arg_info args_lcm_[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_OPERAND}};
+CT_HIDDEN bool ct__call_lcm_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_lcm_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "other", .type = CT_V_OPERAND},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_rand(const ct_value *a, ct_value *results);
 static const ct_arg_info args_rand[] = {
     {.name = "size", .type = CT_V_INTS, .list_size = -1},
@@ -2486,6 +2638,28 @@ static const ct_arg_info args_multinomial_out[] = {
     {.name = "replacement", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = false}}},
     {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}},
     {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
+CT_HIDDEN bool ct__call_poisson(const ct_value *a, ct_value *results);
+static const ct_arg_info args_poisson[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_binomial(const ct_value *a, ct_value *results);
+static const ct_arg_info args_binomial[] = {
+    {.name = "count", .type = CT_V_TENSOR},
+    {.name = "prob", .type = CT_V_TENSOR},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_standard_gamma(const ct_value *a, ct_value *results);
+static const ct_arg_info args_standard_gamma[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_sample_dirichlet(const ct_value *a, ct_value *results);
+static const ct_arg_info args_sample_dirichlet[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "generator", .type = CT_V_GENERATOR, .optional = true, .has_default = true, .keyword_only = true, .value = {CT_V_NONE, {0}}}};
+CT_HIDDEN bool ct__call_dirichlet_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_dirichlet_backward[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "result", .type = CT_V_TENSOR}};
 CT_HIDDEN bool ct__call_sum(const ct_value *a, ct_value *results);
 static const ct_arg_info args_sum[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -2825,6 +2999,43 @@ static const ct_arg_info args_cumprod_out[] = {
     {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
 CT_HIDDEN bool ct__call_cumprod_backward(const ct_value *a, ct_value *results);
 static const ct_arg_info args_cumprod_backward[] = {
+    {.name = "gy", .type = CT_V_TENSOR},
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "result", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT}};
+CT_HIDDEN bool ct__call_cummax(const ct_value *a, ct_value *results);
+static const ct_arg_info args_cummax[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT}};
+CT_HIDDEN bool ct__call_cummax_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_cummax_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT},
+    {.name = "values", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true},
+    {.name = "indices", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
+static const char *const names_cummax[] = {"values", "indices"};
+CT_HIDDEN bool ct__call_cummin(const ct_value *a, ct_value *results);
+static const ct_arg_info args_cummin[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT}};
+CT_HIDDEN bool ct__call_cummin_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_cummin_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT},
+    {.name = "values", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true},
+    {.name = "indices", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
+static const char *const names_cummin[] = {"values", "indices"};
+CT_HIDDEN bool ct__call_logcumsumexp(const ct_value *a, ct_value *results);
+static const ct_arg_info args_logcumsumexp[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT}};
+CT_HIDDEN bool ct__call_logcumsumexp_out(const ct_value *a, ct_value *results);
+static const ct_arg_info args_logcumsumexp_out[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "dim", .type = CT_V_INT},
+    {.name = "out", .type = CT_V_TENSOR, .keyword_only = true, .mutated = true}};
+CT_HIDDEN bool ct__call_logcumsumexp_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_logcumsumexp_backward[] = {
     {.name = "gy", .type = CT_V_TENSOR},
     {.name = "self", .type = CT_V_TENSOR},
     {.name = "result", .type = CT_V_TENSOR},
@@ -3458,6 +3669,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "binary_cross_entropy_terms", .overload = "", .c_name = "ct_binary_cross_entropy_terms", .schema = "binary_cross_entropy_terms(Tensor self, Tensor target) -> Tensor", .family = "loss", .doc = "The elements of binary_cross_entropy, which knows the gradient.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_binary_cross_entropy_terms, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy_terms},
     {.name = "binary_cross_entropy_with_logits", .overload = "", .c_name = "ct_binary_cross_entropy_with_logits", .schema = "binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, str reduction='mean') -> Tensor", .family = "loss", .doc = "binary_cross_entropy(sigmoid(self), target), without overflow.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_binary_cross_entropy_with_logits, .result_type = CT_V_TENSOR, .call = ct__call_binary_cross_entropy_with_logits},
     {.name = "bincount", .overload = "", .c_name = "ct_bincount", .schema = "bincount(Tensor self, Tensor? weights=None, int minlength=0) -> Tensor", .family = "index", .doc = "How often each number 0, 1, ... occurs in a vector (or the sum of its weights).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_bincount, .result_type = CT_V_TENSOR, .call = ct__call_bincount},
+    {.name = "binomial", .overload = "", .c_name = "ct_binomial", .schema = "binomial(Tensor count, Tensor prob, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Successes among count trials of probability prob.", .on = CT_ON_TORCH, .nargs = 3, .nresults = 1, .args = args_binomial, .result_type = CT_V_TENSOR, .call = ct__call_binomial},
     {.name = "bitwise_and", .overload = "", .c_name = "ct_bitwise_and", .schema = "bitwise_and(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self & other on integers' bits or truth values.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "&", .nargs = 2, .nresults = 1, .args = args_bitwise_and, .result_type = CT_V_TENSOR, .call = ct__call_bitwise_and},
     {.name = "bitwise_and", .overload = "", .c_name = "ct_bitwise_and_out", .schema = "bitwise_and(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self & other on integers' bits or truth values.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_bitwise_and_out, .result_type = CT_V_TENSOR, .call = ct__call_bitwise_and_out},
     {.name = "bitwise_and_", .overload = "", .c_name = "ct_bitwise_and_", .schema = "bitwise_and(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self & other on integers' bits or truth values.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "&=", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_bitwise_and_, .result_type = CT_V_TENSOR, .call = ct__call_bitwise_and_},
@@ -3543,6 +3755,10 @@ static const ct_op_info op_table_rows[] = {
     {.name = "cosh_", .overload = "", .c_name = "ct_cosh_", .schema = "cosh(Tensor self) -> Tensor", .family = "pointwise", .doc = "Hyperbolic cosine.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_cosh_, .result_type = CT_V_TENSOR, .call = ct__call_cosh_},
     {.name = "count_nonzero", .overload = "", .c_name = "ct_count_nonzero", .schema = "count_nonzero(Tensor self, int[1]? dim=None) -> Tensor", .family = "reduce", .doc = "How many elements are not 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_count_nonzero, .result_type = CT_V_TENSOR, .call = ct__call_count_nonzero},
     {.name = "cross_entropy_loss", .overload = "", .c_name = "ct_cross_entropy_loss", .schema = "cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, str reduction='mean', int ignore_index=-100, float label_smoothing=0.0) -> Tensor", .family = "loss", .doc = "nll_loss of log_softmax, with label smoothing, or the cross entropy with class probabilities.", .on = CT_ON_TORCH, .nargs = 6, .nresults = 1, .args = args_cross_entropy_loss, .result_type = CT_V_TENSOR, .call = ct__call_cross_entropy_loss},
+    {.name = "cummax", .overload = "", .c_name = "ct_cummax", .schema = "cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)", .family = "reduce", .doc = "The largest element so far along dim and its place (the last of equals); NaN wins.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 2, .args = args_cummax, .result_names = names_cummax, .tuple_name = "cummax", .result_type = CT_V_TENSOR, .call = ct__call_cummax},
+    {.name = "cummax", .overload = "", .c_name = "ct_cummax_out", .schema = "cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)", .family = "reduce", .doc = "The largest element so far along dim and its place (the last of equals); NaN wins.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 4, .nresults = 2, .args = args_cummax_out, .result_names = names_cummax, .tuple_name = "cummax", .result_type = CT_V_TENSOR, .call = ct__call_cummax_out},
+    {.name = "cummin", .overload = "", .c_name = "ct_cummin", .schema = "cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)", .family = "reduce", .doc = "The smallest element so far along dim and its place (the last of equals); NaN wins.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 2, .args = args_cummin, .result_names = names_cummin, .tuple_name = "cummin", .result_type = CT_V_TENSOR, .call = ct__call_cummin},
+    {.name = "cummin", .overload = "", .c_name = "ct_cummin_out", .schema = "cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)", .family = "reduce", .doc = "The smallest element so far along dim and its place (the last of equals); NaN wins.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 4, .nresults = 2, .args = args_cummin_out, .result_names = names_cummin, .tuple_name = "cummin", .result_type = CT_V_TENSOR, .call = ct__call_cummin_out},
     {.name = "cumprod", .overload = "", .c_name = "ct_cumprod", .schema = "cumprod(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "Running products along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_cumprod, .result_type = CT_V_TENSOR, .call = ct__call_cumprod},
     {.name = "cumprod", .overload = "", .c_name = "ct_cumprod_out", .schema = "cumprod(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "Running products along dim.", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_cumprod_out, .result_type = CT_V_TENSOR, .call = ct__call_cumprod_out},
     {.name = "cumprod_", .overload = "", .c_name = "ct_cumprod_", .schema = "cumprod(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "Running products along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_cumprod_, .result_type = CT_V_TENSOR, .call = ct__call_cumprod_},
@@ -3556,6 +3772,11 @@ static const ct_op_info op_table_rows[] = {
     {.name = "diagonal", .overload = "", .c_name = "ct_diagonal", .schema = "diagonal(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor", .family = "shape", .doc = "The diagonal of two dimensions as the last dimension; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_view = true, .nargs = 4, .nresults = 1, .args = args_diagonal, .result_type = CT_V_TENSOR, .call = ct__call_diagonal},
     {.name = "diagonal_backward", .overload = "", .c_name = "ct_diagonal_backward", .schema = "diagonal_backward(Tensor grad, int[] size, int offset, int dim1, int dim2) -> Tensor", .family = "shape", .doc = "The gradient put back into zeros.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_diagonal_backward, .result_type = CT_V_TENSOR, .call = ct__call_diagonal_backward},
     {.name = "difference_scaled", .overload = "", .c_name = "ct_difference_scaled", .schema = "difference_scaled(Tensor gy, Tensor self, Tensor target, Scalar scale) -> Tensor", .family = "loss", .doc = "gy * (self - target) * scale; a part of mse_loss's gradient where that is not differentiated again.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_difference_scaled, .result_type = CT_V_TENSOR, .call = ct__call_difference_scaled},
+    {.name = "digamma", .overload = "", .c_name = "ct_digamma", .schema = "digamma(Tensor self) -> Tensor", .family = "pointwise", .doc = "The derivative of lgamma.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_digamma, .result_type = CT_V_TENSOR, .call = ct__call_digamma},
+    {.name = "digamma", .overload = "", .c_name = "ct_digamma_out", .schema = "digamma(Tensor self) -> Tensor", .family = "pointwise", .doc = "The derivative of lgamma.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_digamma_out, .result_type = CT_V_TENSOR, .call = ct__call_digamma_out},
+    {.name = "digamma_", .overload = "", .c_name = "ct_digamma_", .schema = "digamma(Tensor self) -> Tensor", .family = "pointwise", .doc = "The derivative of lgamma.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_digamma_, .result_type = CT_V_TENSOR, .call = ct__call_digamma_},
+    {.name = "dirichlet_backward", .overload = "", .c_name = "ct_dirichlet_backward", .schema = "dirichlet_backward(Tensor gy, Tensor self, Tensor result) -> Tensor", .family = "random", .doc = "The gradient of a Dirichlet variable in its concentrations, each part's probability kept.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_dirichlet_backward, .result_type = CT_V_TENSOR, .call = ct__call_dirichlet_backward},
+    {.name = "dirichlet_slope", .overload = "", .c_name = "ct_dirichlet_slope", .schema = "dirichlet_slope(Tensor self, Tensor concentration, Tensor total) -> Tensor", .family = "pointwise", .doc = "How a part x of a Dirichlet variable changes with its concentration while the probability below it stays, over 1 - x.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_dirichlet_slope, .result_type = CT_V_TENSOR, .call = ct__call_dirichlet_slope},
     {.name = "dist", .overload = "", .c_name = "ct_dist", .schema = "dist(Tensor self, Tensor other, Scalar p=2) -> Tensor", .family = "reduce", .doc = "norm(self - other, p).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_dist, .result_type = CT_V_TENSOR, .call = ct__call_dist},
     {.name = "div", .overload = "", .c_name = "ct_div", .schema = "div(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self / other, in floating point.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "/", .nargs = 2, .nresults = 1, .args = args_div, .result_type = CT_V_TENSOR, .call = ct__call_div},
     {.name = "div", .overload = "mode", .c_name = "ct_div_mode", .schema = "div.mode(Tensor self, Operand other, *, str? rounding_mode) -> Tensor", .family = "pointwise", .doc = "self / other, rounded 'floor' or 'trunc', or not at all (None).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_div_mode, .result_type = CT_V_TENSOR, .call = ct__call_div_mode},
@@ -3636,6 +3857,9 @@ static const ct_op_info op_table_rows[] = {
     {.name = "full_like", .overload = "", .c_name = "ct_full_like", .schema = "full_like(Tensor self, Scalar fill_value, *, FACTORY, MemoryFormat? memory_format=None) -> Tensor", .family = "creation", .doc = "One value with self's shape and dtype.", .on = CT_ON_TORCH, .nargs = 6, .nresults = 1, .args = args_full_like, .result_type = CT_V_TENSOR, .call = ct__call_full_like},
     {.name = "gather", .overload = "", .c_name = "ct_gather", .schema = "gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor", .family = "index", .doc = "result[i][j] = self[i][index[i][j]] for dim = 1, and so on.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_gather, .result_type = CT_V_TENSOR, .call = ct__call_gather},
     {.name = "gather", .overload = "", .c_name = "ct_gather_out", .schema = "gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor", .family = "index", .doc = "result[i][j] = self[i][index[i][j]] for dim = 1, and so on.", .on = CT_ON_TORCH, .is_out = true, .first_out = 4, .nargs = 5, .nresults = 1, .args = args_gather_out, .result_type = CT_V_TENSOR, .call = ct__call_gather_out},
+    {.name = "gcd", .overload = "", .c_name = "ct_gcd", .schema = "gcd(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The greatest common divisor; of 0 and x it is |x|.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_gcd, .result_type = CT_V_TENSOR, .call = ct__call_gcd},
+    {.name = "gcd", .overload = "", .c_name = "ct_gcd_out", .schema = "gcd(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The greatest common divisor; of 0 and x it is |x|.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_gcd_out, .result_type = CT_V_TENSOR, .call = ct__call_gcd_out},
+    {.name = "gcd_", .overload = "", .c_name = "ct_gcd_", .schema = "gcd(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The greatest common divisor; of 0 and x it is |x|.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_gcd_, .result_type = CT_V_TENSOR, .call = ct__call_gcd_},
     {.name = "ge", .overload = "", .c_name = "ct_ge", .schema = "ge(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self >= other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = ">=", .nargs = 2, .nresults = 1, .args = args_ge, .result_type = CT_V_TENSOR, .call = ct__call_ge},
     {.name = "ge", .overload = "", .c_name = "ct_ge_out", .schema = "ge(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self >= other, element by element.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_ge_out, .result_type = CT_V_TENSOR, .call = ct__call_ge_out},
     {.name = "ge_", .overload = "", .c_name = "ct_ge_", .schema = "ge(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self >= other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = ">==", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_ge_, .result_type = CT_V_TENSOR, .call = ct__call_ge_},
@@ -3672,6 +3896,18 @@ static const ct_op_info op_table_rows[] = {
     {.name = "huber_loss", .overload = "", .c_name = "ct_huber_loss", .schema = "huber_loss(Tensor self, Tensor target, str reduction='mean', float delta=1.0) -> Tensor", .family = "loss", .doc = "d^2 / 2 where |d| < delta, else delta * (|d| - delta / 2).", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_huber_loss, .result_type = CT_V_TENSOR, .call = ct__call_huber_loss},
     {.name = "huber_slope", .overload = "", .c_name = "ct_huber_slope", .schema = "huber_slope(Tensor gy, Tensor self, Tensor target, Scalar delta) -> Tensor", .family = "loss", .doc = "gy * d, between -gy * delta and gy * delta.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_huber_slope, .result_type = CT_V_TENSOR, .call = ct__call_huber_slope},
     {.name = "huber_terms", .overload = "", .c_name = "ct_huber_terms", .schema = "huber_terms(Tensor self, Tensor target, Scalar delta) -> Tensor", .family = "loss", .doc = "The elements of huber_loss; delta > 0.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_huber_terms, .result_type = CT_V_TENSOR, .call = ct__call_huber_terms},
+    {.name = "i0", .overload = "", .c_name = "ct_i0", .schema = "i0(Tensor self) -> Tensor", .family = "pointwise", .doc = "Bessel's function I of order 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_i0, .result_type = CT_V_TENSOR, .call = ct__call_i0},
+    {.name = "i0", .overload = "", .c_name = "ct_i0_out", .schema = "i0(Tensor self) -> Tensor", .family = "pointwise", .doc = "Bessel's function I of order 0.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_i0_out, .result_type = CT_V_TENSOR, .call = ct__call_i0_out},
+    {.name = "i0_", .overload = "", .c_name = "ct_i0_", .schema = "i0(Tensor self) -> Tensor", .family = "pointwise", .doc = "Bessel's function I of order 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_i0_, .result_type = CT_V_TENSOR, .call = ct__call_i0_},
+    {.name = "i0e", .overload = "", .c_name = "ct_i0e", .schema = "i0e(Tensor self) -> Tensor", .family = "pointwise", .doc = "i0(x) * exp(-|x|).", .on = CT_ON_INTERNAL, .nargs = 1, .nresults = 1, .args = args_i0e, .result_type = CT_V_TENSOR, .call = ct__call_i0e},
+    {.name = "i1", .overload = "", .c_name = "ct_i1", .schema = "i1(Tensor self) -> Tensor", .family = "pointwise", .doc = "Bessel's function I of order 1.", .on = CT_ON_INTERNAL, .nargs = 1, .nresults = 1, .args = args_i1, .result_type = CT_V_TENSOR, .call = ct__call_i1},
+    {.name = "i1e", .overload = "", .c_name = "ct_i1e", .schema = "i1e(Tensor self) -> Tensor", .family = "pointwise", .doc = "i1(x) * exp(-|x|).", .on = CT_ON_INTERNAL, .nargs = 1, .nresults = 1, .args = args_i1e, .result_type = CT_V_TENSOR, .call = ct__call_i1e},
+    {.name = "igamma", .overload = "", .c_name = "ct_igamma", .schema = "igamma(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The lower incomplete gamma function of shape self at other, over gamma(self).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_igamma, .result_type = CT_V_TENSOR, .call = ct__call_igamma},
+    {.name = "igamma", .overload = "", .c_name = "ct_igamma_out", .schema = "igamma(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The lower incomplete gamma function of shape self at other, over gamma(self).", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_igamma_out, .result_type = CT_V_TENSOR, .call = ct__call_igamma_out},
+    {.name = "igamma_", .overload = "", .c_name = "ct_igamma_", .schema = "igamma(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The lower incomplete gamma function of shape self at other, over gamma(self).", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_igamma_, .result_type = CT_V_TENSOR, .call = ct__call_igamma_},
+    {.name = "igammac", .overload = "", .c_name = "ct_igammac", .schema = "igammac(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "1 - igamma.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_igammac, .result_type = CT_V_TENSOR, .call = ct__call_igammac},
+    {.name = "igammac", .overload = "", .c_name = "ct_igammac_out", .schema = "igammac(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "1 - igamma.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_igammac_out, .result_type = CT_V_TENSOR, .call = ct__call_igammac_out},
+    {.name = "igammac_", .overload = "", .c_name = "ct_igammac_", .schema = "igammac(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "1 - igamma.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_igammac_, .result_type = CT_V_TENSOR, .call = ct__call_igammac_},
     {.name = "im2col", .overload = "", .c_name = "ct_im2col", .schema = "im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor", .family = "spatial", .doc = "Every window of (N, C, H, W) as a column: (N, C * kernel, windows).", .on = CT_ON_FUNCTIONAL, .nargs = 5, .nresults = 1, .args = args_im2col, .result_type = CT_V_TENSOR, .call = ct__call_im2col},
     {.name = "im2col_backward", .overload = "", .c_name = "ct_im2col_backward", .schema = "im2col_backward(Tensor gy, int[] input_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor", .family = "spatial", .doc = "col2im to the last two of input_size.", .on = CT_ON_INTERNAL, .nargs = 6, .nresults = 1, .args = args_im2col_backward, .result_type = CT_V_TENSOR, .call = ct__call_im2col_backward},
     {.name = "index_add", .overload = "", .c_name = "ct_index_add", .schema = "index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor", .family = "index", .doc = "A copy of self with alpha * source's slices added at index along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_index_add, .result_type = CT_V_TENSOR, .call = ct__call_index_add},
@@ -3693,6 +3929,9 @@ static const ct_op_info op_table_rows[] = {
     {.name = "l1_loss", .overload = "", .c_name = "ct_l1_loss", .schema = "l1_loss(Tensor self, Tensor target, str reduction='mean') -> Tensor", .family = "loss", .doc = "|self - target|.", .on = CT_ON_FUNCTIONAL, .nargs = 3, .nresults = 1, .args = args_l1_loss, .result_type = CT_V_TENSOR, .call = ct__call_l1_loss},
     {.name = "layer_norm", .overload = "", .c_name = "ct_layer_norm", .schema = "layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enable=False) -> Tensor", .family = "norm", .doc = "(x - mean) / sqrt(var + eps) * weight + bias over the last dimensions.", .on = CT_ON_TORCH, .nargs = 6, .nresults = 1, .args = args_layer_norm, .result_type = CT_V_TENSOR, .call = ct__call_layer_norm},
     {.name = "layer_norm_grads", .overload = "", .c_name = "ct_layer_norm_grads", .schema = "layer_norm_grads(Tensor gy, Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor rstd, int inner, bool for_input, bool for_weight, bool for_bias) -> (Tensor input, Tensor weight, Tensor bias)", .family = "norm", .doc = "The gradients of native_layer_norm that are asked for, differentiable again.", .on = CT_ON_INTERNAL, .nargs = 10, .nresults = 3, .args = args_layer_norm_grads, .result_names = names_layer_norm_grads, .tuple_name = "layer_norm_grads", .result_type = CT_V_TENSOR, .call = ct__call_layer_norm_grads},
+    {.name = "lcm", .overload = "", .c_name = "ct_lcm", .schema = "lcm(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The least common multiple; of 0 and x it is 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_lcm, .result_type = CT_V_TENSOR, .call = ct__call_lcm},
+    {.name = "lcm", .overload = "", .c_name = "ct_lcm_out", .schema = "lcm(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The least common multiple; of 0 and x it is 0.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_lcm_out, .result_type = CT_V_TENSOR, .call = ct__call_lcm_out},
+    {.name = "lcm_", .overload = "", .c_name = "ct_lcm_", .schema = "lcm(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The least common multiple; of 0 and x it is 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_lcm_, .result_type = CT_V_TENSOR, .call = ct__call_lcm_},
     {.name = "le", .overload = "", .c_name = "ct_le", .schema = "le(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self <= other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "<=", .nargs = 2, .nresults = 1, .args = args_le, .result_type = CT_V_TENSOR, .call = ct__call_le},
     {.name = "le", .overload = "", .c_name = "ct_le_out", .schema = "le(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self <= other, element by element.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_le_out, .result_type = CT_V_TENSOR, .call = ct__call_le_out},
     {.name = "le_", .overload = "", .c_name = "ct_le_", .schema = "le(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self <= other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "<==", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_le_, .result_type = CT_V_TENSOR, .call = ct__call_le_},
@@ -3709,6 +3948,9 @@ static const ct_op_info op_table_rows[] = {
     {.name = "less_equal", .overload = "", .c_name = "ct_le", .schema = "le(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self <= other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "le", .nargs = 2, .nresults = 1, .args = args_le, .result_type = CT_V_TENSOR, .call = ct__call_le},
     {.name = "less_equal", .overload = "", .c_name = "ct_le_out", .schema = "le(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self <= other, element by element.", .on = CT_ON_TORCH, .alias_of = "le", .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_le_out, .result_type = CT_V_TENSOR, .call = ct__call_le_out},
     {.name = "less_equal_", .overload = "", .c_name = "ct_le_", .schema = "le(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "self <= other, element by element.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "le_", .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_le_, .result_type = CT_V_TENSOR, .call = ct__call_le_},
+    {.name = "lgamma", .overload = "", .c_name = "ct_lgamma", .schema = "lgamma(Tensor self) -> Tensor", .family = "pointwise", .doc = "The logarithm of |gamma(x)|.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_lgamma, .result_type = CT_V_TENSOR, .call = ct__call_lgamma},
+    {.name = "lgamma", .overload = "", .c_name = "ct_lgamma_out", .schema = "lgamma(Tensor self) -> Tensor", .family = "pointwise", .doc = "The logarithm of |gamma(x)|.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_lgamma_out, .result_type = CT_V_TENSOR, .call = ct__call_lgamma_out},
+    {.name = "lgamma_", .overload = "", .c_name = "ct_lgamma_", .schema = "lgamma(Tensor self) -> Tensor", .family = "pointwise", .doc = "The logarithm of |gamma(x)|.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_lgamma_, .result_type = CT_V_TENSOR, .call = ct__call_lgamma_},
     {.name = "linear", .overload = "", .c_name = "ct_linear", .schema = "linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor", .family = "linalg", .doc = "input (*, in) @ weight (out, in) transposed + bias (out).", .on = CT_ON_FUNCTIONAL, .nargs = 3, .nresults = 1, .args = args_linear, .result_type = CT_V_TENSOR, .call = ct__call_linear},
     {.name = "linear_bias_grad", .overload = "", .c_name = "ct_linear_bias_grad", .schema = "linear_bias_grad(Tensor grad) -> Tensor", .family = "linalg", .doc = "grad (*, out) summed over all but its last dimension.", .on = CT_ON_INTERNAL, .nargs = 1, .nresults = 1, .args = args_linear_bias_grad, .result_type = CT_V_TENSOR, .call = ct__call_linear_bias_grad},
     {.name = "linear_weight_grad", .overload = "", .c_name = "ct_linear_weight_grad", .schema = "linear_weight_grad(Tensor grad, Tensor input) -> Tensor", .family = "linalg", .doc = "grad (*, out) transposed @ input (*, in).", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_linear_weight_grad, .result_type = CT_V_TENSOR, .call = ct__call_linear_weight_grad},
@@ -3731,6 +3973,9 @@ static const ct_op_info op_table_rows[] = {
     {.name = "log_softmax", .overload = "", .c_name = "ct_log_softmax", .schema = "log_softmax(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "norm", .doc = "log(softmax(x)), without overflow.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_log_softmax, .result_type = CT_V_TENSOR, .call = ct__call_log_softmax},
     {.name = "log_softmax_backward", .overload = "", .c_name = "ct_log_softmax_backward", .schema = "log_softmax_backward(Tensor gy, Tensor output, int dim) -> Tensor", .family = "norm", .doc = "gy - exp(output) * sum(gy).", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_log_softmax_backward, .result_type = CT_V_TENSOR, .call = ct__call_log_softmax_backward},
     {.name = "log_softmax_forward", .overload = "", .c_name = "ct_log_softmax_forward", .schema = "log_softmax_forward(Tensor self, int dim) -> Tensor", .family = "norm", .doc = "log_softmax of a floating-point tensor.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_log_softmax_forward, .result_type = CT_V_TENSOR, .call = ct__call_log_softmax_forward},
+    {.name = "logcumsumexp", .overload = "", .c_name = "ct_logcumsumexp", .schema = "logcumsumexp(Tensor self, int dim) -> Tensor", .family = "reduce", .doc = "Logarithms of the running sums of exp along dim, without overflow.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_logcumsumexp, .result_type = CT_V_TENSOR, .call = ct__call_logcumsumexp},
+    {.name = "logcumsumexp", .overload = "", .c_name = "ct_logcumsumexp_out", .schema = "logcumsumexp(Tensor self, int dim) -> Tensor", .family = "reduce", .doc = "Logarithms of the running sums of exp along dim, without overflow.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_logcumsumexp_out, .result_type = CT_V_TENSOR, .call = ct__call_logcumsumexp_out},
+    {.name = "logcumsumexp_backward", .overload = "", .c_name = "ct_logcumsumexp_backward", .schema = "logcumsumexp_backward(Tensor gy, Tensor self, Tensor result, int dim) -> Tensor", .family = "reduce", .doc = "exp(self) times the sums of gy * exp(-result) from the end, the positive gy and the negative ones apart.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_logcumsumexp_backward, .result_type = CT_V_TENSOR, .call = ct__call_logcumsumexp_backward},
     {.name = "logical_and", .overload = "", .c_name = "ct_logical_and", .schema = "logical_and(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "Both are not 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_logical_and, .result_type = CT_V_TENSOR, .call = ct__call_logical_and},
     {.name = "logical_and", .overload = "", .c_name = "ct_logical_and_out", .schema = "logical_and(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "Both are not 0.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_logical_and_out, .result_type = CT_V_TENSOR, .call = ct__call_logical_and_out},
     {.name = "logical_and_", .overload = "", .c_name = "ct_logical_and_", .schema = "logical_and(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "Both are not 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_logical_and_, .result_type = CT_V_TENSOR, .call = ct__call_logical_and_},
@@ -3830,6 +4075,9 @@ static const ct_op_info op_table_rows[] = {
     {.name = "new_full", .overload = "", .c_name = "ct_new_full", .schema = "new_full(Tensor self, int[] size, Scalar fill_value, *, FACTORY) -> Tensor", .family = "creation", .doc = "One value with self's dtype.", .on = CT_ON_METHOD, .nargs = 6, .nresults = 1, .args = args_new_full, .result_type = CT_V_TENSOR, .call = ct__call_new_full},
     {.name = "new_ones", .overload = "", .c_name = "ct_new_ones", .schema = "new_ones(Tensor self, int[] size, *, FACTORY) -> Tensor", .family = "creation", .doc = "Ones with self's dtype.", .on = CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_new_ones, .result_type = CT_V_TENSOR, .call = ct__call_new_ones},
     {.name = "new_zeros", .overload = "", .c_name = "ct_new_zeros", .schema = "new_zeros(Tensor self, int[] size, *, FACTORY) -> Tensor", .family = "creation", .doc = "Zeros with self's dtype.", .on = CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_new_zeros, .result_type = CT_V_TENSOR, .call = ct__call_new_zeros},
+    {.name = "nextafter", .overload = "", .c_name = "ct_nextafter", .schema = "nextafter(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The next number of the dtype from self towards other.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_nextafter, .result_type = CT_V_TENSOR, .call = ct__call_nextafter},
+    {.name = "nextafter", .overload = "", .c_name = "ct_nextafter_out", .schema = "nextafter(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The next number of the dtype from self towards other.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_nextafter_out, .result_type = CT_V_TENSOR, .call = ct__call_nextafter_out},
+    {.name = "nextafter_", .overload = "", .c_name = "ct_nextafter_", .schema = "nextafter(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "The next number of the dtype from self towards other.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_nextafter_, .result_type = CT_V_TENSOR, .call = ct__call_nextafter_},
     {.name = "nll_log_softmax_backward", .overload = "", .c_name = "ct_nll_log_softmax_backward", .schema = "nll_log_softmax_backward(Tensor gy, Tensor target, Tensor? weight, int[] size, str reduction, int ignore_index, Tensor total_weight, Tensor logs, int dim) -> Tensor", .family = "loss", .doc = "The gradient of nll_loss_forward for what logs is the log_softmax of, along dim.", .on = CT_ON_INTERNAL, .nargs = 9, .nresults = 1, .args = args_nll_log_softmax_backward, .result_type = CT_V_TENSOR, .call = ct__call_nll_log_softmax_backward},
     {.name = "nll_loss", .overload = "", .c_name = "ct_nll_loss", .schema = "nll_loss(Tensor self, Tensor target, Tensor? weight=None, str reduction='mean', int ignore_index=-100) -> Tensor", .family = "loss", .doc = "-weight[target] * self[target] along dim 1 (dim 0 without batch); the mean divides by the weights' sum.", .on = CT_ON_FUNCTIONAL, .nargs = 5, .nresults = 1, .args = args_nll_loss, .result_type = CT_V_TENSOR, .call = ct__call_nll_loss},
     {.name = "nll_loss_backward", .overload = "", .c_name = "ct_nll_loss_backward", .schema = "nll_loss_backward(Tensor gy, Tensor target, Tensor? weight, int[] size, str reduction, int ignore_index, Tensor total_weight) -> Tensor", .family = "loss", .doc = "The gradient of nll_loss_forward.", .on = CT_ON_INTERNAL, .nargs = 7, .nresults = 1, .args = args_nll_loss_backward, .result_type = CT_V_TENSOR, .call = ct__call_nll_loss_backward},
@@ -3860,6 +4108,9 @@ static const ct_op_info op_table_rows[] = {
     {.name = "pad", .overload = "", .c_name = "ct_pad", .schema = "pad(Tensor self, int[] pad, str mode='constant', Scalar? value=None) -> Tensor", .family = "norm", .doc = "Pads the last dimensions, pairs (before, after) from the last one on: 'constant', 'reflect', 'replicate' or 'circular'.", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_pad, .result_type = CT_V_TENSOR, .call = ct__call_pad},
     {.name = "permute", .overload = "", .c_name = "ct_permute", .schema = "permute(Tensor self, int[] dims) -> Tensor", .family = "shape", .doc = "The dimensions in another order; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_view = true, .nargs = 2, .nresults = 1, .args = args_permute, .result_type = CT_V_TENSOR, .call = ct__call_permute},
     {.name = "permute_backward", .overload = "", .c_name = "ct_permute_backward", .schema = "permute_backward(Tensor self, int[] dims) -> Tensor", .family = "shape", .doc = "The permutation undone.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_permute_backward, .result_type = CT_V_TENSOR, .call = ct__call_permute_backward},
+    {.name = "poisson", .overload = "", .c_name = "ct_poisson", .schema = "poisson(Tensor self, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Poisson-distributed numbers of these rates.", .on = CT_ON_TORCH, .nargs = 2, .nresults = 1, .args = args_poisson, .result_type = CT_V_TENSOR, .call = ct__call_poisson},
+    {.name = "polygamma", .overload = "", .c_name = "ct_polygamma", .schema = "polygamma(int n, Tensor self) -> Tensor", .family = "pointwise", .doc = "The n-th derivative of digamma, n >= 0.", .on = CT_ON_TORCH, .nargs = 2, .nresults = 1, .args = args_polygamma, .result_type = CT_V_TENSOR, .call = ct__call_polygamma},
+    {.name = "polygamma_of", .overload = "", .c_name = "ct_polygamma_of", .schema = "polygamma_of(Tensor self, Tensor order) -> Tensor", .family = "pointwise", .doc = "The derivative of digamma of this order.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_polygamma_of, .result_type = CT_V_TENSOR, .call = ct__call_polygamma_of},
     {.name = "pow", .overload = "", .c_name = "ct_pow", .schema = "pow(Tensor self, Tensor exponent) -> Tensor", .family = "pointwise", .doc = "self to the power of exponent.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "**", .nargs = 2, .nresults = 1, .args = args_pow, .result_type = CT_V_TENSOR, .call = ct__call_pow},
     {.name = "pow", .overload = "Scalar", .c_name = "ct_pow_Scalar", .schema = "pow.Scalar(Scalar self, Tensor exponent) -> Tensor", .family = "pointwise", .doc = "A number to the power of each element.", .on = CT_ON_TORCH, .operator_ = "r**", .nargs = 2, .nresults = 1, .args = args_pow_Scalar, .result_type = CT_V_TENSOR, .call = ct__call_pow_Scalar},
     {.name = "pow", .overload = "", .c_name = "ct_pow_out", .schema = "pow(Tensor self, Tensor exponent) -> Tensor", .family = "pointwise", .doc = "self to the power of exponent.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_pow_out, .result_type = CT_V_TENSOR, .call = ct__call_pow_out},
@@ -3918,12 +4169,16 @@ static const ct_op_info op_table_rows[] = {
     {.name = "rsqrt", .overload = "", .c_name = "ct_rsqrt_out", .schema = "rsqrt(Tensor self) -> Tensor", .family = "pointwise", .doc = "1 / sqrt(x).", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_rsqrt_out, .result_type = CT_V_TENSOR, .call = ct__call_rsqrt_out},
     {.name = "rsqrt_", .overload = "", .c_name = "ct_rsqrt_", .schema = "rsqrt(Tensor self) -> Tensor", .family = "pointwise", .doc = "1 / sqrt(x).", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_rsqrt_, .result_type = CT_V_TENSOR, .call = ct__call_rsqrt_},
     {.name = "rsub", .overload = "", .c_name = "ct_rsub", .schema = "rsub(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", .family = "pointwise", .doc = "other - alpha * self.", .on = CT_ON_TORCH | CT_ON_METHOD, .operator_ = "r-", .nargs = 3, .nresults = 1, .args = args_rsub, .result_type = CT_V_TENSOR, .call = ct__call_rsub},
+    {.name = "sample_dirichlet", .overload = "", .c_name = "ct_sample_dirichlet", .schema = "sample_dirichlet(Tensor self, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Shares of gamma variables of these shapes in their sum over the last dimension.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_sample_dirichlet, .result_type = CT_V_TENSOR, .call = ct__call_sample_dirichlet},
     {.name = "scatter", .overload = "", .c_name = "ct_scatter", .schema = "scatter(Tensor self, int dim, Tensor index, Tensor src) -> Tensor", .family = "index", .doc = "A copy of self with src written at index along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_scatter, .result_type = CT_V_TENSOR, .call = ct__call_scatter},
     {.name = "scatter", .overload = "value", .c_name = "ct_scatter_value", .schema = "scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor", .family = "index", .doc = "A copy of self with a value written at index along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_scatter_value, .result_type = CT_V_TENSOR, .call = ct__call_scatter_value},
     {.name = "scatter_", .overload = "", .c_name = "ct_scatter_", .schema = "scatter(Tensor self, int dim, Tensor index, Tensor src) -> Tensor", .family = "index", .doc = "A copy of self with src written at index along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 4, .nresults = 1, .args = args_scatter_, .result_type = CT_V_TENSOR, .call = ct__call_scatter_},
     {.name = "scatter_", .overload = "value", .c_name = "ct_scatter__value", .schema = "scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor", .family = "index", .doc = "A copy of self with a value written at index along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 4, .nresults = 1, .args = args_scatter__value, .result_type = CT_V_TENSOR, .call = ct__call_scatter__value},
     {.name = "scatter_add", .overload = "", .c_name = "ct_scatter_add", .schema = "scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor", .family = "index", .doc = "A copy of self with src added at index along dim; repeated places add up.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_scatter_add, .result_type = CT_V_TENSOR, .call = ct__call_scatter_add},
     {.name = "scatter_add_", .overload = "", .c_name = "ct_scatter_add_", .schema = "scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor", .family = "index", .doc = "A copy of self with src added at index along dim; repeated places add up.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 4, .nresults = 1, .args = args_scatter_add_, .result_type = CT_V_TENSOR, .call = ct__call_scatter_add_},
+    {.name = "scatter_reduce", .overload = "", .c_name = "ct_scatter_reduce", .schema = "scatter_reduce(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor", .family = "index", .doc = "A copy of self in which what index names is reduced with src along dim: 'sum', 'prod', 'mean', 'amax' or 'amin'.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 6, .nresults = 1, .args = args_scatter_reduce, .result_type = CT_V_TENSOR, .call = ct__call_scatter_reduce},
+    {.name = "scatter_reduce_", .overload = "", .c_name = "ct_scatter_reduce_", .schema = "scatter_reduce(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor", .family = "index", .doc = "A copy of self in which what index names is reduced with src along dim: 'sum', 'prod', 'mean', 'amax' or 'amin'.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 6, .nresults = 1, .args = args_scatter_reduce_, .result_type = CT_V_TENSOR, .call = ct__call_scatter_reduce_},
+    {.name = "scatter_reduce_backward", .overload = "", .c_name = "ct_scatter_reduce_backward", .schema = "scatter_reduce_backward(Tensor gy, Tensor self, int dim, Tensor index, Tensor src, str reduce, bool include_self, Tensor result) -> (Tensor grad_self, Tensor grad_src)", .family = "index", .doc = "The gradients of scatter_reduce; equal extremes share.", .on = CT_ON_INTERNAL, .nargs = 8, .nresults = 2, .args = args_scatter_reduce_backward, .result_names = names_scatter_reduce_backward, .tuple_name = "scatter_reduce_backward", .result_type = CT_V_TENSOR, .call = ct__call_scatter_reduce_backward},
     {.name = "searchsorted", .overload = "", .c_name = "ct_searchsorted", .schema = "searchsorted(Tensor sorted_sequence, Tensor self, *, bool right=False) -> Tensor", .family = "index", .doc = "Where each value would have to be inserted into a sorted vector.", .on = CT_ON_TORCH, .nargs = 3, .nresults = 1, .args = args_searchsorted, .result_type = CT_V_TENSOR, .call = ct__call_searchsorted},
     {.name = "select", .overload = "", .c_name = "ct_select", .schema = "select(Tensor self, int dim, int index) -> Tensor", .family = "shape", .doc = "One entry of dim, without that dimension; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_view = true, .nargs = 3, .nresults = 1, .args = args_select, .result_type = CT_V_TENSOR, .call = ct__call_select},
     {.name = "select_backward", .overload = "", .c_name = "ct_select_backward", .schema = "select_backward(Tensor grad, int[] size, int dim, int index) -> Tensor", .family = "shape", .doc = "The gradient put back into zeros.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_select_backward, .result_type = CT_V_TENSOR, .call = ct__call_select_backward},
@@ -3987,6 +4242,8 @@ static const ct_op_info op_table_rows[] = {
     {.name = "squeeze_", .overload = "dims", .c_name = "ct_squeeze__dims", .schema = "squeeze.dims(Tensor self, int[] dim) -> Tensor", .family = "shape", .doc = "Drops those of the dimensions whose size is 1; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .is_view = true, .nargs = 2, .nresults = 1, .args = args_squeeze__dims, .result_type = CT_V_TENSOR, .call = ct__call_squeeze__dims},
     {.name = "stack", .overload = "", .c_name = "ct_stack", .schema = "stack(Tensor[] tensors, int dim=0) -> Tensor", .family = "shape", .doc = "Joins tensors of one shape along a new dimension.", .on = CT_ON_TORCH, .nargs = 2, .nresults = 1, .args = args_stack, .result_type = CT_V_TENSOR, .call = ct__call_stack},
     {.name = "stack", .overload = "", .c_name = "ct_stack_out", .schema = "stack(Tensor[] tensors, int dim=0) -> Tensor", .family = "shape", .doc = "Joins tensors of one shape along a new dimension.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_stack_out, .result_type = CT_V_TENSOR, .call = ct__call_stack_out},
+    {.name = "standard_gamma", .overload = "", .c_name = "ct_standard_gamma", .schema = "standard_gamma(Tensor self, *, Generator? generator=None) -> Tensor", .family = "random", .doc = "Gamma-distributed numbers of these shapes, of rate 1.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_standard_gamma, .result_type = CT_V_TENSOR, .call = ct__call_standard_gamma},
+    {.name = "standard_gamma_slope", .overload = "", .c_name = "ct_standard_gamma_slope", .schema = "standard_gamma_slope(Tensor self, Tensor output) -> Tensor", .family = "pointwise", .doc = "How a gamma variable changes with its shape while the probability below it stays.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_standard_gamma_slope, .result_type = CT_V_TENSOR, .call = ct__call_standard_gamma_slope},
     {.name = "std", .overload = "", .c_name = "ct_std", .schema = "std(Tensor self, int[1]? dim=None, *, Scalar? correction=1, bool keepdim=False) -> Tensor", .family = "reduce", .doc = "The standard deviation: sqrt(var).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_std, .result_type = CT_V_TENSOR, .call = ct__call_std},
     {.name = "std", .overload = "unbiased_all", .c_name = "ct_std_unbiased_all", .schema = "std.unbiased_all(Tensor self, bool unbiased) -> Tensor", .family = "reduce", .doc = "std with correction 1 or 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_std_unbiased_all, .result_type = CT_V_TENSOR, .call = ct__call_std_unbiased_all},
     {.name = "std", .overload = "unbiased", .c_name = "ct_std_unbiased", .schema = "std.unbiased(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor", .family = "reduce", .doc = "std with correction 1 or 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_std_unbiased, .result_type = CT_V_TENSOR, .call = ct__call_std_unbiased},
@@ -4074,6 +4331,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "zeros", .overload = "", .c_name = "ct_zeros", .schema = "zeros(int[] size, *, FACTORY) -> Tensor", .family = "creation", .doc = "A tensor of zeros.", .on = CT_ON_TORCH, .nargs = 4, .nresults = 1, .args = args_zeros, .result_type = CT_V_TENSOR, .call = ct__call_zeros},
     {.name = "zeros", .overload = "", .c_name = "ct_zeros_out", .schema = "zeros(int[] size, *, FACTORY) -> Tensor", .family = "creation", .doc = "A tensor of zeros.", .on = CT_ON_TORCH, .is_out = true, .first_out = 4, .nargs = 5, .nresults = 1, .args = args_zeros_out, .result_type = CT_V_TENSOR, .call = ct__call_zeros_out},
     {.name = "zeros_like", .overload = "", .c_name = "ct_zeros_like", .schema = "zeros_like(Tensor self, *, FACTORY, MemoryFormat? memory_format=None) -> Tensor", .family = "creation", .doc = "Zeros with self's shape and dtype.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_zeros_like, .result_type = CT_V_TENSOR, .call = ct__call_zeros_like},
+    {.name = "zeta", .overload = "", .c_name = "ct_zeta", .schema = "zeta(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "Hurwitz's zeta function: the sum of (other + k)^-self over k >= 0.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_zeta, .result_type = CT_V_TENSOR, .call = ct__call_zeta},
 };
 
 const ct_op_info *ct_op_table(int64_t *count)

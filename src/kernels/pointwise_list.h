@@ -115,7 +115,22 @@
     X(addcmul, 3, ANY, PROMOTE) \
     X(addcdiv, 3, FLOAT, FLOAT) \
     X(lerp, 3, FLOAT, FLOAT) \
-    X(clamp_both, 1, ANY, PROMOTE)
+    X(clamp_both, 1, ANY, PROMOTE) \
+    X(lgamma, 1, FLOAT, FLOAT) \
+    X(digamma, 1, FLOAT, FLOAT) \
+    X(polygamma_of, 2, FLOAT, FLOAT) \
+    X(zeta, 2, FLOAT, FLOAT) \
+    X(i0, 1, FLOAT, FLOAT) \
+    X(i1, 1, FLOAT, FLOAT) \
+    X(i0e, 1, FLOAT, FLOAT) \
+    X(i1e, 1, FLOAT, FLOAT) \
+    X(igamma, 2, FLOAT, FLOAT) \
+    X(igammac, 2, FLOAT, FLOAT) \
+    X(standard_gamma_slope, 2, FLOAT, FLOAT) \
+    X(dirichlet_slope, 3, FLOAT, FLOAT) \
+    X(nextafter, 2, FLOAT, FLOAT) \
+    X(gcd, 2, INT, INT) \
+    X(lcm, 2, INT, INT)
 
 enum {
 #define CT_POINTWISE_ENUM(name, inputs, cls, rule) CT_PW_##name,

@@ -7,6 +7,7 @@
 #define CT_KERNELS_SCALAR_H
 
 #include "kernels/math.h"
+#include "kernels/special.h"
 
 #define SCALAR_DEFINE(name, suffix, R, T_, expression) \
     CT_KINLINE R scalar_##name##_##suffix(T_ a, T_ b, T_ c, T_ p, T_ q) \
@@ -217,4 +218,19 @@ ANY3(addcmul, a + p * b * c)
 FLOAT3(addcdiv, a + p * b / c)
 FLOAT3(lerp, MATH_ABS(c) < (T)0.5 ? a + c * (b - a) : b - (b - a) * (1 - c))
 ANY1(clamp_both, a != a ? a : p != p ? p : q != q ? q : (a < p ? p : a) > q ? q : a < p ? p : a)
+FLOAT1(lgamma, lgamma((double)a))
+FLOAT1(digamma, special_digamma((double)a))
+FLOAT2(polygamma_of, special_polygamma((double)b, (double)a))
+FLOAT2(zeta, special_zeta((double)a, (double)b))
+FLOAT1(i0, special_bessel(0, (double)a))
+FLOAT1(i1, special_bessel(1, (double)a))
+FLOAT1(i0e, special_bessel_scaled(0, (double)a))
+FLOAT1(i1e, special_bessel_scaled(1, (double)a))
+FLOAT2(igamma, special_gamma_share((double)a, (double)b, false))
+FLOAT2(igammac, special_gamma_share((double)a, (double)b, true))
+FLOAT2(standard_gamma_slope, special_gamma_slope((double)a, (double)b))
+FLOAT3(dirichlet_slope, special_dirichlet_slope((double)a, (double)b, (double)c))
+FLOAT2(nextafter, MATH_LIBM2(nextafter, a, b))
+INT2(gcd, special_gcd(a, b))
+INT2(lcm, special_lcm(a, b))
 #endif

@@ -222,3 +222,10 @@ bool ct__equal(ct_tensor *self, ct_tensor *other)
     ct_tensor *all = ct_all(ct_eq(self, other));
     return all && ct_item_int(all) != 0;
 }
+
+ct_tensor *ct__polygamma(int64_t n, ct_tensor *self)
+{
+    if (n < 0)
+        return ct__fail(CT_ERR_RUNTIME, "polygamma(n, x) does not support negative n.");
+    return ct_polygamma_of(self, n);
+}

@@ -32,3 +32,28 @@ def interval(low, high):
 
 def integer_interval(low, high):
     return Constraint(f'IntegerInterval(lower_bound={low}, upper_bound={high})', lambda x: _whole(x) & (x >= low) & (x <= high), True)
+
+
+def greater_than(low):
+    return Constraint(f'GreaterThan(lower_bound={low})', lambda x: x > low)
+
+
+def greater_than_eq(low):
+    return Constraint(f'GreaterThanEq(lower_bound={low})', lambda x: x >= low)
+
+
+def less_than(high):
+    return Constraint(f'LessThan(upper_bound={high})', lambda x: x < high)
+
+
+positive_integer = Constraint('IntegerGreaterThan(lower_bound=1)', lambda x: _whole(x) & (x >= 1), True)
+
+
+def multinomial(total):
+    return Constraint(f'Multinomial(upper_bound={total})', lambda x: (x >= 0).all(-1) & (x.sum(-1) <= total), True, 1)
+
+
+def independent(base, dims):
+    """base, of which the last dims dimensions belong together."""
+    return base if not dims else Constraint(f'IndependentConstraint({base}, {dims})', lambda x: base.check(x).flatten(-dims).all(-1),
+                                            base.is_discrete, base.event_dim + dims)

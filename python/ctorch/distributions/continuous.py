@@ -1,4 +1,4 @@
-"""Normal, LogNormal, Laplace, Uniform, Exponential."""
+"""Normal, LogNormal, Laplace, Cauchy, Uniform, Exponential."""
 import math
 
 import ctorch as torch
@@ -44,6 +44,9 @@ class Normal(_LocScale):
         self._validate_sample(value)
         return 0.5 * (1 + torch.erf((value - self.loc) * self.scale.reciprocal() / math.sqrt(2)))
 
+    def icdf(self, value):
+        return self.loc + self.scale * torch.erfinv(2 * value - 1) * math.sqrt(2)
+
     def entropy(self):
         return 0.5 + 0.5 * math.log(2 * math.pi) + torch.log(self.scale)
 
@@ -75,6 +78,13 @@ class LogNormal(Distribution):
         self._validate_sample(value)
         return self.base_dist.log_prob(value.log()) - value.log()
 
+    def cdf(self, value):
+        self._validate_sample(value)
+        return self.base_dist.cdf(value.log())
+
+    def icdf(self, value):
+        return self.base_dist.icdf(value).exp()
+
     def entropy(self):
         return self.base_dist.entropy() + self.loc
 
@@ -96,8 +106,41 @@ class Laplace(_LocScale):
         self._validate_sample(value)
         return -torch.log(2 * self.scale) - torch.abs(value - self.loc) / self.scale
 
+    def cdf(self, value):
+        self._validate_sample(value)
+        return 0.5 - 0.5 * (value - self.loc).sign() * torch.expm1(-(value - self.loc).abs() / self.scale)
+
+    def icdf(self, value):
+        t = value - 0.5
+        return self.loc - self.scale * t.sign() * torch.log1p(-2 * t.abs())
+
     def entropy(self):
         return 1 + torch.log(2 * self.scale)
+
+
+class Cauchy(_LocScale):
+    """1 / (pi scale (1 + ((x - loc) / scale)^2)); it has no mean."""
+
+    mode = property(lambda self: self.loc)
+    mean = property(lambda self: torch.full_like(self.loc, math.nan))
+    variance = property(lambda self: torch.full_like(self.loc, math.inf))
+
+    def rsample(self, sample_shape=()):
+        return self.loc + torch.empty(self._extended_shape(sample_shape), dtype=self.loc.dtype).cauchy_() * self.scale
+
+    def log_prob(self, value):
+        self._validate_sample(value)
+        return -math.log(math.pi) - self.scale.log() - torch.log1p(((value - self.loc) / self.scale) ** 2)
+
+    def cdf(self, value):
+        self._validate_sample(value)
+        return torch.atan((value - self.loc) / self.scale) / math.pi + 0.5
+
+    def icdf(self, value):
+        return torch.tan(math.pi * (value - 0.5)) * self.scale + self.loc
+
+    def entropy(self):
+        return math.log(4 * math.pi) + self.scale.log()
 
 
 class Uniform(Distribution):
@@ -127,6 +170,9 @@ class Uniform(Distribution):
     def cdf(self, value):
         self._validate_sample(value)
         return ((value - self.low) / (self.high - self.low)).clamp(min=0, max=1)
+
+    def icdf(self, value):
+        return value * (self.high - self.low) + self.low
 
     def entropy(self):
         return torch.log(self.high - self.low)
@@ -161,6 +207,9 @@ class Exponential(Distribution):
     def cdf(self, value):
         self._validate_sample(value)
         return 1 - torch.exp(-self.rate * value)
+
+    def icdf(self, value):
+        return -torch.log1p(-value) / self.rate
 
     def entropy(self):
         return 1.0 - torch.log(self.rate)

@@ -1,8 +1,9 @@
-"""Bernoulli, Geometric, Categorical, OneHotCategorical."""
+"""Bernoulli, Geometric, Binomial, NegativeBinomial, Poisson, Categorical, OneHotCategorical, Multinomial."""
 import ctorch as torch
 import ctorch.nn.functional as F
 
 from . import constraints
+from .constraints import Constraint
 from .distribution import Distribution, broadcast
 
 
@@ -150,6 +151,7 @@ class OneHotCategorical(Distribution):
 
     probs = mean = property(lambda self: self._categorical.probs)
     logits = property(lambda self: self._categorical.logits)
+    mode = property(lambda self: F.one_hot(self.probs.argmax(-1), self._event_shape[0]).to(self.probs.dtype))
     variance = property(lambda self: self.probs * (1 - self.probs))
 
     def sample(self, sample_shape=()):
@@ -164,3 +166,163 @@ class OneHotCategorical(Distribution):
 
     def __repr__(self):
         return 'OneHotCategorical()'
+
+    def enumerate_support(self, expand=True):
+        n = self._event_shape[0]
+        values = torch.eye(n, dtype=self.probs.dtype).view((n,) + (1,) * len(self._batch_shape) + (n,))
+        return values.expand((n,) + tuple(self._batch_shape) + (n,)) if expand else values
+
+
+class OneHotCategoricalStraightThrough(OneHotCategorical):
+    """OneHotCategorical whose rsample passes gradients to the probabilities as they are."""
+
+    has_rsample = True
+
+    def rsample(self, sample_shape=()):
+        return self.sample(sample_shape) + (self.probs - self.probs.detach())
+
+    def __repr__(self):
+        return 'OneHotCategoricalStraightThrough()'
+
+
+def _counted(expand, low, high, like, batch_shape):
+    """low .. high along a new first dimension."""
+    values = torch.arange(low, high + 1, dtype=like.dtype).view((-1,) + (1,) * len(batch_shape))
+    return values.expand((-1,) + tuple(batch_shape)) if expand else values
+
+
+class _Trials(_OfProbabilities):
+    """What total_count and probs, or logits, of one shape describe."""
+
+    def __init__(self, total_count=1, probs=None, logits=None, validate_args=None):
+        _one_of(probs, logits)
+        name = 'logits' if probs is None else 'probs'
+        self.total_count, self.__dict__[name] = broadcast(total_count, logits if probs is None else probs)
+        self.total_count = self.total_count.to(self.__dict__[name].dtype)
+        super().__init__(self.total_count.shape, (), validate_args)
+
+
+class Binomial(_Trials):
+    """Successes among total_count trials of probability probs. Samples follow PyTorch's stream."""
+
+    arg_constraints = {'total_count': constraints.nonnegative_integer, 'probs': constraints.unit_interval, 'logits': constraints.real}
+    support = property(lambda self: constraints.integer_interval(0, self.total_count))
+    mean = property(lambda self: self.total_count * self.probs)
+    mode = property(lambda self: torch.minimum(((self.total_count + 1) * self.probs).floor(), self.total_count))
+    variance = property(lambda self: self.total_count * self.probs * (1 - self.probs))
+
+    def sample(self, sample_shape=()):
+        shape = self._extended_shape(sample_shape)
+        with torch.no_grad():
+            return torch.binomial(self.total_count.expand(shape), self.probs.expand(shape))
+
+    def log_prob(self, value):
+        self._validate_sample(value)
+        n, x = self.total_count, self.logits
+        positive = (x.clamp(min=0) + x - x.clamp(max=0)) / 2    # the slope at 0 is 1/2
+        whole = n * positive + n * torch.log1p(torch.exp(-x.abs())) - torch.lgamma(n + 1)
+        return value * x - torch.lgamma(value + 1) - torch.lgamma(n - value + 1) - whole
+
+    def enumerate_support(self, expand=True):
+        most = int(self.total_count.max())
+        if int(self.total_count.min()) != most:
+            raise NotImplementedError('Inhomogeneous total count not supported by `enumerate_support`.')
+        return _counted(expand, 0, most, self.total_count, self._batch_shape)
+
+    def entropy(self):
+        if self.total_count.min() != self.total_count.max():
+            raise NotImplementedError('Inhomogeneous total count not supported by `entropy`.')
+        log = self.log_prob(self.enumerate_support(False))
+        return -(log.exp() * log).sum(0)
+
+
+class NegativeBinomial(_Trials):
+    """Successes of probability probs before total_count failures: Poisson numbers of Gamma(total_count, exp(-logits)) rates."""
+
+    arg_constraints = {'total_count': constraints.greater_than_eq(0), 'probs': Constraint(
+        'HalfOpenInterval(lower_bound=0.0, upper_bound=1.0)', lambda x: (x >= 0) & (x < 1)), 'logits': constraints.real}
+    support = constraints.nonnegative_integer
+
+    def __init__(self, total_count, probs=None, logits=None, validate_args=None):
+        super().__init__(total_count, probs, logits, validate_args)
+
+    mean = property(lambda self: self.total_count * torch.exp(self.logits))
+    mode = property(lambda self: ((self.total_count - 1) * self.logits.exp()).floor().clamp(min=0.0))
+    variance = property(lambda self: self.mean / torch.sigmoid(-self.logits))
+
+    def sample(self, sample_shape=()):
+        from .gamma import Gamma
+        with torch.no_grad():
+            return torch.poisson(Gamma(self.total_count, torch.exp(-self.logits), validate_args=False).sample(sample_shape))
+
+    def log_prob(self, value):
+        self._validate_sample(value)
+        n = self.total_count
+        log = n * F.logsigmoid(-self.logits) + value * F.logsigmoid(self.logits)
+        norm = -torch.lgamma(n + value) + torch.lgamma(1.0 + value) + torch.lgamma(n)
+        return log - norm.masked_fill(n + value == 0.0, 0.0)
+
+
+class Poisson(Distribution):
+    """rate^k exp(-rate) / k!. Samples follow PyTorch's stream."""
+
+    arg_constraints = {'rate': constraints.nonnegative}
+    support = constraints.nonnegative_integer
+
+    def __init__(self, rate, validate_args=None):
+        self.rate, = broadcast(rate)
+        super().__init__(self.rate.shape, (), validate_args)
+
+    mean = variance = property(lambda self: self.rate)
+    mode = property(lambda self: self.rate.floor())
+
+    def sample(self, sample_shape=()):
+        with torch.no_grad():
+            return torch.poisson(self.rate.expand(self._extended_shape(sample_shape)))
+
+    def log_prob(self, value):
+        self._validate_sample(value)
+        value, rate = torch.broadcast_tensors(value, self.rate)
+        return torch.xlogy(value, rate) - rate - (value + 1).lgamma()
+
+
+class Multinomial(Distribution):
+    """How often each k comes up among total_count draws of a Categorical."""
+
+    arg_constraints = Categorical.arg_constraints
+
+    def __init__(self, total_count=1, probs=None, logits=None, validate_args=None):
+        if not isinstance(total_count, int):
+            raise NotImplementedError('inhomogeneous total_count is not supported')
+        self.total_count = total_count
+        self._categorical = Categorical(probs, logits, validate_args=validate_args)
+        shape = self._categorical.param_shape
+        super().__init__(shape[:-1], shape[-1:], validate_args)
+
+    probs = property(lambda self: self._categorical.probs)
+    logits = property(lambda self: self._categorical.logits)
+    param_shape = property(lambda self: self._categorical.param_shape)
+    support = property(lambda self: constraints.multinomial(self.total_count))
+    mean = property(lambda self: self.probs * self.total_count)
+    variance = property(lambda self: self.total_count * self.probs * (1 - self.probs))
+
+    def sample(self, sample_shape=()):
+        drawn = self._categorical.sample((self.total_count,) + tuple(sample_shape)).movedim(0, -1)
+        counts = torch.zeros(self._extended_shape(sample_shape), dtype=self.probs.dtype)
+        return counts.scatter_add(-1, drawn, torch.ones(drawn.shape, dtype=counts.dtype))
+
+    def log_prob(self, value):
+        self._validate_sample(value)
+        logits, value = torch.broadcast_tensors(self.logits, value)
+        logits = logits.masked_fill((value == 0) & (logits == -float('inf')), 0)
+        return torch.lgamma(value.sum(-1) + 1) - torch.lgamma(value + 1).sum(-1) + (logits * value).sum(-1)
+
+    def entropy(self):
+        n = torch.tensor(self.total_count, dtype=self.probs.dtype)
+        binomial = Binomial(self.total_count, self.probs, validate_args=False)
+        k = binomial.enumerate_support(False)[1:]
+        known = (binomial.log_prob(k).exp() * torch.lgamma(k + 1)).sum([0, -1])
+        return n * self._categorical.entropy() - torch.lgamma(n + 1) + known
+
+    def __repr__(self):
+        return 'Multinomial()'

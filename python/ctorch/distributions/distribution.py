@@ -33,14 +33,32 @@ class Distribution:
         self._batch_shape, self._event_shape = torch.Size(batch_shape), torch.Size(event_shape)
         if validate_args is not None:
             self._validate_args = validate_args
-        for name, constraint in self.arg_constraints.items() if self._validate_args else ():
-            value = self.__dict__.get(name)
-            if value is None:
-                continue
+        self._check({name: self.__dict__[name] for name in self.arg_constraints if self.__dict__.get(name) is not None})
+
+    def _check(self, values):
+        """ValueError where one of the named parameters does not satisfy its constraint, if arguments are validated."""
+        for name, value in values.items() if self._validate_args else ():
+            constraint = self.arg_constraints[name]
             good = constraint.check(value)
             if not bool(good.all()):
                 raise ValueError(f'Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution '
                                  f'{self!r} to satisfy the constraint {constraint!r}, but found invalid values:\n{value}')
+
+    def _copy(self, batch_shape):
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        new._batch_shape = torch.Size(batch_shape)
+        return new
+
+    def expand(self, batch_shape, _instance=None):
+        """The same distribution for a larger batch: its parameters are expanded."""
+        new, n = self._copy(batch_shape), len(self._batch_shape)
+        for name, value in self.__dict__.items():
+            if isinstance(value, torch.Tensor):
+                new.__dict__[name] = value.expand(torch.Size(tuple(batch_shape) + tuple(value.shape[n:])))
+            elif isinstance(value, Distribution):
+                new.__dict__[name] = value.expand(batch_shape)
+        return new
 
     batch_shape = property(lambda self: self._batch_shape)
     event_shape = property(lambda self: self._event_shape)
@@ -72,6 +90,15 @@ class Distribution:
     def log_prob(self, value):
         raise NotImplementedError
 
+    def cdf(self, value):
+        raise NotImplementedError
+
+    def icdf(self, value):
+        raise NotImplementedError
+
+    def enumerate_support(self, expand=True):
+        raise NotImplementedError
+
     def entropy(self):
         raise NotImplementedError
 
@@ -96,6 +123,12 @@ class Independent(Distribution):
         super().__init__(shape[:len(shape) - n], shape[len(shape) - n:] + tuple(base_distribution.event_shape), validate_args)
 
     has_rsample = property(lambda self: self.base_dist.has_rsample)
+
+    def expand(self, batch_shape, _instance=None):
+        new = self._copy(batch_shape)
+        new.base_dist = self.base_dist.expand(tuple(batch_shape) + tuple(self._event_shape[:self.reinterpreted_batch_ndims]))
+        return new
+
     mean = property(lambda self: self.base_dist.mean)
     mode = property(lambda self: self.base_dist.mode)
     variance = property(lambda self: self.base_dist.variance)

@@ -1,9 +1,13 @@
 """Kullback-Leibler divergences between distributions of the same kind, by formula."""
+import math
+
 import ctorch as torch
 
-from .continuous import Exponential, Laplace, LogNormal, Normal, Uniform
-from .discrete import Bernoulli, Categorical, Geometric, OneHotCategorical
+from .continuous import Cauchy, Exponential, Laplace, LogNormal, Normal, Uniform
+from .discrete import Bernoulli, Binomial, Categorical, Geometric, OneHotCategorical, Poisson
 from .distribution import Distribution, Independent, sum_rightmost
+from .gamma import Beta, Dirichlet, Gamma
+from .transformed import EULER, Gumbel, HalfNormal, Pareto, TransformedDistribution
 
 _FORMULAS = {}
 
@@ -100,3 +104,108 @@ def _(p, q):
     if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
         raise NotImplementedError
     return sum_rightmost(kl_divergence(p.base_dist, q.base_dist), p.reinterpreted_batch_ndims)
+
+
+@register_kl(Cauchy, Cauchy)
+def _(p, q):
+    return ((p.scale + q.scale).pow(2) + (p.loc - q.loc).pow(2)).log() - (4 * p.scale * q.scale).log()
+
+
+@register_kl(HalfNormal, HalfNormal)
+def _(p, q):
+    return kl_divergence(p.base_dist, q.base_dist)
+
+
+@register_kl(Gamma, Gamma)
+def _(p, q):
+    a, b = p.concentration, q.concentration
+    return b * (p.rate / q.rate).log() + torch.lgamma(b) - torch.lgamma(a) + (a - b) * torch.digamma(a) + (q.rate - p.rate) * (a / p.rate)
+
+
+@register_kl(Exponential, Gamma)
+def _(p, q):
+    ratio, c = q.rate / p.rate, q.concentration
+    return -c * ratio.log() + ratio + torch.lgamma(c) + c * EULER - (1 + EULER)
+
+
+@register_kl(Gamma, Exponential)
+def _(p, q):
+    return -p.entropy() - q.rate.log() + q.rate * p.concentration / p.rate
+
+
+@register_kl(Dirichlet, Dirichlet)
+def _(p, q):
+    a, b = p.concentration, q.concentration
+    total = a.sum(-1)
+    return (total.lgamma() - b.sum(-1).lgamma() - (a.lgamma() - b.lgamma()).sum(-1)
+            + ((a - b) * (a.digamma() - total.digamma().unsqueeze(-1))).sum(-1))
+
+
+@register_kl(Beta, Beta)
+def _(p, q):
+    return kl_divergence(p._dirichlet, q._dirichlet)
+
+
+@register_kl(Binomial, Binomial)
+def _(p, q):
+    if (p.total_count < q.total_count).any():
+        raise NotImplementedError('KL between Binomials where q.total_count > p.total_count is not implemented')
+    kl = p.total_count * (p.probs * (p.logits - q.logits) + (-p.probs).log1p() - (-q.probs).log1p())
+    return torch.where(p.total_count > q.total_count, float('inf'), kl)
+
+
+@register_kl(Poisson, Poisson)
+def _(p, q):
+    return p.rate * (p.rate.log() - q.rate.log()) - (p.rate - q.rate)
+
+
+@register_kl(Bernoulli, Poisson)
+def _(p, q):
+    return -p.entropy() - (p.probs * q.rate.log() - q.rate)
+
+
+@register_kl(Gumbel, Gumbel)
+def _(p, q):
+    a, b, c = p.scale / q.scale, q.loc / q.scale, p.loc / q.scale
+    return a.log().neg() - b + c + a * EULER + torch.exp(b + (1 + a).lgamma() - c) - (1 + EULER)
+
+
+@register_kl(Normal, Gumbel)
+def _(p, q):
+    mean, square = p.loc / q.scale, (p.scale / q.scale).pow(2)
+    return -torch.log(p.scale / q.scale) + mean - q.loc / q.scale + torch.exp(-mean + 0.5 * square + q.loc / q.scale) - 0.5 * (
+        1 + math.log(2 * math.pi))
+
+
+@register_kl(Pareto, Pareto)
+def _(p, q):
+    ratio = q.alpha / p.alpha
+    kl = q.alpha * (p.scale / q.scale).log() - ratio.log() + ratio - 1
+    return torch.where(p.scale < q.scale, float('inf'), kl)
+
+
+@register_kl(Laplace, Normal)
+def _(p, q):
+    var = q.scale.pow(2)
+    constant = 0.5 * torch.log(math.pi / 2 * var / p.scale.pow(2)) - 1
+    return constant + p.scale.pow(2) / var + 0.5 * p.loc.pow(2) / var - p.loc * q.loc / var + 0.5 * q.loc.pow(2) / var
+
+
+@register_kl(Exponential, Normal)
+def _(p, q):
+    var, square = q.scale.pow(2), p.rate.pow(2)
+    return 0.5 * torch.log(square * var * 2 * math.pi) - 1 + 1 / square / var - q.loc / (p.rate * var) + 0.5 * q.loc.pow(2) / var
+
+
+@register_kl(Uniform, Normal)
+def _(p, q):
+    width = p.high - p.low
+    return 0.5 * torch.log(math.pi * 2 * q.scale.pow(2) / width.pow(2)) + 0.5 * (
+        width.pow(2) / 12 + ((p.high + p.low - 2 * q.loc) / 2).pow(2)) / q.scale.pow(2)
+
+
+@register_kl(TransformedDistribution, TransformedDistribution)
+def _(p, q):
+    if p.transforms != q.transforms or p.event_shape != q.event_shape:
+        raise NotImplementedError
+    return sum_rightmost(kl_divergence(p.base_dist, q.base_dist), len(p.event_shape) - len(p.base_dist.event_shape))

@@ -7,6 +7,8 @@ from .adagrad import Adagrad
 from .adadelta import Adadelta
 from .adamax import Adamax
 from .asgd import ASGD
+from .adafactor import Adafactor
+from .muon import Muon
 from .lbfgs import LBFGS
 from .nadam import NAdam
 from .radam import RAdam

@@ -10,7 +10,7 @@ from .pooling import (MaxPool1d, MaxPool2d, MaxPool3d, MaxUnpool1d, MaxUnpool2d,
                       AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d)
 from .batchnorm import (BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm, InstanceNorm1d, InstanceNorm2d,
                         InstanceNorm3d)
-from .normalization import LayerNorm, GroupNorm, RMSNorm, LocalResponseNorm
+from .normalization import LayerNorm, GroupNorm, RMSNorm, LocalResponseNorm, CrossMapLRN2d
 from .dropout import Dropout, Dropout1d, Dropout2d, Dropout3d, AlphaDropout, FeatureAlphaDropout
 from .sparse import Embedding, EmbeddingBag
 from .padding import (
@@ -28,6 +28,7 @@ from .loss import (
     BCEWithLogitsLoss, SmoothL1Loss, HuberLoss, HingeEmbeddingLoss, SoftMarginLoss, MultiLabelSoftMarginLoss,
     MultiMarginLoss, MarginRankingLoss, CosineEmbeddingLoss, TripletMarginLoss,
     TripletMarginWithDistanceLoss, MultiLabelMarginLoss, CTCLoss)
+from .adaptive import AdaptiveLogSoftmaxWithLoss
 from .lazy import (
     LazyLinear, LazyConv1d, LazyConv2d, LazyConv3d, LazyConvTranspose1d, LazyConvTranspose2d, LazyConvTranspose3d,
     LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d, LazyInstanceNorm1d, LazyInstanceNorm2d, LazyInstanceNorm3d)

@@ -120,3 +120,25 @@ class LocalResponseNorm(Module):
 
     def extra_repr(self):
         return f'{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}'
+
+
+class CrossMapLRN2d(Module):
+    """input (N, C, H, W) over (k + alpha / size * sum)^beta, where sum is of the squares of the channels within r = (size - 1) // 2, and
+    from channel r + 1 on of channel 0 too: PyTorch's running sum keeps it. Gradients are those of this formula."""
+
+    def __init__(self, size, alpha=1e-4, beta=0.75, k=1):
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input):
+        if input.dim() != 4:
+            raise ValueError(f'CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.')
+        r, channels = (self.size - 1) // 2, input.size(1)
+        squares = input * input
+        padded = F.pad(squares, (0, 0, 0, 0, r, r))
+        total = sum(padded.narrow(1, i, channels) for i in range(2 * r + 1))
+        late = (_C.arange(channels, dtype=input.dtype) > r).to(input.dtype).view(1, -1, 1, 1)
+        return input / (self.k + self.alpha / self.size * (total + late * squares[:, :1])) ** self.beta
+
+    def extra_repr(self):
+        return f'{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}'
