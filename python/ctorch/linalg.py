@@ -25,6 +25,8 @@ def _tuple(name, fields):
     return made
 
 
+lu_unpack = _tuple('lu_unpack', 'P L U')
+triangular_solve = _tuple('triangular_solve', 'solution cloned_coefficient')
 linalg_lu = _tuple('linalg_lu', 'P L U')
 linalg_lu_factor = _tuple('linalg_lu_factor', 'LU pivots')
 linalg_lstsq = _tuple('linalg_lstsq', 'solution residuals rank singular_values')

@@ -90,7 +90,8 @@ static bool factor_check_dtype(const ct_tensor *a, const char *name)
     if (a->dtype == CT_FLOAT32 || a->dtype == CT_FLOAT64)
         return true;
     if (ct_is_floating((ct_dtype)a->dtype))
-        return ct__fail(CT_ERR_RUNTIME, "%s: Low precision dtypes not supported. Got %s", name, ct_dtype_type_name((ct_dtype)a->dtype)) != NULL;
+        return ct__fail(CT_ERR_RUNTIME, "%s: Low precision dtypes not supported. Got %s", name,
+                        ct_dtype_type_name((ct_dtype)a->dtype)) != NULL;
     return ct__fail(CT_ERR_RUNTIME, "%s: Expected a floating point or complex tensor as input. Got %s", name,
                     ct_dtype_type_name((ct_dtype)a->dtype)) != NULL;
 }
@@ -229,8 +230,8 @@ static bool factor_broadcast(ct_tensor *a, ct_tensor *b, ct_tensor **x, ct_tenso
     for (int64_t i = 0; i < n - 2; i++) {
         int64_t ia = i - (n - a->ndim), ib = i - (n - b->ndim), sa = ia < 0 ? 1 : a->sizes[ia], sb = ib < 0 ? 1 : b->sizes[ib];
         if (sa != sb && sa != 1 && sb != 1)
-            return ct__fail(CT_ERR_RUNTIME, "The size of tensor a (%lld) must match the size of tensor b (%lld) at non-singleton dimension %lld",
-                            (long long)sb, (long long)sa, (long long)i) != NULL;
+            return ct__fail(CT_ERR_RUNTIME, "The size of tensor a (%lld) must match the size of tensor b (%lld) at non-singleton dimension "
+                            "%lld", (long long)sb, (long long)sa, (long long)i) != NULL;
         sizes[i] = sa == 1 ? sb : sa;
     }
     ct_tensor *t[2] = {a, b};
@@ -260,6 +261,22 @@ static bool factor_vectors(const ct_tensor *a, const ct_tensor *b)
     return b->ndim == 1 || same;
 }
 
+/* Of the broadcast batch's info what A's own batch has. Caller owns. */
+static ct_tensor *factor_info_of(const ct_tensor *A, ct_tensor *info)
+{
+    if (!info->numel) {
+        CT_AUTO ct_tensor *none = ct__new(CT_INT32, ct__device_of(A), A->ndim - 2, A->sizes);
+        return none && (!none->data || ct__fill(none, ct_int_scalar(0))) ? ct_retain(none) : NULL;
+    }
+    CT_COMPUTE();
+    ct_tensor *own = info;
+    while (own && own->ndim > A->ndim - 2)
+        own = ct_select(own, 0, 0);
+    for (int64_t i = 0; own && i < own->ndim; i++)
+        own = ct_narrow(own, i, 0, A->sizes[i]);
+    return own ? ct__contiguous_of(own) : NULL;
+}
+
 static bool factor_solve(ct_tensor *A, ct_tensor *B, bool left, ct_tensor **results)
 {
     const char *name = "linalg.solve";
@@ -286,7 +303,7 @@ static bool factor_solve(ct_tensor *A, ct_tensor *B, bool left, ct_tensor **resu
     if (!out || !info || !factor_run(&j))
         return false;
     results[0] = vectors ? ct_retain(ct_squeeze_dim(out, -1)) : ct_retain(out);
-    results[1] = ct_retain(info);
+    results[1] = factor_info_of(A, info);
     return factor_done(!ct__pending(), 2, results);
 }
 
@@ -334,7 +351,8 @@ ct_tensor *ct__linalg_solve_triangular(ct_tensor *A, ct_tensor *B, bool upper, b
         || !factor_sizes_fit(A, B->sizes[B->ndim - 2], B->sizes[B->ndim - 1], left, name))
         return NULL;
     if (!ct_is_floating((ct_dtype)A->dtype) || ct__itemsize((ct_dtype)A->dtype) < 4)
-        return ct__fail(CT_ERR_NOT_IMPLEMENTED, "\"triangular_solve_cpu\" not implemented for '%s'", ct_dtype_type_name((ct_dtype)A->dtype));
+        return ct__fail(CT_ERR_NOT_IMPLEMENTED, "\"triangular_solve_cpu\" not implemented for '%s'",
+                        ct_dtype_type_name((ct_dtype)A->dtype));
     if (!factor_same_dtype(A, B, name))
         return NULL;
     CT_AUTO ct_tensor *x = NULL;
@@ -371,7 +389,8 @@ static void factor_lu_one(factor_job *j, int64_t i, double *work)
 bool ct__linalg_lu_factor_ex(ct_tensor *A, bool pivot, bool check_errors, ct_tensor **results)
 {
     if (A->ndim < 2)
-        return ct__fail(CT_ERR_RUNTIME, "torch.lu_factor: Expected tensor with 2 or more dimensions. Got size: %s instead", ct__shape_text(A));
+        return ct__fail(CT_ERR_RUNTIME, "torch.lu_factor: Expected tensor with 2 or more dimensions. Got size: %s instead",
+                        ct__shape_text(A));
     if (!factor_check_dtype(A, "torch.lu_factor"))
         return false;
     if (!pivot)
@@ -386,8 +405,8 @@ bool ct__linalg_lu_factor_ex(ct_tensor *A, bool pivot, bool check_errors, ct_ten
     char where[64];
     int64_t bad = ok && check_errors ? factor_bad(results[2], where, sizeof where) : 0;
     if (bad)
-        ok = ct__fail(CT_ERR_RUNTIME, "torch.linalg.lu_factor: %sU[%lld,%lld] is zero and using it on lu_solve would result in a division by "
-                      "zero. If you still want to perform the factorization, consider calling linalg.lu(A, pivot) or "
+        ok = ct__fail(CT_ERR_RUNTIME, "torch.linalg.lu_factor: %sU[%lld,%lld] is zero and using it on lu_solve would result in a division "
+                      "by zero. If you still want to perform the factorization, consider calling linalg.lu(A, pivot) or "
                       "linalg.lu_factor_ex(A, pivot)", where, (long long)bad, (long long)bad) != NULL;
     return factor_done(ok, 3, results);
 }
@@ -411,7 +430,8 @@ ct_tensor *ct__linalg_lu_permutation(ct_tensor *pivots, int64_t n)
         for (int64_t i = 0; i < k; i++) {
             if (i >= n || from[i] < 1 || from[i] > n) {
                 ct_release(out);
-                return ct__fail(CT_ERR_RUNTIME, "pivots passed to lu_solve must be between 1 and A.size(-2).Did you properly call lu_factor?");
+                return ct__fail(CT_ERR_RUNTIME, "pivots passed to lu_solve must be between 1 and A.size(-2)."
+                                "Did you properly call lu_factor?");
             }
             int64_t t = to[i];
             to[i] = to[from[i] - 1];
@@ -775,7 +795,7 @@ ct_tensor *ct__linalg_qr_backward(ct_tensor *gQ, ct_tensor *gR, ct_tensor *Q, ct
                         "linalg.qr(A, mode='reduced') if you are going to require gradients");
     int64_t m = Q->sizes[Q->ndim - 2], k = Q->sizes[Q->ndim - 1], n = R->sizes[R->ndim - 1];
     if (k == m && m > n)
-        return ct__fail(CT_ERR_RUNTIME, "The QR decomposition is not differentiable when mode='complete' and nrows > ncols");
+        return ct__fail(CT_ERR_RUNTIME, "The QR decomposition is not differentiable when mode='complete' and nrows > ncols.");
     ct_tensor *square = R, *gsquare = gR, *rest = NULL;
     if (n > k) { /* A = Q [R1 R2]: the columns beyond the square send Q gR2 back, and A2 gR2^T to Q */
         square = ct_narrow(R, -1, 0, k);
@@ -837,7 +857,8 @@ static bool factor_eigh(ct_tensor *A, const char *uplo, int64_t count, ct_tensor
     if (strcmp(uplo, "L") && strcmp(uplo, "U") && strcmp(uplo, "l") && strcmp(uplo, "u"))
         return ct__fail(CT_ERR_RUNTIME, "Expected UPLO argument to be 'L' or 'U', but got %s", uplo) != NULL;
     if (A->dtype != CT_FLOAT32 && A->dtype != CT_FLOAT64)
-        return ct__fail(CT_ERR_NOT_IMPLEMENTED, "\"linalg_eigh_cpu\" not implemented for '%s'", ct_dtype_type_name((ct_dtype)A->dtype)) != NULL;
+        return ct__fail(CT_ERR_NOT_IMPLEMENTED, "\"linalg_eigh_cpu\" not implemented for '%s'",
+                        ct_dtype_type_name((ct_dtype)A->dtype)) != NULL;
     int64_t n = A->sizes[A->ndim - 1];
     CT_AUTO ct_tensor *a = ct__contiguous_of(A);
     if (!a)
@@ -852,8 +873,8 @@ static bool factor_eigh(ct_tensor *A, const char *uplo, int64_t count, ct_tensor
         char where[64] = "";
         if (A->ndim > 2)
             snprintf(where, sizeof where, "(Batch element %lld): ", (long long)j.failed - 1);
-        ok = ct__fail(CT_ERR_LINALG, "linalg.eigh: %sThe algorithm failed to converge because the input matrix is ill-conditioned or has too "
-                      "many repeated eigenvalues (error code: 1).", where) != NULL;
+        ok = ct__fail(CT_ERR_LINALG, "linalg.eigh: %sThe algorithm failed to converge because the input matrix is ill-conditioned or has "
+                      "too many repeated eigenvalues (error code: 1).", where) != NULL;
     }
     return factor_done(ok, count, results);
 }
@@ -874,7 +895,8 @@ ct_tensor *ct__linalg_eigh_backward(ct_tensor *gw, ct_tensor *gV, ct_tensor *w, 
     if (!gV)
         return ct_matmul(ct_mul(V, ct_unsqueeze(gw, -2)), factor_t(V));
     ct_tensor *eye = ct_eye(n, .dtype = (ct_dtype)w->dtype), *p = ct_matmul(factor_t(V), gV);
-    ct_tensor *core = ct_mul(ct_div(p, ct_add(ct_sub(ct_unsqueeze(w, -2), ct_unsqueeze(w, -1)), eye)), ct_sub(1, eye));
+    ct_tensor *gap = ct_add(ct_sub(ct_unsqueeze(w, -2), ct_unsqueeze(w, -1)), eye);
+    ct_tensor *core = ct_div(ct_mul(ct_sub(p, factor_t(p)), 0.5), gap); /* the diagonal is 0 */
     if (gw)
         core = ct_add(core, factor_diagonal(gw));
     return ct_matmul(ct_matmul(V, core), factor_t(V));
@@ -904,7 +926,8 @@ ct_tensor *ct__linalg_pinv_tolerance(ct_tensor *A, double atol, double rtol, boo
     }
     if (!left || !right)
         return NULL;
-    ct_tensor *size = ct_abs(values), *limit = ct_clamp(ct_mul(ct_amax(size, .dim = CT_INTS(-1), .keepdim = true), rtol), .min = ct_num(atol));
+    ct_tensor *size = ct_abs(values), *most = ct_amax(size, .dim = CT_INTS(-1), .keepdim = true);
+    ct_tensor *limit = ct_clamp(ct_mul(most, rtol), .min = ct_num(atol));
     ct_tensor *inverse = ct_where(ct_gt(size, limit), ct_reciprocal(values), ct_zeros_like(values));
     return ct_retain(ct_matmul(ct_mul(left, ct_unsqueeze(inverse, -2)), right));
 }
@@ -913,7 +936,8 @@ ct_tensor *ct__linalg_pinv_tolerance(ct_tensor *A, double atol, double rtol, boo
 ct_tensor *ct__linalg_pinv_backward(ct_tensor *grad, ct_tensor *pinv, ct_tensor *A)
 {
     ct_tensor *p = factor_t(pinv), *g = factor_t(grad);
-    ct_tensor *first = ct_matmul(ct_matmul(p, grad), p), *over = ct_matmul(ct_matmul(g, pinv), p), *under = ct_matmul(p, ct_matmul(pinv, g));
+    ct_tensor *first = ct_matmul(ct_matmul(p, grad), p), *over = ct_matmul(ct_matmul(g, pinv), p);
+    ct_tensor *under = ct_matmul(p, ct_matmul(pinv, g));
     ct_tensor *second = ct_sub(over, ct_matmul(A, ct_matmul(pinv, over))), *third = ct_sub(under, ct_matmul(ct_matmul(under, pinv), A));
     return ct_add(ct_sub(second, first), third);
 }
