@@ -31,6 +31,7 @@ typedef enum ct_error_kind {
     CT_ERR_UNPICKLING,      /* pickle.UnpicklingError */
     CT_ERR_ASSERTION,       /* AssertionError */
     CT_ERR_KEY,             /* KeyError */
+    CT_ERR_LINALG,          /* torch.linalg.LinAlgError, a RuntimeError */
 } ct_error_kind;
 
 /* True while no error is pending in this thread. */

@@ -292,6 +292,71 @@ typedef struct ct_linear_opts { ct_tensor *bias; } ct_linear_opts;
 CT_API ct_tensor *ct_linear(ct_tensor *input, ct_tensor *weight, const ct_linear_opts *options);
 CT_API ct_tensor *ct_linear_weight_grad(ct_tensor *grad, ct_tensor *input);
 CT_API ct_tensor *ct_linear_bias_grad(ct_tensor *grad);
+typedef struct ct_linalg_inv_ex_opts { bool check_errors; } ct_linalg_inv_ex_opts;
+typedef struct ct_linalg_inv_ex_result { ct_tensor *inverse; ct_tensor *info; } ct_linalg_inv_ex_result;
+CT_API ct_linalg_inv_ex_result ct_linalg_inv_ex(ct_tensor *A, const ct_linalg_inv_ex_opts *options);
+CT_API ct_tensor *ct_linalg_inv(ct_tensor *A);
+/* The inverses of square matrices (*, n, n). */
+CT_API ct_tensor *ct_inverse(ct_tensor *self);
+typedef struct ct_linalg_solve_ex_opts { bool left; bool check_errors; } ct_linalg_solve_ex_opts;
+typedef struct ct_linalg_solve_ex_result { ct_tensor *result; ct_tensor *info; } ct_linalg_solve_ex_result;
+CT_API ct_linalg_solve_ex_result ct_linalg_solve_ex(ct_tensor *A, ct_tensor *B, const ct_linalg_solve_ex_opts *options);
+typedef struct ct_linalg_solve_backward_result { ct_tensor *A; ct_tensor *B; } ct_linalg_solve_backward_result;
+CT_API ct_linalg_solve_backward_result ct_linalg_solve_backward(ct_tensor *grad, ct_tensor *A, ct_tensor *result, bool left);
+typedef struct ct_linalg_solve_opts { bool left; } ct_linalg_solve_opts;
+CT_API ct_tensor *ct_linalg_solve(ct_tensor *A, ct_tensor *B, const ct_linalg_solve_opts *options);
+typedef struct ct_linalg_solve_triangular_opts { bool left; bool unitriangular; } ct_linalg_solve_triangular_opts;
+CT_API ct_tensor *ct_linalg_solve_triangular(ct_tensor *A, ct_tensor *B, bool upper, const ct_linalg_solve_triangular_opts *options);
+typedef struct ct_linalg_solve_triangular_backward_result { ct_tensor *A; ct_tensor *B; } ct_linalg_solve_triangular_backward_result;
+CT_API ct_linalg_solve_triangular_backward_result ct_linalg_solve_triangular_backward(ct_tensor *grad, ct_tensor *A, ct_tensor *result, bool upper, bool left, bool unitriangular);
+typedef struct ct_linalg_lu_factor_ex_opts { bool pivot; bool check_errors; } ct_linalg_lu_factor_ex_opts;
+typedef struct ct_linalg_lu_factor_ex_result { ct_tensor *LU; ct_tensor *pivots; ct_tensor *info; } ct_linalg_lu_factor_ex_result;
+CT_API ct_linalg_lu_factor_ex_result ct_linalg_lu_factor_ex(ct_tensor *A, const ct_linalg_lu_factor_ex_opts *options);
+CT_API ct_tensor *ct_linalg_lu_factor_backward(ct_tensor *grad, ct_tensor *LU, ct_tensor *pivots);
+CT_API ct_tensor *ct_linalg_lu_permutation(ct_tensor *pivots, int64_t n);
+CT_API ct_tensor *ct_linalg_cofactor(ct_tensor *A);
+CT_API ct_tensor *ct_linalg_cofactor_backward(ct_tensor *grad, ct_tensor *A, ct_tensor *result);
+CT_API ct_tensor *ct_linalg_det(ct_tensor *A);
+/* The determinants (*) of square matrices (*, n, n). */
+CT_API ct_tensor *ct_det(ct_tensor *self);
+typedef struct ct_linalg_slogdet_result { ct_tensor *sign; ct_tensor *logabsdet; } ct_linalg_slogdet_result;
+CT_API ct_linalg_slogdet_result ct_linalg_slogdet(ct_tensor *A);
+CT_API ct_tensor *ct_linalg_slogdet_backward(ct_tensor *grad, ct_tensor *A);
+typedef struct ct_slogdet_result { ct_tensor *sign; ct_tensor *logabsdet; } ct_slogdet_result;
+/* The sign and the logarithm of the magnitude of determinants. */
+CT_API ct_slogdet_result ct_slogdet(ct_tensor *self);
+/* The logarithm of determinants, NaN where one is negative. */
+CT_API ct_tensor *ct_logdet(ct_tensor *self);
+typedef struct ct_linalg_cholesky_ex_opts { bool upper; bool check_errors; } ct_linalg_cholesky_ex_opts;
+typedef struct ct_linalg_cholesky_ex_result { ct_tensor *L; ct_tensor *info; } ct_linalg_cholesky_ex_result;
+CT_API ct_linalg_cholesky_ex_result ct_linalg_cholesky_ex(ct_tensor *self, const ct_linalg_cholesky_ex_opts *options);
+CT_API ct_tensor *ct_linalg_cholesky_backward(ct_tensor *grad, ct_tensor *L, bool upper);
+typedef struct ct_linalg_cholesky_opts { bool upper; } ct_linalg_cholesky_opts;
+CT_API ct_tensor *ct_linalg_cholesky(ct_tensor *self, const ct_linalg_cholesky_opts *options);
+typedef struct ct_linalg_qr_opts { const char *mode; } ct_linalg_qr_opts;
+typedef struct ct_linalg_qr_result { ct_tensor *Q; ct_tensor *R; } ct_linalg_qr_result;
+CT_API ct_linalg_qr_result ct_linalg_qr(ct_tensor *A, const ct_linalg_qr_opts *options);
+CT_API ct_tensor *ct_linalg_qr_backward(ct_tensor *gQ, ct_tensor *gR, ct_tensor *Q, ct_tensor *R, const char *mode);
+typedef struct ct_linalg_eigh_opts { const char *UPLO; } ct_linalg_eigh_opts;
+typedef struct ct_linalg_eigh_result { ct_tensor *eigenvalues; ct_tensor *eigenvectors; } ct_linalg_eigh_result;
+CT_API ct_linalg_eigh_result ct_linalg_eigh(ct_tensor *A, const ct_linalg_eigh_opts *options);
+CT_API ct_tensor *ct_linalg_eigh_backward(ct_tensor *gw, ct_tensor *gV, ct_tensor *w, ct_tensor *V);
+CT_API ct_tensor *ct_linalg_eigvals_symmetric(ct_tensor *A, const char *UPLO);
+typedef struct ct_linalg_svd_opts { bool full_matrices; } ct_linalg_svd_opts;
+typedef struct ct_linalg_svd_result { ct_tensor *U; ct_tensor *S; ct_tensor *Vh; } ct_linalg_svd_result;
+CT_API ct_linalg_svd_result ct_linalg_svd(ct_tensor *A, const ct_linalg_svd_opts *options);
+CT_API ct_tensor *ct_linalg_svd_backward(ct_tensor *gU, ct_tensor *gS, ct_tensor *gVh, ct_tensor *U, ct_tensor *S, ct_tensor *Vh);
+CT_API ct_tensor *ct_linalg_svdvals_only(ct_tensor *A);
+typedef struct ct_svd_opts { bool some; bool compute_uv; } ct_svd_opts;
+typedef struct ct_svd_result { ct_tensor *U; ct_tensor *S; ct_tensor *V; } ct_svd_result;
+/* self = U diag(S) V^T; without compute_uv U and V are zeros. */
+CT_API ct_svd_result ct_svd(ct_tensor *self, const ct_svd_opts *options);
+typedef struct ct_qr_opts { bool some; } ct_qr_opts;
+typedef struct ct_qr_result { ct_tensor *Q; ct_tensor *R; } ct_qr_result;
+/* linalg_qr, 'complete' without `some`. */
+CT_API ct_qr_result ct_qr(ct_tensor *self, const ct_qr_opts *options);
+CT_API ct_tensor *ct_linalg_pinv_tolerance(ct_tensor *A, double atol, double rtol, bool hermitian);
+CT_API ct_tensor *ct_linalg_pinv_backward(ct_tensor *grad, ct_tensor *pinv, ct_tensor *A);
 
 /* ---- loss ---- */
 
@@ -1353,6 +1418,18 @@ CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *self, ct_ints output_size);
 #define ct_baddbmm_(self, batch1, batch2, ...) CT_WITH(ct_baddbmm_opts, (.beta = {CT_SCALAR_INT, {.i = 1}}, .alpha = {CT_SCALAR_INT, {.i = 1}},), ct_baddbmm_(self, batch1, batch2, ct__options), __VA_ARGS__)
 #define ct_baddbmm_out(out, self, batch1, batch2, ...) CT_WITH(ct_baddbmm_opts, (.beta = {CT_SCALAR_INT, {.i = 1}}, .alpha = {CT_SCALAR_INT, {.i = 1}},), ct_baddbmm_out(out, self, batch1, batch2, ct__options), __VA_ARGS__)
 #define ct_linear(input, weight, ...) CT_WITH(ct_linear_opts, (.bias = NULL,), ct_linear(input, weight, ct__options), __VA_ARGS__)
+#define ct_linalg_inv_ex(A, ...) CT_WITH(ct_linalg_inv_ex_opts, (.check_errors = false,), ct_linalg_inv_ex(A, ct__options), __VA_ARGS__)
+#define ct_linalg_solve_ex(A, B, ...) CT_WITH(ct_linalg_solve_ex_opts, (.left = true, .check_errors = false,), ct_linalg_solve_ex(A, B, ct__options), __VA_ARGS__)
+#define ct_linalg_solve(A, B, ...) CT_WITH(ct_linalg_solve_opts, (.left = true,), ct_linalg_solve(A, B, ct__options), __VA_ARGS__)
+#define ct_linalg_solve_triangular(A, B, upper, ...) CT_WITH(ct_linalg_solve_triangular_opts, (.left = true, .unitriangular = false,), ct_linalg_solve_triangular(A, B, upper, ct__options), __VA_ARGS__)
+#define ct_linalg_lu_factor_ex(A, ...) CT_WITH(ct_linalg_lu_factor_ex_opts, (.pivot = true, .check_errors = false,), ct_linalg_lu_factor_ex(A, ct__options), __VA_ARGS__)
+#define ct_linalg_cholesky_ex(self, ...) CT_WITH(ct_linalg_cholesky_ex_opts, (.upper = false, .check_errors = false,), ct_linalg_cholesky_ex(self, ct__options), __VA_ARGS__)
+#define ct_linalg_cholesky(self, ...) CT_WITH(ct_linalg_cholesky_opts, (.upper = false,), ct_linalg_cholesky(self, ct__options), __VA_ARGS__)
+#define ct_linalg_qr(A, ...) CT_WITH(ct_linalg_qr_opts, (.mode = "reduced",), ct_linalg_qr(A, ct__options), __VA_ARGS__)
+#define ct_linalg_eigh(A, ...) CT_WITH(ct_linalg_eigh_opts, (.UPLO = "L",), ct_linalg_eigh(A, ct__options), __VA_ARGS__)
+#define ct_linalg_svd(A, ...) CT_WITH(ct_linalg_svd_opts, (.full_matrices = true,), ct_linalg_svd(A, ct__options), __VA_ARGS__)
+#define ct_svd(self, ...) CT_WITH(ct_svd_opts, (.some = true, .compute_uv = true,), ct_svd(self, ct__options), __VA_ARGS__)
+#define ct_qr(self, ...) CT_WITH(ct_qr_opts, (.some = true,), ct_qr(self, ct__options), __VA_ARGS__)
 #define ct_mse_loss(self, target, ...) CT_WITH(ct_mse_loss_opts, (.reduction = "mean",), ct_mse_loss(self, target, ct__options), __VA_ARGS__)
 #define ct_squared_difference(self, target) ct_squared_difference(CT_OPERAND(self), CT_OPERAND(target))
 #define ct_difference_scaled(gy, self, target, scale) ct_difference_scaled(CT_OPERAND(gy), CT_OPERAND(self), CT_OPERAND(target), ct_num(scale))

@@ -27,10 +27,9 @@ static PyObject *errors_class(ct_error_kind kind, const char *message)
         return errors_unpickling ? errors_unpickling : PyExc_RuntimeError;
     case CT_ERR_ASSERTION: return PyExc_AssertionError;
     case CT_ERR_KEY: return PyExc_KeyError;
+    case CT_ERR_LINALG: return errors_linalg;
     default: break;
     }
-    if (strstr(message, "linalg.") && strstr(message, "could not be completed"))
-        return errors_linalg;
     return PyExc_RuntimeError;
 }
 

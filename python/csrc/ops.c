@@ -389,8 +389,9 @@ bool ctpy_ops_ready(PyObject *module)
         for (int p = 0; p < OPS_PLACES; p++)
             e->groups[p] = ops_make_group(first, last, ops_flags[p]);
         e->property = ops_make_group(first, last, CT_ON_PROPERTY);
-        for (int64_t i = first; i < last; i++) /* what is not a method as well (std_mean) gives a plain tuple */
-            if (e->groups[OPS_METHOD] && table[i].nresults > 1 && table[i].tuple_name && table[i].result_names &&
+        bool named = e->groups[OPS_METHOD] || !strncmp(e->name, "linalg_", 7); /* the others (std_mean) give a plain tuple */
+        for (int64_t i = first; i < last; i++)
+            if (named && table[i].nresults > 1 && table[i].tuple_name && table[i].result_names &&
                 !ops_tuple_type(&table[i]))
                 return false;
         /* Hand-written methods (size, to, backward, ...) stay. */

@@ -519,16 +519,10 @@ def atleast_3d(*tensors):
     return out[0] if len(out) == 1 else out
 
 
-def matrix_power(input, n):
-    """input @ ... @ input, n >= 0 times, for (*, m, m)."""
-    if n < 0:
-        raise NotImplementedError('matrix_power: negative powers need an inverse')
-    result = _C.eye(input.size(-1), dtype=input.dtype).expand(input.shape)
-    while n:
-        if n & 1:
-            result = result @ input
-        input, n = (input @ input, n >> 1) if n > 1 else (input, 0)
-    return result.contiguous()
+def matrix_power(input, n, *, out=None):
+    """torch.linalg.matrix_power."""
+    from . import linalg
+    return linalg.matrix_power(input, n, out=out)
 
 
 def isposinf(input):

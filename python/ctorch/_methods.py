@@ -253,18 +253,6 @@ def inner(input, other):
 
 
 @_both
-def cross(input, other, dim=None):
-    """The vector product along a dimension of size 3."""
-    if dim is None:
-        dim = next((i for i, n in enumerate(input.shape) if n == 3), None)
-        if dim is None:
-            raise RuntimeError('no dimension of size 3 in input')
-    input, other = _C.broadcast_tensors(input, other)
-    (a, b, c), (x, y, z) = input.unbind(dim), other.unbind(dim)
-    return _C.stack([b * z - c * y, c * x - a * z, a * y - b * x], dim)
-
-
-@_both
 def kron(input, other):
     from ._composites import kron
     return kron(input, other)
@@ -774,6 +762,105 @@ def as_strided_(self, size, stride, storage_offset=None):
 
 def _imag(self):
     raise RuntimeError('imag is not implemented for tensors with non-complex dtypes.')
+
+
+# ---- Older names of torch.linalg ----
+
+@_both
+def cholesky(input, upper=False, *, out=None):
+    """torch.linalg.cholesky, deprecated."""
+    warnings.warn('torch.cholesky is deprecated in favor of torch.linalg.cholesky and will be removed in a future PyTorch release.',
+                  stacklevel=2)
+    from . import linalg
+    try:
+        return linalg.cholesky(input, upper=upper, out=out)
+    except RuntimeError as e:
+        raise type(e)(str(e).replace('linalg.cholesky', 'cholesky')) from None
+
+
+@_both
+def cholesky_solve(B, L, upper=False, *, out=None):
+    """X with A X = B, (*, n, k), of the Cholesky factor L of A, (*, n, n)."""
+    from . import linalg
+    for t, name in ((B, 'b'), (L, 'u')):
+        if t.dim() < 2:
+            raise RuntimeError(f'{name} should have at least 2 dimensions, but has {t.dim()} dimensions instead')
+    if L.size(-1) != L.size(-2):
+        raise RuntimeError(f'A must be batches of square matrices, but they are {L.size(-2)} by {L.size(-1)} matrices')
+    if B.size(-2) != L.size(-1):
+        raise RuntimeError(f'Incompatible matrix sizes for cholesky_solve: each A matrix is {L.size(-1)} by {L.size(-1)} but each b '
+                           f'matrix is {B.size(-2)} by {B.size(-1)}')
+    if B.dtype != L.dtype:
+        raise RuntimeError('Expected b and A to have the same dtype, but found b of type '
+                           f'{linalg._kind(B.dtype)} and A of type {linalg._kind(L.dtype)} instead.')
+    lower = L.transpose(-2, -1) if upper else L
+    first = linalg.solve_triangular(lower, B, upper=False)
+    return linalg._given(out, linalg.solve_triangular(lower.transpose(-2, -1), first, upper=True))
+
+
+@_both
+def cholesky_inverse(L, upper=False, *, out=None):
+    """The inverse of A, of its Cholesky factor."""
+    from . import linalg
+    linalg._square(L, 'cholesky_inverse')
+    return cholesky_solve(_C.eye(L.size(-1), dtype=L.dtype).expand(L.shape), L, upper, out=out)
+
+
+@_both
+def pinverse(input, rcond=1e-15):
+    """torch.linalg.pinv."""
+    from . import linalg
+    return linalg.pinv(input, rcond)
+
+
+@_both
+def matrix_exp(input):
+    """torch.linalg.matrix_exp."""
+    from . import linalg
+    return linalg.matrix_exp(input)
+
+
+@_both
+def cross(input, other, dim=None, *, out=None):
+    """The vector product along dim, the first of 3 elements where none is given (which is deprecated)."""
+    from . import linalg
+    if dim is None:
+        warnings.warn('Using torch.cross without specifying the dim arg is deprecated.\nPlease either pass the dim explicitly or simply '
+                      'use torch.linalg.cross.\nThe default value of dim will change to agree with that of linalg.cross in a '
+                      'future release.',
+                      stacklevel=2)
+        dim = next((d for d, n in enumerate(input.shape) if n == 3), None)
+        if dim is None:
+            raise RuntimeError('no dimension of size 3 in input')
+    return linalg.cross(input, other, dim=dim, out=out)
+
+
+@_both
+def lu_solve(b, LU_data, LU_pivots, *, out=None):
+    """torch.linalg.lu_solve, deprecated."""
+    warnings.warn('torch.lu_solve is deprecated in favor of torch.linalg.lu_solve and will be removed in a future PyTorch release.',
+                  stacklevel=2)
+    from . import linalg
+    return linalg.lu_solve(LU_data, LU_pivots, b, out=out)
+
+
+@_face('torch')
+def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=None):
+    """(P, L, U) with A = P L U of what lu_factor gave; what is not asked for is empty."""
+    from . import linalg
+    P, L, U = linalg._unpacked(LU_data, LU_pivots)
+    nothing = LU_data.new_empty(0)
+    return linalg._given(out, linalg.lu_unpack(P if unpack_pivots else nothing, *((L, U) if unpack_data else (nothing, nothing))))
+
+
+@_both
+def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False):
+    """(solution of A X = b, a copy of A), deprecated in favour of torch.linalg.solve_triangular."""
+    from . import linalg
+    warnings.warn('torch.triangular_solve is deprecated in favor of torch.linalg.solve_triangular and will be removed in a future '
+                  'PyTorch release.', stacklevel=2)
+    x = linalg.solve_triangular(A.transpose(-2, -1) if transpose else A, b, upper=upper != transpose, unitriangular=unitriangular)
+    return linalg.triangular_solve(x, A.clone())
 
 
 def attach(package):

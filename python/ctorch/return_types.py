@@ -9,6 +9,9 @@ nanmedian = collections.namedtuple('nanmedian', 'values indices')
 
 def __getattr__(name):
     found = getattr(getattr(_C, 'return_types', None), name, None)
+    if found is None and name in ('linalg_lu', 'linalg_lu_factor', 'linalg_lstsq', 'lu_unpack', 'triangular_solve'):
+        from . import linalg
+        found = getattr(linalg, name)
     if found is None:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     return found

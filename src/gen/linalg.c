@@ -946,3 +946,1447 @@ bool ct__call_linear_bias_grad(const ct_value *a, ct_value *results)
     results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linear_bias_grad)(a[0].t)}};
     return ct_ok();
 }
+
+/* linalg_inv_ex(Tensor A, *, bool check_errors=False) -> (Tensor inverse, Tensor info) */
+static const ct_linalg_inv_ex_opts defaults_linalg_inv_ex = {.check_errors = false};
+static void backward_linalg_inv_ex(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_result0 = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        if (grads[0])
+            results[0] = (ct_neg)((ct_matmul)((ct_matmul)((ct_transpose)(saved_result0, (-2), (-1)), grads[0]), (ct_transpose)(saved_result0, (-2), (-1))));
+    }
+}
+
+static const ct__node_class class_linalg_inv_ex = {"LinalgInvExBackward0", NULL, backward_linalg_inv_ex};
+
+static ct_linalg_inv_ex_result run_linalg_inv_ex(ct_tensor *A, bool check_errors)
+{
+    if (!ct__given(A, "A"))
+        return (ct_linalg_inv_ex_result){0};
+    ct_tensor *const inputs[] = {A};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_linalg_inv_ex, 1, inputs, 2, 1, 0);
+        if (!n)
+            return (ct_linalg_inv_ex_result){0};
+    }
+    ct_tensor *results[2] = {NULL};
+    if (!ct__linalg_inv_ex(A, check_errors, results)) {
+        ct_release(n);
+        return (ct_linalg_inv_ex_result){0};
+    }
+    if (n) {
+        ct__node_save_output(n, 0, results[0], 0);
+    }
+    ct__node_attach(n, 2, results);
+    for (int i = 0; i < 2; i++)
+        ct_adopt(results[i]);
+    return (ct_linalg_inv_ex_result){results[0], results[1]};
+}
+
+ct_linalg_inv_ex_result (ct_linalg_inv_ex)(ct_tensor *A, const ct_linalg_inv_ex_opts *options)
+{
+    if (ct__pending())
+        return (ct_linalg_inv_ex_result){0};
+    if (!options)
+        options = &defaults_linalg_inv_ex;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_inv_ex";
+    ct_linalg_inv_ex_result outcome = run_linalg_inv_ex(A, options->check_errors);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_linalg_inv_ex(const ct_value *a, ct_value *results);
+bool ct__call_linalg_inv_ex(const ct_value *a, ct_value *results)
+{
+    ct_linalg_inv_ex_opts o = {
+        .check_errors = a[1].b};
+    ct_linalg_inv_ex_result r = (ct_linalg_inv_ex)(a[0].t, &o);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.inverse}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.info}};
+    return ct_ok();
+}
+
+/* linalg_inv(Tensor A) -> Tensor */
+static ct_tensor *run_linalg_inv(ct_tensor *A)
+{
+    if (!ct__given(A, "A"))
+        return NULL;
+    return ct__linalg_inv(A);
+}
+
+ct_tensor *(ct_linalg_inv)(ct_tensor *A)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_inv";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_linalg_inv(A));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_linalg_inv(const ct_value *a, ct_value *results);
+bool ct__call_linalg_inv(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linalg_inv)(a[0].t)}};
+    return ct_ok();
+}
+
+/* inverse(Tensor self) -> Tensor */
+static ct_tensor *run_inverse(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    return ct__inverse(self);
+}
+
+ct_tensor *(ct_inverse)(ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "inverse";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_inverse(self));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_inverse(const ct_value *a, ct_value *results);
+bool ct__call_inverse(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_inverse)(a[0].t)}};
+    return ct_ok();
+}
+
+/* linalg_solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor info) */
+static const ct_linalg_solve_ex_opts defaults_linalg_solve_ex = {.left = true, .check_errors = false};
+static void backward_linalg_solve_ex(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0) || ct__node_needs(n, 1)) {
+        bool value_left = ct__node_value(n, 0)->b;
+        ct_tensor *saved_A = ct__node_saved(n, 0);
+        ct_tensor *saved_result0 = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        if (grads[0]) {
+            ct_linalg_solve_backward_result r = (ct_linalg_solve_backward)(grads[0], saved_A, saved_result0, value_left);
+            if (ct__node_needs(n, 0))
+                results[0] = r.A;
+            if (ct__node_needs(n, 1))
+                results[1] = r.B;
+        }
+    }
+}
+
+static const ct__node_class class_linalg_solve_ex = {"LinalgSolveExBackward0", NULL, backward_linalg_solve_ex};
+
+static ct_linalg_solve_ex_result run_linalg_solve_ex(ct_tensor *A, ct_tensor *B, bool left, bool check_errors)
+{
+    if (!ct__given(A, "A"))
+        return (ct_linalg_solve_ex_result){0};
+    if (!ct__given(B, "B"))
+        return (ct_linalg_solve_ex_result){0};
+    ct_tensor *const inputs[] = {A, B};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_linalg_solve_ex, 2, inputs, 2, 2, 1);
+        if (!n)
+            return (ct_linalg_solve_ex_result){0};
+        ct__node_save(n, 0, A);
+        ct__node_save_value(n, 0, (ct_value){CT_V_BOOL, {.b = left}});
+    }
+    ct_tensor *results[2] = {NULL};
+    if (!ct__linalg_solve_ex(A, B, left, check_errors, results)) {
+        ct_release(n);
+        return (ct_linalg_solve_ex_result){0};
+    }
+    if (n) {
+        ct__node_save_output(n, 1, results[0], 0);
+    }
+    ct__node_attach(n, 2, results);
+    for (int i = 0; i < 2; i++)
+        ct_adopt(results[i]);
+    return (ct_linalg_solve_ex_result){results[0], results[1]};
+}
+
+ct_linalg_solve_ex_result (ct_linalg_solve_ex)(ct_tensor *A, ct_tensor *B, const ct_linalg_solve_ex_opts *options)
+{
+    if (ct__pending())
+        return (ct_linalg_solve_ex_result){0};
+    if (!options)
+        options = &defaults_linalg_solve_ex;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_solve_ex";
+    ct_linalg_solve_ex_result outcome = run_linalg_solve_ex(A, B, options->left, options->check_errors);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_linalg_solve_ex(const ct_value *a, ct_value *results);
+bool ct__call_linalg_solve_ex(const ct_value *a, ct_value *results)
+{
+    ct_linalg_solve_ex_opts o = {
+        .left = a[2].b,
+        .check_errors = a[3].b};
+    ct_linalg_solve_ex_result r = (ct_linalg_solve_ex)(a[0].t, a[1].t, &o);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.result}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.info}};
+    return ct_ok();
+}
+
+/* linalg_solve_backward(Tensor grad, Tensor A, Tensor result, bool left) -> (Tensor A, Tensor B) */
+static ct_linalg_solve_backward_result run_linalg_solve_backward(ct_tensor *grad, ct_tensor *A, ct_tensor *result, bool left)
+{
+    if (!ct__given(grad, "grad"))
+        return (ct_linalg_solve_backward_result){0};
+    if (!ct__given(A, "A"))
+        return (ct_linalg_solve_backward_result){0};
+    if (!ct__given(result, "result"))
+        return (ct_linalg_solve_backward_result){0};
+    ct_tensor *results[2] = {NULL};
+    if (!ct__linalg_solve_backward(grad, A, result, left, results))
+        return (ct_linalg_solve_backward_result){0};
+    return (ct_linalg_solve_backward_result){results[0], results[1]};
+}
+
+ct_linalg_solve_backward_result (ct_linalg_solve_backward)(ct_tensor *grad, ct_tensor *A, ct_tensor *result, bool left)
+{
+    if (ct__pending())
+        return (ct_linalg_solve_backward_result){0};
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_solve_backward";
+    ct_linalg_solve_backward_result outcome = run_linalg_solve_backward(grad, A, result, left);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_linalg_solve_backward(const ct_value *a, ct_value *results);
+bool ct__call_linalg_solve_backward(const ct_value *a, ct_value *results)
+{
+    ct_linalg_solve_backward_result r = (ct_linalg_solve_backward)(a[0].t, a[1].t, a[2].t, a[3].b);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.A}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.B}};
+    return ct_ok();
+}
+
+/* linalg_solve(Tensor A, Tensor B, *, bool left=True) -> Tensor */
+static const ct_linalg_solve_opts defaults_linalg_solve = {.left = true};
+static ct_tensor *run_linalg_solve(ct_tensor *A, ct_tensor *B, bool left)
+{
+    if (!ct__given(A, "A"))
+        return NULL;
+    if (!ct__given(B, "B"))
+        return NULL;
+    return ct__linalg_solve(A, B, left);
+}
+
+ct_tensor *(ct_linalg_solve)(ct_tensor *A, ct_tensor *B, const ct_linalg_solve_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_linalg_solve;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_solve";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_linalg_solve(A, B, options->left));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_linalg_solve(const ct_value *a, ct_value *results);
+bool ct__call_linalg_solve(const ct_value *a, ct_value *results)
+{
+    ct_linalg_solve_opts o = {
+        .left = a[2].b};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linalg_solve)(a[0].t, a[1].t, &o)}};
+    return ct_ok();
+}
+
+/* linalg_solve_triangular(Tensor A, Tensor B, *, bool upper, bool left=True, bool unitriangular=False) -> Tensor */
+static const ct_linalg_solve_triangular_opts defaults_linalg_solve_triangular = {.left = true, .unitriangular = false};
+static void backward_linalg_solve_triangular(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0) || ct__node_needs(n, 1)) {
+        bool value_left = ct__node_value(n, 0)->b;
+        bool value_unitriangular = ct__node_value(n, 1)->b;
+        bool value_upper = ct__node_value(n, 2)->b;
+        ct_tensor *saved_A = ct__node_saved(n, 0);
+        ct_tensor *saved_result0 = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        ct_linalg_solve_triangular_backward_result r = (ct_linalg_solve_triangular_backward)(grads[0], saved_A, saved_result0, value_upper, value_left, value_unitriangular);
+        if (ct__node_needs(n, 0))
+            results[0] = r.A;
+        if (ct__node_needs(n, 1))
+            results[1] = r.B;
+    }
+}
+
+static const ct__node_class class_linalg_solve_triangular = {"LinalgSolveTriangularBackward0", NULL, backward_linalg_solve_triangular};
+
+static ct_tensor *run_linalg_solve_triangular(ct_tensor *A, ct_tensor *B, bool upper, bool left, bool unitriangular)
+{
+    if (!ct__given(A, "A"))
+        return NULL;
+    if (!ct__given(B, "B"))
+        return NULL;
+    ct_tensor *const inputs[] = {A, B};
+    ct_node *n = NULL;
+    if (ct__needs_graph(2, inputs)) {
+        n = ct__node_new(&class_linalg_solve_triangular, 2, inputs, 1, 2, 3);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, A);
+        ct__node_save_value(n, 0, (ct_value){CT_V_BOOL, {.b = left}});
+        ct__node_save_value(n, 1, (ct_value){CT_V_BOOL, {.b = unitriangular}});
+        ct__node_save_value(n, 2, (ct_value){CT_V_BOOL, {.b = upper}});
+    }
+    ct_tensor *r = ct__linalg_solve_triangular(A, B, upper, left, unitriangular);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    if (n) {
+        ct__node_save_output(n, 1, r, 0);
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_linalg_solve_triangular)(ct_tensor *A, ct_tensor *B, bool upper, const ct_linalg_solve_triangular_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_linalg_solve_triangular;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_solve_triangular";
+    ct_tensor *outcome = run_linalg_solve_triangular(A, B, upper, options->left, options->unitriangular);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_linalg_solve_triangular(const ct_value *a, ct_value *results);
+bool ct__call_linalg_solve_triangular(const ct_value *a, ct_value *results)
+{
+    ct_linalg_solve_triangular_opts o = {
+        .left = a[3].b,
+        .unitriangular = a[4].b};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linalg_solve_triangular)(a[0].t, a[1].t, a[2].b, &o)}};
+    return ct_ok();
+}
+
+/* linalg_solve_triangular_backward(Tensor grad, Tensor A, Tensor result, bool upper, bool left, bool unitriangular) -> (Tensor A, Tensor B) */
+static ct_linalg_solve_triangular_backward_result run_linalg_solve_triangular_backward(ct_tensor *grad, ct_tensor *A, ct_tensor *result, bool upper, bool left, bool unitriangular)
+{
+    if (!ct__given(grad, "grad"))
+        return (ct_linalg_solve_triangular_backward_result){0};
+    if (!ct__given(A, "A"))
+        return (ct_linalg_solve_triangular_backward_result){0};
+    if (!ct__given(result, "result"))
+        return (ct_linalg_solve_triangular_backward_result){0};
+    ct_tensor *results[2] = {NULL};
+    if (!ct__linalg_solve_triangular_backward(grad, A, result, upper, left, unitriangular, results))
+        return (ct_linalg_solve_triangular_backward_result){0};
+    return (ct_linalg_solve_triangular_backward_result){results[0], results[1]};
+}
+
+ct_linalg_solve_triangular_backward_result (ct_linalg_solve_triangular_backward)(ct_tensor *grad, ct_tensor *A, ct_tensor *result, bool upper, bool left, bool unitriangular)
+{
+    if (ct__pending())
+        return (ct_linalg_solve_triangular_backward_result){0};
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_solve_triangular_backward";
+    ct_linalg_solve_triangular_backward_result outcome = run_linalg_solve_triangular_backward(grad, A, result, upper, left, unitriangular);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_linalg_solve_triangular_backward(const ct_value *a, ct_value *results);
+bool ct__call_linalg_solve_triangular_backward(const ct_value *a, ct_value *results)
+{
+    ct_linalg_solve_triangular_backward_result r = (ct_linalg_solve_triangular_backward)(a[0].t, a[1].t, a[2].t, a[3].b, a[4].b, a[5].b);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.A}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.B}};
+    return ct_ok();
+}
+
+/* linalg_lu_factor_ex(Tensor A, *, bool pivot=True, bool check_errors=False) -> (Tensor LU, Tensor pivots, Tensor info) */
+static const ct_linalg_lu_factor_ex_opts defaults_linalg_lu_factor_ex = {.pivot = true, .check_errors = false};
+static void backward_linalg_lu_factor_ex(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_result0 = ct__node_saved(n, 0);
+        ct_tensor *saved_result1 = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        if (grads[0])
+            results[0] = (ct_linalg_lu_factor_backward)(grads[0], saved_result0, saved_result1);
+    }
+}
+
+static const ct__node_class class_linalg_lu_factor_ex = {"LinalgLuFactorExBackward0", NULL, backward_linalg_lu_factor_ex};
+
+static ct_linalg_lu_factor_ex_result run_linalg_lu_factor_ex(ct_tensor *A, bool pivot, bool check_errors)
+{
+    if (!ct__given(A, "A"))
+        return (ct_linalg_lu_factor_ex_result){0};
+    ct_tensor *const inputs[] = {A};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_linalg_lu_factor_ex, 1, inputs, 3, 2, 0);
+        if (!n)
+            return (ct_linalg_lu_factor_ex_result){0};
+    }
+    ct_tensor *results[3] = {NULL};
+    if (!ct__linalg_lu_factor_ex(A, pivot, check_errors, results)) {
+        ct_release(n);
+        return (ct_linalg_lu_factor_ex_result){0};
+    }
+    if (n) {
+        ct__node_save_output(n, 0, results[0], 0);
+        ct__node_save_output(n, 1, results[1], 1);
+    }
+    ct__node_attach(n, 3, results);
+    for (int i = 0; i < 3; i++)
+        ct_adopt(results[i]);
+    return (ct_linalg_lu_factor_ex_result){results[0], results[1], results[2]};
+}
+
+ct_linalg_lu_factor_ex_result (ct_linalg_lu_factor_ex)(ct_tensor *A, const ct_linalg_lu_factor_ex_opts *options)
+{
+    if (ct__pending())
+        return (ct_linalg_lu_factor_ex_result){0};
+    if (!options)
+        options = &defaults_linalg_lu_factor_ex;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_lu_factor_ex";
+    ct_linalg_lu_factor_ex_result outcome = run_linalg_lu_factor_ex(A, options->pivot, options->check_errors);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_linalg_lu_factor_ex(const ct_value *a, ct_value *results);
+bool ct__call_linalg_lu_factor_ex(const ct_value *a, ct_value *results)
+{
+    ct_linalg_lu_factor_ex_opts o = {
+        .pivot = a[1].b,
+        .check_errors = a[2].b};
+    ct_linalg_lu_factor_ex_result r = (ct_linalg_lu_factor_ex)(a[0].t, &o);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.LU}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.pivots}};
+    results[2] = (ct_value){CT_V_TENSOR, {.t = r.info}};
+    return ct_ok();
+}
+
+/* linalg_lu_factor_backward(Tensor grad, Tensor LU, Tensor pivots) -> Tensor */
+static ct_tensor *run_linalg_lu_factor_backward(ct_tensor *grad, ct_tensor *LU, ct_tensor *pivots)
+{
+    if (!ct__given(grad, "grad"))
+        return NULL;
+    if (!ct__given(LU, "LU"))
+        return NULL;
+    if (!ct__given(pivots, "pivots"))
+        return NULL;
+    return ct__linalg_lu_factor_backward(grad, LU, pivots);
+}
+
+ct_tensor *(ct_linalg_lu_factor_backward)(ct_tensor *grad, ct_tensor *LU, ct_tensor *pivots)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_lu_factor_backward";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_linalg_lu_factor_backward(grad, LU, pivots));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_linalg_lu_factor_backward(const ct_value *a, ct_value *results);
+bool ct__call_linalg_lu_factor_backward(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linalg_lu_factor_backward)(a[0].t, a[1].t, a[2].t)}};
+    return ct_ok();
+}
+
+/* linalg_lu_permutation(Tensor pivots, int n) -> Tensor */
+static ct_tensor *run_linalg_lu_permutation(ct_tensor *pivots, int64_t n)
+{
+    if (!ct__given(pivots, "pivots"))
+        return NULL;
+    ct_tensor *r = ct__linalg_lu_permutation(pivots, n);
+    if (!r)
+        return NULL;
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_linalg_lu_permutation)(ct_tensor *pivots, int64_t n)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_lu_permutation";
+    ct_tensor *outcome = run_linalg_lu_permutation(pivots, n);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_linalg_lu_permutation(const ct_value *a, ct_value *results);
+bool ct__call_linalg_lu_permutation(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linalg_lu_permutation)(a[0].t, a[1].i)}};
+    return ct_ok();
+}
+
+/* linalg_cofactor(Tensor A) -> Tensor */
+static void backward_linalg_cofactor(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_A = ct__node_saved(n, 0);
+        ct_tensor *saved_result0 = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_linalg_cofactor_backward)(grads[0], saved_A, saved_result0);
+    }
+}
+
+static const ct__node_class class_linalg_cofactor = {"LinalgCofactorBackward0", NULL, backward_linalg_cofactor};
+
+static ct_tensor *run_linalg_cofactor(ct_tensor *A)
+{
+    if (!ct__given(A, "A"))
+        return NULL;
+    ct_tensor *const inputs[] = {A};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_linalg_cofactor, 1, inputs, 1, 2, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, A);
+    }
+    ct_tensor *r = ct__linalg_cofactor(A);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    if (n) {
+        ct__node_save_output(n, 1, r, 0);
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_linalg_cofactor)(ct_tensor *A)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_cofactor";
+    ct_tensor *outcome = run_linalg_cofactor(A);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_linalg_cofactor(const ct_value *a, ct_value *results);
+bool ct__call_linalg_cofactor(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linalg_cofactor)(a[0].t)}};
+    return ct_ok();
+}
+
+/* linalg_cofactor_backward(Tensor grad, Tensor A, Tensor result) -> Tensor */
+static ct_tensor *run_linalg_cofactor_backward(ct_tensor *grad, ct_tensor *A, ct_tensor *result)
+{
+    if (!ct__given(grad, "grad"))
+        return NULL;
+    if (!ct__given(A, "A"))
+        return NULL;
+    if (!ct__given(result, "result"))
+        return NULL;
+    return ct__linalg_cofactor_backward(grad, A, result);
+}
+
+ct_tensor *(ct_linalg_cofactor_backward)(ct_tensor *grad, ct_tensor *A, ct_tensor *result)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_cofactor_backward";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_linalg_cofactor_backward(grad, A, result));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_linalg_cofactor_backward(const ct_value *a, ct_value *results);
+bool ct__call_linalg_cofactor_backward(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linalg_cofactor_backward)(a[0].t, a[1].t, a[2].t)}};
+    return ct_ok();
+}
+
+/* linalg_det(Tensor A) -> Tensor */
+static void backward_linalg_det(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_A = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        results[0] = (ct_mul)((ct_unsqueeze)((ct_unsqueeze)(grads[0], (-1)), (-1)), (ct_linalg_cofactor)(saved_A));
+    }
+}
+
+static const ct__node_class class_linalg_det = {"LinalgDetBackward0", NULL, backward_linalg_det};
+
+static ct_tensor *run_linalg_det(ct_tensor *A)
+{
+    if (!ct__given(A, "A"))
+        return NULL;
+    ct_tensor *const inputs[] = {A};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_linalg_det, 1, inputs, 1, 1, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, A);
+    }
+    ct_tensor *r = ct__linalg_det(A);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_linalg_det)(ct_tensor *A)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_det";
+    ct_tensor *outcome = run_linalg_det(A);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_linalg_det(const ct_value *a, ct_value *results);
+bool ct__call_linalg_det(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linalg_det)(a[0].t)}};
+    return ct_ok();
+}
+
+/* det(Tensor self) -> Tensor */
+static ct_tensor *run_det(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    return ct__det(self);
+}
+
+ct_tensor *(ct_det)(ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "det";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_det(self));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_det(const ct_value *a, ct_value *results);
+bool ct__call_det(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_det)(a[0].t)}};
+    return ct_ok();
+}
+
+/* linalg_slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet) */
+static void backward_linalg_slogdet(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_A = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        if (grads[1])
+            results[0] = (ct_linalg_slogdet_backward)(grads[1], saved_A);
+    }
+}
+
+static const ct__node_class class_linalg_slogdet = {"LinalgSlogdetBackward0", NULL, backward_linalg_slogdet};
+
+static ct_linalg_slogdet_result run_linalg_slogdet(ct_tensor *A)
+{
+    if (!ct__given(A, "A"))
+        return (ct_linalg_slogdet_result){0};
+    ct_tensor *const inputs[] = {A};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_linalg_slogdet, 1, inputs, 2, 1, 0);
+        if (!n)
+            return (ct_linalg_slogdet_result){0};
+        ct__node_save(n, 0, A);
+    }
+    ct_tensor *results[2] = {NULL};
+    if (!ct__linalg_slogdet(A, results)) {
+        ct_release(n);
+        return (ct_linalg_slogdet_result){0};
+    }
+    ct__node_attach(n, 2, results);
+    for (int i = 0; i < 2; i++)
+        ct_adopt(results[i]);
+    return (ct_linalg_slogdet_result){results[0], results[1]};
+}
+
+ct_linalg_slogdet_result (ct_linalg_slogdet)(ct_tensor *A)
+{
+    if (ct__pending())
+        return (ct_linalg_slogdet_result){0};
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_slogdet";
+    ct_linalg_slogdet_result outcome = run_linalg_slogdet(A);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_linalg_slogdet(const ct_value *a, ct_value *results);
+bool ct__call_linalg_slogdet(const ct_value *a, ct_value *results)
+{
+    ct_linalg_slogdet_result r = (ct_linalg_slogdet)(a[0].t);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.sign}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.logabsdet}};
+    return ct_ok();
+}
+
+/* linalg_slogdet_backward(Tensor? grad, Tensor A) -> Tensor */
+static ct_tensor *run_linalg_slogdet_backward(ct_tensor *grad, ct_tensor *A)
+{
+    if (!ct__given(A, "A"))
+        return NULL;
+    return ct__linalg_slogdet_backward(grad, A);
+}
+
+ct_tensor *(ct_linalg_slogdet_backward)(ct_tensor *grad, ct_tensor *A)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_slogdet_backward";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_linalg_slogdet_backward(grad, A));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_linalg_slogdet_backward(const ct_value *a, ct_value *results);
+bool ct__call_linalg_slogdet_backward(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linalg_slogdet_backward)(a[0].type == CT_V_NONE ? NULL : a[0].t, a[1].t)}};
+    return ct_ok();
+}
+
+/* slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet) */
+static ct_slogdet_result run_slogdet(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return (ct_slogdet_result){0};
+    ct_tensor *results[2] = {NULL};
+    if (!ct__slogdet(self, results))
+        return (ct_slogdet_result){0};
+    return (ct_slogdet_result){results[0], results[1]};
+}
+
+ct_slogdet_result (ct_slogdet)(ct_tensor *self)
+{
+    if (ct__pending())
+        return (ct_slogdet_result){0};
+    const char *was = ct__op_name;
+    ct__op_name = "slogdet";
+    ct_slogdet_result outcome = run_slogdet(self);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_slogdet(const ct_value *a, ct_value *results);
+bool ct__call_slogdet(const ct_value *a, ct_value *results)
+{
+    ct_slogdet_result r = (ct_slogdet)(a[0].t);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.sign}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.logabsdet}};
+    return ct_ok();
+}
+
+/* logdet(Tensor self) -> Tensor */
+static ct_tensor *run_logdet(ct_tensor *self)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    return ct__logdet(self);
+}
+
+ct_tensor *(ct_logdet)(ct_tensor *self)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "logdet";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_logdet(self));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_logdet(const ct_value *a, ct_value *results);
+bool ct__call_logdet(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_logdet)(a[0].t)}};
+    return ct_ok();
+}
+
+/* linalg_cholesky_ex(Tensor self, *, bool upper=False, bool check_errors=False) -> (Tensor L, Tensor info) */
+static const ct_linalg_cholesky_ex_opts defaults_linalg_cholesky_ex = {.upper = false, .check_errors = false};
+static void backward_linalg_cholesky_ex(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        bool value_upper = ct__node_value(n, 0)->b;
+        ct_tensor *saved_result0 = ct__node_saved(n, 0);
+        if (ct__pending())
+            return;
+        if (grads[0])
+            results[0] = (ct_linalg_cholesky_backward)(grads[0], saved_result0, value_upper);
+    }
+}
+
+static const ct__node_class class_linalg_cholesky_ex = {"LinalgCholeskyExBackward0", NULL, backward_linalg_cholesky_ex};
+
+static ct_linalg_cholesky_ex_result run_linalg_cholesky_ex(ct_tensor *self, bool upper, bool check_errors)
+{
+    if (!ct__given(self, "self"))
+        return (ct_linalg_cholesky_ex_result){0};
+    ct_tensor *const inputs[] = {self};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_linalg_cholesky_ex, 1, inputs, 2, 1, 1);
+        if (!n)
+            return (ct_linalg_cholesky_ex_result){0};
+        ct__node_save_value(n, 0, (ct_value){CT_V_BOOL, {.b = upper}});
+    }
+    ct_tensor *results[2] = {NULL};
+    if (!ct__linalg_cholesky_ex(self, upper, check_errors, results)) {
+        ct_release(n);
+        return (ct_linalg_cholesky_ex_result){0};
+    }
+    if (n) {
+        ct__node_save_output(n, 0, results[0], 0);
+    }
+    ct__node_attach(n, 2, results);
+    for (int i = 0; i < 2; i++)
+        ct_adopt(results[i]);
+    return (ct_linalg_cholesky_ex_result){results[0], results[1]};
+}
+
+ct_linalg_cholesky_ex_result (ct_linalg_cholesky_ex)(ct_tensor *self, const ct_linalg_cholesky_ex_opts *options)
+{
+    if (ct__pending())
+        return (ct_linalg_cholesky_ex_result){0};
+    if (!options)
+        options = &defaults_linalg_cholesky_ex;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_cholesky_ex";
+    ct_linalg_cholesky_ex_result outcome = run_linalg_cholesky_ex(self, options->upper, options->check_errors);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_linalg_cholesky_ex(const ct_value *a, ct_value *results);
+bool ct__call_linalg_cholesky_ex(const ct_value *a, ct_value *results)
+{
+    ct_linalg_cholesky_ex_opts o = {
+        .upper = a[1].b,
+        .check_errors = a[2].b};
+    ct_linalg_cholesky_ex_result r = (ct_linalg_cholesky_ex)(a[0].t, &o);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.L}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.info}};
+    return ct_ok();
+}
+
+/* linalg_cholesky_backward(Tensor grad, Tensor L, bool upper) -> Tensor */
+static ct_tensor *run_linalg_cholesky_backward(ct_tensor *grad, ct_tensor *L, bool upper)
+{
+    if (!ct__given(grad, "grad"))
+        return NULL;
+    if (!ct__given(L, "L"))
+        return NULL;
+    return ct__linalg_cholesky_backward(grad, L, upper);
+}
+
+ct_tensor *(ct_linalg_cholesky_backward)(ct_tensor *grad, ct_tensor *L, bool upper)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_cholesky_backward";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_linalg_cholesky_backward(grad, L, upper));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_linalg_cholesky_backward(const ct_value *a, ct_value *results);
+bool ct__call_linalg_cholesky_backward(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linalg_cholesky_backward)(a[0].t, a[1].t, a[2].b)}};
+    return ct_ok();
+}
+
+/* linalg_cholesky(Tensor self, *, bool upper=False) -> Tensor */
+static const ct_linalg_cholesky_opts defaults_linalg_cholesky = {.upper = false};
+static ct_tensor *run_linalg_cholesky(ct_tensor *self, bool upper)
+{
+    if (!ct__given(self, "self"))
+        return NULL;
+    return ct__linalg_cholesky(self, upper);
+}
+
+ct_tensor *(ct_linalg_cholesky)(ct_tensor *self, const ct_linalg_cholesky_opts *options)
+{
+    if (ct__pending())
+        return NULL;
+    if (!options)
+        options = &defaults_linalg_cholesky;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_cholesky";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_linalg_cholesky(self, options->upper));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_linalg_cholesky(const ct_value *a, ct_value *results);
+bool ct__call_linalg_cholesky(const ct_value *a, ct_value *results)
+{
+    ct_linalg_cholesky_opts o = {
+        .upper = a[1].b};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linalg_cholesky)(a[0].t, &o)}};
+    return ct_ok();
+}
+
+/* linalg_qr(Tensor A, str mode='reduced') -> (Tensor Q, Tensor R) */
+static const ct_linalg_qr_opts defaults_linalg_qr = {.mode = "reduced"};
+static void backward_linalg_qr(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        const char *value_mode = ct__node_value(n, 0)->str;
+        ct_tensor *saved_result0 = ct__node_saved(n, 0);
+        ct_tensor *saved_result1 = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_linalg_qr_backward)(grads[0], grads[1], saved_result0, saved_result1, value_mode);
+    }
+}
+
+static const ct__node_class class_linalg_qr = {"LinalgQrBackward0", NULL, backward_linalg_qr};
+
+static ct_linalg_qr_result run_linalg_qr(ct_tensor *A, const char *mode)
+{
+    if (!ct__given(A, "A"))
+        return (ct_linalg_qr_result){0};
+    ct_tensor *const inputs[] = {A};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_linalg_qr, 1, inputs, 2, 2, 1);
+        if (!n)
+            return (ct_linalg_qr_result){0};
+        ct__node_save_value(n, 0, (ct_value){CT_V_STRING, {.str = mode}});
+    }
+    ct_tensor *results[2] = {NULL};
+    if (!ct__linalg_qr(A, mode, results)) {
+        ct_release(n);
+        return (ct_linalg_qr_result){0};
+    }
+    if (n) {
+        ct__node_save_output(n, 0, results[0], 0);
+        ct__node_save_output(n, 1, results[1], 1);
+    }
+    ct__node_attach(n, 2, results);
+    for (int i = 0; i < 2; i++)
+        ct_adopt(results[i]);
+    return (ct_linalg_qr_result){results[0], results[1]};
+}
+
+ct_linalg_qr_result (ct_linalg_qr)(ct_tensor *A, const ct_linalg_qr_opts *options)
+{
+    if (ct__pending())
+        return (ct_linalg_qr_result){0};
+    if (!options)
+        options = &defaults_linalg_qr;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_qr";
+    ct_linalg_qr_result outcome = run_linalg_qr(A, options->mode);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_linalg_qr(const ct_value *a, ct_value *results);
+bool ct__call_linalg_qr(const ct_value *a, ct_value *results)
+{
+    ct_linalg_qr_opts o = {
+        .mode = a[1].str};
+    ct_linalg_qr_result r = (ct_linalg_qr)(a[0].t, &o);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.Q}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.R}};
+    return ct_ok();
+}
+
+/* linalg_qr_backward(Tensor? gQ, Tensor? gR, Tensor Q, Tensor R, str mode) -> Tensor */
+static ct_tensor *run_linalg_qr_backward(ct_tensor *gQ, ct_tensor *gR, ct_tensor *Q, ct_tensor *R, const char *mode)
+{
+    if (!ct__given(Q, "Q"))
+        return NULL;
+    if (!ct__given(R, "R"))
+        return NULL;
+    return ct__linalg_qr_backward(gQ, gR, Q, R, mode);
+}
+
+ct_tensor *(ct_linalg_qr_backward)(ct_tensor *gQ, ct_tensor *gR, ct_tensor *Q, ct_tensor *R, const char *mode)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_qr_backward";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_linalg_qr_backward(gQ, gR, Q, R, mode));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_linalg_qr_backward(const ct_value *a, ct_value *results);
+bool ct__call_linalg_qr_backward(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linalg_qr_backward)(a[0].type == CT_V_NONE ? NULL : a[0].t, a[1].type == CT_V_NONE ? NULL : a[1].t, a[2].t, a[3].t, a[4].str)}};
+    return ct_ok();
+}
+
+/* linalg_eigh(Tensor A, str UPLO='L') -> (Tensor eigenvalues, Tensor eigenvectors) */
+static const ct_linalg_eigh_opts defaults_linalg_eigh = {.UPLO = "L"};
+static void backward_linalg_eigh(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_result0 = ct__node_saved(n, 0);
+        ct_tensor *saved_result1 = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_linalg_eigh_backward)(grads[0], grads[1], saved_result0, saved_result1);
+    }
+}
+
+static const ct__node_class class_linalg_eigh = {"LinalgEighBackward0", NULL, backward_linalg_eigh};
+
+static ct_linalg_eigh_result run_linalg_eigh(ct_tensor *A, const char *UPLO)
+{
+    if (!ct__given(A, "A"))
+        return (ct_linalg_eigh_result){0};
+    ct_tensor *const inputs[] = {A};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_linalg_eigh, 1, inputs, 2, 2, 0);
+        if (!n)
+            return (ct_linalg_eigh_result){0};
+    }
+    ct_tensor *results[2] = {NULL};
+    if (!ct__linalg_eigh(A, UPLO, results)) {
+        ct_release(n);
+        return (ct_linalg_eigh_result){0};
+    }
+    if (n) {
+        ct__node_save_output(n, 0, results[0], 0);
+        ct__node_save_output(n, 1, results[1], 1);
+    }
+    ct__node_attach(n, 2, results);
+    for (int i = 0; i < 2; i++)
+        ct_adopt(results[i]);
+    return (ct_linalg_eigh_result){results[0], results[1]};
+}
+
+ct_linalg_eigh_result (ct_linalg_eigh)(ct_tensor *A, const ct_linalg_eigh_opts *options)
+{
+    if (ct__pending())
+        return (ct_linalg_eigh_result){0};
+    if (!options)
+        options = &defaults_linalg_eigh;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_eigh";
+    ct_linalg_eigh_result outcome = run_linalg_eigh(A, options->UPLO);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_linalg_eigh(const ct_value *a, ct_value *results);
+bool ct__call_linalg_eigh(const ct_value *a, ct_value *results)
+{
+    ct_linalg_eigh_opts o = {
+        .UPLO = a[1].str};
+    ct_linalg_eigh_result r = (ct_linalg_eigh)(a[0].t, &o);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.eigenvalues}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.eigenvectors}};
+    return ct_ok();
+}
+
+/* linalg_eigh_backward(Tensor? gw, Tensor? gV, Tensor w, Tensor V) -> Tensor */
+static ct_tensor *run_linalg_eigh_backward(ct_tensor *gw, ct_tensor *gV, ct_tensor *w, ct_tensor *V)
+{
+    if (!ct__given(w, "w"))
+        return NULL;
+    if (!ct__given(V, "V"))
+        return NULL;
+    return ct__linalg_eigh_backward(gw, gV, w, V);
+}
+
+ct_tensor *(ct_linalg_eigh_backward)(ct_tensor *gw, ct_tensor *gV, ct_tensor *w, ct_tensor *V)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_eigh_backward";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_linalg_eigh_backward(gw, gV, w, V));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_linalg_eigh_backward(const ct_value *a, ct_value *results);
+bool ct__call_linalg_eigh_backward(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linalg_eigh_backward)(a[0].type == CT_V_NONE ? NULL : a[0].t, a[1].type == CT_V_NONE ? NULL : a[1].t, a[2].t, a[3].t)}};
+    return ct_ok();
+}
+
+/* linalg_eigvals_symmetric(Tensor A, str UPLO) -> Tensor */
+static ct_tensor *run_linalg_eigvals_symmetric(ct_tensor *A, const char *UPLO)
+{
+    if (!ct__given(A, "A"))
+        return NULL;
+    ct_tensor *r = ct__linalg_eigvals_symmetric(A, UPLO);
+    if (!r)
+        return NULL;
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_linalg_eigvals_symmetric)(ct_tensor *A, const char *UPLO)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_eigvals_symmetric";
+    ct_tensor *outcome = run_linalg_eigvals_symmetric(A, UPLO);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_linalg_eigvals_symmetric(const ct_value *a, ct_value *results);
+bool ct__call_linalg_eigvals_symmetric(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linalg_eigvals_symmetric)(a[0].t, a[1].str)}};
+    return ct_ok();
+}
+
+/* linalg_svd(Tensor A, bool full_matrices=True) -> (Tensor U, Tensor S, Tensor Vh) */
+static const ct_linalg_svd_opts defaults_linalg_svd = {.full_matrices = true};
+static void backward_linalg_svd(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_result0 = ct__node_saved(n, 0);
+        ct_tensor *saved_result1 = ct__node_saved(n, 1);
+        ct_tensor *saved_result2 = ct__node_saved(n, 2);
+        if (ct__pending())
+            return;
+        results[0] = (ct_linalg_svd_backward)(grads[0], grads[1], grads[2], saved_result0, saved_result1, saved_result2);
+    }
+}
+
+static const ct__node_class class_linalg_svd = {"LinalgSvdBackward0", NULL, backward_linalg_svd};
+
+static ct_linalg_svd_result run_linalg_svd(ct_tensor *A, bool full_matrices)
+{
+    if (!ct__given(A, "A"))
+        return (ct_linalg_svd_result){0};
+    ct_tensor *const inputs[] = {A};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_linalg_svd, 1, inputs, 3, 3, 0);
+        if (!n)
+            return (ct_linalg_svd_result){0};
+    }
+    ct_tensor *results[3] = {NULL};
+    if (!ct__linalg_svd(A, full_matrices, results)) {
+        ct_release(n);
+        return (ct_linalg_svd_result){0};
+    }
+    if (n) {
+        ct__node_save_output(n, 0, results[0], 0);
+        ct__node_save_output(n, 1, results[1], 1);
+        ct__node_save_output(n, 2, results[2], 2);
+    }
+    ct__node_attach(n, 3, results);
+    for (int i = 0; i < 3; i++)
+        ct_adopt(results[i]);
+    return (ct_linalg_svd_result){results[0], results[1], results[2]};
+}
+
+ct_linalg_svd_result (ct_linalg_svd)(ct_tensor *A, const ct_linalg_svd_opts *options)
+{
+    if (ct__pending())
+        return (ct_linalg_svd_result){0};
+    if (!options)
+        options = &defaults_linalg_svd;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_svd";
+    ct_linalg_svd_result outcome = run_linalg_svd(A, options->full_matrices);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_linalg_svd(const ct_value *a, ct_value *results);
+bool ct__call_linalg_svd(const ct_value *a, ct_value *results)
+{
+    ct_linalg_svd_opts o = {
+        .full_matrices = a[1].b};
+    ct_linalg_svd_result r = (ct_linalg_svd)(a[0].t, &o);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.U}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.S}};
+    results[2] = (ct_value){CT_V_TENSOR, {.t = r.Vh}};
+    return ct_ok();
+}
+
+/* linalg_svd_backward(Tensor? gU, Tensor? gS, Tensor? gVh, Tensor U, Tensor S, Tensor Vh) -> Tensor */
+static ct_tensor *run_linalg_svd_backward(ct_tensor *gU, ct_tensor *gS, ct_tensor *gVh, ct_tensor *U, ct_tensor *S, ct_tensor *Vh)
+{
+    if (!ct__given(U, "U"))
+        return NULL;
+    if (!ct__given(S, "S"))
+        return NULL;
+    if (!ct__given(Vh, "Vh"))
+        return NULL;
+    return ct__linalg_svd_backward(gU, gS, gVh, U, S, Vh);
+}
+
+ct_tensor *(ct_linalg_svd_backward)(ct_tensor *gU, ct_tensor *gS, ct_tensor *gVh, ct_tensor *U, ct_tensor *S, ct_tensor *Vh)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_svd_backward";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_linalg_svd_backward(gU, gS, gVh, U, S, Vh));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_linalg_svd_backward(const ct_value *a, ct_value *results);
+bool ct__call_linalg_svd_backward(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linalg_svd_backward)(a[0].type == CT_V_NONE ? NULL : a[0].t, a[1].type == CT_V_NONE ? NULL : a[1].t, a[2].type == CT_V_NONE ? NULL : a[2].t, a[3].t, a[4].t, a[5].t)}};
+    return ct_ok();
+}
+
+/* linalg_svdvals_only(Tensor A) -> Tensor */
+static ct_tensor *run_linalg_svdvals_only(ct_tensor *A)
+{
+    if (!ct__given(A, "A"))
+        return NULL;
+    ct_tensor *r = ct__linalg_svdvals_only(A);
+    if (!r)
+        return NULL;
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_linalg_svdvals_only)(ct_tensor *A)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_svdvals_only";
+    ct_tensor *outcome = run_linalg_svdvals_only(A);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_linalg_svdvals_only(const ct_value *a, ct_value *results);
+bool ct__call_linalg_svdvals_only(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linalg_svdvals_only)(a[0].t)}};
+    return ct_ok();
+}
+
+/* svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V) */
+static const ct_svd_opts defaults_svd = {.some = true, .compute_uv = true};
+static ct_svd_result run_svd(ct_tensor *self, bool some, bool compute_uv)
+{
+    if (!ct__given(self, "self"))
+        return (ct_svd_result){0};
+    ct_tensor *results[3] = {NULL};
+    if (!ct__svd(self, some, compute_uv, results))
+        return (ct_svd_result){0};
+    return (ct_svd_result){results[0], results[1], results[2]};
+}
+
+ct_svd_result (ct_svd)(ct_tensor *self, const ct_svd_opts *options)
+{
+    if (ct__pending())
+        return (ct_svd_result){0};
+    if (!options)
+        options = &defaults_svd;
+    const char *was = ct__op_name;
+    ct__op_name = "svd";
+    ct_svd_result outcome = run_svd(self, options->some, options->compute_uv);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_svd(const ct_value *a, ct_value *results);
+bool ct__call_svd(const ct_value *a, ct_value *results)
+{
+    ct_svd_opts o = {
+        .some = a[1].b,
+        .compute_uv = a[2].b};
+    ct_svd_result r = (ct_svd)(a[0].t, &o);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.U}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.S}};
+    results[2] = (ct_value){CT_V_TENSOR, {.t = r.V}};
+    return ct_ok();
+}
+
+/* qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R) */
+static const ct_qr_opts defaults_qr = {.some = true};
+static ct_qr_result run_qr(ct_tensor *self, bool some)
+{
+    if (!ct__given(self, "self"))
+        return (ct_qr_result){0};
+    ct_tensor *results[2] = {NULL};
+    if (!ct__qr(self, some, results))
+        return (ct_qr_result){0};
+    return (ct_qr_result){results[0], results[1]};
+}
+
+ct_qr_result (ct_qr)(ct_tensor *self, const ct_qr_opts *options)
+{
+    if (ct__pending())
+        return (ct_qr_result){0};
+    if (!options)
+        options = &defaults_qr;
+    const char *was = ct__op_name;
+    ct__op_name = "qr";
+    ct_qr_result outcome = run_qr(self, options->some);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_qr(const ct_value *a, ct_value *results);
+bool ct__call_qr(const ct_value *a, ct_value *results)
+{
+    ct_qr_opts o = {
+        .some = a[1].b};
+    ct_qr_result r = (ct_qr)(a[0].t, &o);
+    results[0] = (ct_value){CT_V_TENSOR, {.t = r.Q}};
+    results[1] = (ct_value){CT_V_TENSOR, {.t = r.R}};
+    return ct_ok();
+}
+
+/* linalg_pinv_tolerance(Tensor A, float atol, float rtol, bool hermitian) -> Tensor */
+static void backward_linalg_pinv_tolerance(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
+{
+    if (ct__node_needs(n, 0)) {
+        ct_tensor *saved_A = ct__node_saved(n, 0);
+        ct_tensor *saved_result0 = ct__node_saved(n, 1);
+        if (ct__pending())
+            return;
+        results[0] = (ct_linalg_pinv_backward)(grads[0], saved_result0, saved_A);
+    }
+}
+
+static const ct__node_class class_linalg_pinv_tolerance = {"LinalgPinvToleranceBackward0", NULL, backward_linalg_pinv_tolerance};
+
+static ct_tensor *run_linalg_pinv_tolerance(ct_tensor *A, double atol, double rtol, bool hermitian)
+{
+    if (!ct__given(A, "A"))
+        return NULL;
+    ct_tensor *const inputs[] = {A};
+    ct_node *n = NULL;
+    if (ct__needs_graph(1, inputs)) {
+        n = ct__node_new(&class_linalg_pinv_tolerance, 1, inputs, 1, 2, 0);
+        if (!n)
+            return NULL;
+        ct__node_save(n, 0, A);
+    }
+    ct_tensor *r = ct__linalg_pinv_tolerance(A, atol, rtol, hermitian);
+    if (!r) {
+        ct_release(n);
+        return NULL;
+    }
+    if (n) {
+        ct__node_save_output(n, 1, r, 0);
+    }
+    ct__node_attach(n, 1, &r);
+    return ct_adopt(r);
+}
+
+ct_tensor *(ct_linalg_pinv_tolerance)(ct_tensor *A, double atol, double rtol, bool hermitian)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_pinv_tolerance";
+    ct_tensor *outcome = run_linalg_pinv_tolerance(A, atol, rtol, hermitian);
+    ct__op_name = was;
+    return outcome;
+}
+
+CT_HIDDEN bool ct__call_linalg_pinv_tolerance(const ct_value *a, ct_value *results);
+bool ct__call_linalg_pinv_tolerance(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linalg_pinv_tolerance)(a[0].t, a[1].f, a[2].f, a[3].b)}};
+    return ct_ok();
+}
+
+/* linalg_pinv_backward(Tensor grad, Tensor pinv, Tensor A) -> Tensor */
+static ct_tensor *run_linalg_pinv_backward(ct_tensor *grad, ct_tensor *pinv, ct_tensor *A)
+{
+    if (!ct__given(grad, "grad"))
+        return NULL;
+    if (!ct__given(pinv, "pinv"))
+        return NULL;
+    if (!ct__given(A, "A"))
+        return NULL;
+    return ct__linalg_pinv_backward(grad, pinv, A);
+}
+
+ct_tensor *(ct_linalg_pinv_backward)(ct_tensor *grad, ct_tensor *pinv, ct_tensor *A)
+{
+    if (ct__pending())
+        return NULL;
+    const char *was = ct__op_name;
+    ct__op_name = "linalg_pinv_backward";
+    ct_scope scope = ct_scope_begin();
+    ct_tensor *outcome = ct_scope_end_but(&scope, run_linalg_pinv_backward(grad, pinv, A));
+    ct__op_name = was;
+    return ct_adopt(outcome);
+}
+
+CT_HIDDEN bool ct__call_linalg_pinv_backward(const ct_value *a, ct_value *results);
+bool ct__call_linalg_pinv_backward(const ct_value *a, ct_value *results)
+{
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_linalg_pinv_backward)(a[0].t, a[1].t, a[2].t)}};
+    return ct_ok();
+}

@@ -833,6 +833,176 @@ static const ct_arg_info args_linear_weight_grad[] = {
 CT_HIDDEN bool ct__call_linear_bias_grad(const ct_value *a, ct_value *results);
 static const ct_arg_info args_linear_bias_grad[] = {
     {.name = "grad", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_linalg_inv_ex(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_inv_ex[] = {
+    {.name = "A", .type = CT_V_TENSOR},
+    {.name = "check_errors", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+static const char *const names_linalg_inv_ex[] = {"inverse", "info"};
+CT_HIDDEN bool ct__call_linalg_inv(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_inv[] = {
+    {.name = "A", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_inverse(const ct_value *a, ct_value *results);
+static const ct_arg_info args_inverse[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_linalg_solve_ex(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_solve_ex[] = {
+    {.name = "A", .type = CT_V_TENSOR},
+    {.name = "B", .type = CT_V_TENSOR},
+    {.name = "left", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = true}}},
+    {.name = "check_errors", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+static const char *const names_linalg_solve_ex[] = {"result", "info"};
+CT_HIDDEN bool ct__call_linalg_solve_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_solve_backward[] = {
+    {.name = "grad", .type = CT_V_TENSOR},
+    {.name = "A", .type = CT_V_TENSOR},
+    {.name = "result", .type = CT_V_TENSOR},
+    {.name = "left", .type = CT_V_BOOL}};
+static const char *const names_linalg_solve_backward[] = {"A", "B"};
+CT_HIDDEN bool ct__call_linalg_solve(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_solve[] = {
+    {.name = "A", .type = CT_V_TENSOR},
+    {.name = "B", .type = CT_V_TENSOR},
+    {.name = "left", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = true}}}};
+CT_HIDDEN bool ct__call_linalg_solve_triangular(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_solve_triangular[] = {
+    {.name = "A", .type = CT_V_TENSOR},
+    {.name = "B", .type = CT_V_TENSOR},
+    {.name = "upper", .type = CT_V_BOOL, .keyword_only = true},
+    {.name = "left", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = true}}},
+    {.name = "unitriangular", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_linalg_solve_triangular_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_solve_triangular_backward[] = {
+    {.name = "grad", .type = CT_V_TENSOR},
+    {.name = "A", .type = CT_V_TENSOR},
+    {.name = "result", .type = CT_V_TENSOR},
+    {.name = "upper", .type = CT_V_BOOL},
+    {.name = "left", .type = CT_V_BOOL},
+    {.name = "unitriangular", .type = CT_V_BOOL}};
+static const char *const names_linalg_solve_triangular_backward[] = {"A", "B"};
+CT_HIDDEN bool ct__call_linalg_lu_factor_ex(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_lu_factor_ex[] = {
+    {.name = "A", .type = CT_V_TENSOR},
+    {.name = "pivot", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = true}}},
+    {.name = "check_errors", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+static const char *const names_linalg_lu_factor_ex[] = {"LU", "pivots", "info"};
+CT_HIDDEN bool ct__call_linalg_lu_factor_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_lu_factor_backward[] = {
+    {.name = "grad", .type = CT_V_TENSOR},
+    {.name = "LU", .type = CT_V_TENSOR},
+    {.name = "pivots", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_linalg_lu_permutation(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_lu_permutation[] = {
+    {.name = "pivots", .type = CT_V_TENSOR},
+    {.name = "n", .type = CT_V_INT}};
+CT_HIDDEN bool ct__call_linalg_cofactor(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_cofactor[] = {
+    {.name = "A", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_linalg_cofactor_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_cofactor_backward[] = {
+    {.name = "grad", .type = CT_V_TENSOR},
+    {.name = "A", .type = CT_V_TENSOR},
+    {.name = "result", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_linalg_det(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_det[] = {
+    {.name = "A", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_det(const ct_value *a, ct_value *results);
+static const ct_arg_info args_det[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_linalg_slogdet(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_slogdet[] = {
+    {.name = "A", .type = CT_V_TENSOR}};
+static const char *const names_linalg_slogdet[] = {"sign", "logabsdet"};
+CT_HIDDEN bool ct__call_linalg_slogdet_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_slogdet_backward[] = {
+    {.name = "grad", .type = CT_V_TENSOR, .optional = true},
+    {.name = "A", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_slogdet(const ct_value *a, ct_value *results);
+static const ct_arg_info args_slogdet[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+static const char *const names_slogdet[] = {"sign", "logabsdet"};
+CT_HIDDEN bool ct__call_logdet(const ct_value *a, ct_value *results);
+static const ct_arg_info args_logdet[] = {
+    {.name = "self", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_linalg_cholesky_ex(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_cholesky_ex[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "upper", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}},
+    {.name = "check_errors", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+static const char *const names_linalg_cholesky_ex[] = {"L", "info"};
+CT_HIDDEN bool ct__call_linalg_cholesky_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_cholesky_backward[] = {
+    {.name = "grad", .type = CT_V_TENSOR},
+    {.name = "L", .type = CT_V_TENSOR},
+    {.name = "upper", .type = CT_V_BOOL}};
+CT_HIDDEN bool ct__call_linalg_cholesky(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_cholesky[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "upper", .type = CT_V_BOOL, .has_default = true, .keyword_only = true, .value = {CT_V_BOOL, {.b = false}}}};
+CT_HIDDEN bool ct__call_linalg_qr(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_qr[] = {
+    {.name = "A", .type = CT_V_TENSOR},
+    {.name = "mode", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "reduced"}}}};
+static const char *const names_linalg_qr[] = {"Q", "R"};
+CT_HIDDEN bool ct__call_linalg_qr_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_qr_backward[] = {
+    {.name = "gQ", .type = CT_V_TENSOR, .optional = true},
+    {.name = "gR", .type = CT_V_TENSOR, .optional = true},
+    {.name = "Q", .type = CT_V_TENSOR},
+    {.name = "R", .type = CT_V_TENSOR},
+    {.name = "mode", .type = CT_V_STRING}};
+CT_HIDDEN bool ct__call_linalg_eigh(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_eigh[] = {
+    {.name = "A", .type = CT_V_TENSOR},
+    {.name = "UPLO", .type = CT_V_STRING, .has_default = true, .value = {CT_V_STRING, {.str = "L"}}}};
+static const char *const names_linalg_eigh[] = {"eigenvalues", "eigenvectors"};
+CT_HIDDEN bool ct__call_linalg_eigh_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_eigh_backward[] = {
+    {.name = "gw", .type = CT_V_TENSOR, .optional = true},
+    {.name = "gV", .type = CT_V_TENSOR, .optional = true},
+    {.name = "w", .type = CT_V_TENSOR},
+    {.name = "V", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_linalg_eigvals_symmetric(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_eigvals_symmetric[] = {
+    {.name = "A", .type = CT_V_TENSOR},
+    {.name = "UPLO", .type = CT_V_STRING}};
+CT_HIDDEN bool ct__call_linalg_svd(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_svd[] = {
+    {.name = "A", .type = CT_V_TENSOR},
+    {.name = "full_matrices", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = true}}}};
+static const char *const names_linalg_svd[] = {"U", "S", "Vh"};
+CT_HIDDEN bool ct__call_linalg_svd_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_svd_backward[] = {
+    {.name = "gU", .type = CT_V_TENSOR, .optional = true},
+    {.name = "gS", .type = CT_V_TENSOR, .optional = true},
+    {.name = "gVh", .type = CT_V_TENSOR, .optional = true},
+    {.name = "U", .type = CT_V_TENSOR},
+    {.name = "S", .type = CT_V_TENSOR},
+    {.name = "Vh", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_linalg_svdvals_only(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_svdvals_only[] = {
+    {.name = "A", .type = CT_V_TENSOR}};
+CT_HIDDEN bool ct__call_svd(const ct_value *a, ct_value *results);
+static const ct_arg_info args_svd[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "some", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = true}}},
+    {.name = "compute_uv", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = true}}}};
+static const char *const names_svd[] = {"U", "S", "V"};
+CT_HIDDEN bool ct__call_qr(const ct_value *a, ct_value *results);
+static const ct_arg_info args_qr[] = {
+    {.name = "self", .type = CT_V_TENSOR},
+    {.name = "some", .type = CT_V_BOOL, .has_default = true, .value = {CT_V_BOOL, {.b = true}}}};
+static const char *const names_qr[] = {"Q", "R"};
+CT_HIDDEN bool ct__call_linalg_pinv_tolerance(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_pinv_tolerance[] = {
+    {.name = "A", .type = CT_V_TENSOR},
+    {.name = "atol", .type = CT_V_FLOAT},
+    {.name = "rtol", .type = CT_V_FLOAT},
+    {.name = "hermitian", .type = CT_V_BOOL}};
+CT_HIDDEN bool ct__call_linalg_pinv_backward(const ct_value *a, ct_value *results);
+static const ct_arg_info args_linalg_pinv_backward[] = {
+    {.name = "grad", .type = CT_V_TENSOR},
+    {.name = "pinv", .type = CT_V_TENSOR},
+    {.name = "A", .type = CT_V_TENSOR}};
 CT_HIDDEN bool ct__call_mse_loss(const ct_value *a, ct_value *results);
 static const ct_arg_info args_mse_loss[] = {
     {.name = "self", .type = CT_V_TENSOR},
@@ -3766,6 +3936,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "cumsum", .overload = "", .c_name = "ct_cumsum", .schema = "cumsum(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "Running sums along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_cumsum, .result_type = CT_V_TENSOR, .call = ct__call_cumsum},
     {.name = "cumsum", .overload = "", .c_name = "ct_cumsum_out", .schema = "cumsum(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "Running sums along dim.", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_cumsum_out, .result_type = CT_V_TENSOR, .call = ct__call_cumsum_out},
     {.name = "cumsum_", .overload = "", .c_name = "ct_cumsum_", .schema = "cumsum(Tensor self, int dim, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "Running sums along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_cumsum_, .result_type = CT_V_TENSOR, .call = ct__call_cumsum_},
+    {.name = "det", .overload = "", .c_name = "ct_det", .schema = "det(Tensor self) -> Tensor", .family = "linalg", .doc = "The determinants (*) of square matrices (*, n, n).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_det, .result_type = CT_V_TENSOR, .call = ct__call_det},
     {.name = "diag", .overload = "", .c_name = "ct_diag", .schema = "diag(Tensor self, int diagonal=0) -> Tensor", .family = "shape", .doc = "A matrix's diagonal (a copy), or a square matrix with this vector on its diagonal.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_diag, .result_type = CT_V_TENSOR, .call = ct__call_diag},
     {.name = "diag", .overload = "", .c_name = "ct_diag_out", .schema = "diag(Tensor self, int diagonal=0) -> Tensor", .family = "shape", .doc = "A matrix's diagonal (a copy), or a square matrix with this vector on its diagonal.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_diag_out, .result_type = CT_V_TENSOR, .call = ct__call_diag_out},
     {.name = "diag_embed", .overload = "", .c_name = "ct_diag_embed", .schema = "diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor", .family = "shape", .doc = "Matrices that hold the last dimension on their diagonals.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_diag_embed, .result_type = CT_V_TENSOR, .call = ct__call_diag_embed},
@@ -3920,6 +4091,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "index_select", .overload = "", .c_name = "ct_index_select", .schema = "index_select(Tensor self, int dim, Tensor index) -> Tensor", .family = "index", .doc = "The slices of dim that the vector index names.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 1, .args = args_index_select, .result_type = CT_V_TENSOR, .call = ct__call_index_select},
     {.name = "index_select", .overload = "", .c_name = "ct_index_select_out", .schema = "index_select(Tensor self, int dim, Tensor index) -> Tensor", .family = "index", .doc = "The slices of dim that the vector index names.", .on = CT_ON_TORCH, .is_out = true, .first_out = 3, .nargs = 4, .nresults = 1, .args = args_index_select_out, .result_type = CT_V_TENSOR, .call = ct__call_index_select_out},
     {.name = "interpolate_to", .overload = "", .c_name = "ct_interpolate_to", .schema = "interpolate_to(Tensor self, int[] size, str mode='nearest', bool align_corners=False, bool antialias=False) -> Tensor", .family = "spatial", .doc = "The last dimensions of (N, C, ...) resized to `size`; mode nearest, nearest-exact, linear, bilinear, trilinear, bicubic or area.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_interpolate_to, .result_type = CT_V_TENSOR, .call = ct__call_interpolate_to},
+    {.name = "inverse", .overload = "", .c_name = "ct_inverse", .schema = "inverse(Tensor self) -> Tensor", .family = "linalg", .doc = "The inverses of square matrices (*, n, n).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_inverse, .result_type = CT_V_TENSOR, .call = ct__call_inverse},
     {.name = "isclose", .overload = "", .c_name = "ct_isclose", .schema = "isclose(Tensor self, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False) -> Tensor", .family = "pointwise", .doc = "abs(self - other) <= atol + rtol * abs(other).", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 5, .nresults = 1, .args = args_isclose, .result_type = CT_V_TENSOR, .call = ct__call_isclose},
     {.name = "isfinite", .overload = "", .c_name = "ct_isfinite", .schema = "isfinite(Tensor self) -> Tensor", .family = "pointwise", .doc = "The element is neither.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_isfinite, .result_type = CT_V_TENSOR, .call = ct__call_isfinite},
     {.name = "isinf", .overload = "", .c_name = "ct_isinf", .schema = "isinf(Tensor self) -> Tensor", .family = "pointwise", .doc = "The element is an infinity.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_isinf, .result_type = CT_V_TENSOR, .call = ct__call_isinf},
@@ -3951,6 +4123,34 @@ static const ct_op_info op_table_rows[] = {
     {.name = "lgamma", .overload = "", .c_name = "ct_lgamma", .schema = "lgamma(Tensor self) -> Tensor", .family = "pointwise", .doc = "The logarithm of |gamma(x)|.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_lgamma, .result_type = CT_V_TENSOR, .call = ct__call_lgamma},
     {.name = "lgamma", .overload = "", .c_name = "ct_lgamma_out", .schema = "lgamma(Tensor self) -> Tensor", .family = "pointwise", .doc = "The logarithm of |gamma(x)|.", .on = CT_ON_TORCH, .is_out = true, .first_out = 1, .nargs = 2, .nresults = 1, .args = args_lgamma_out, .result_type = CT_V_TENSOR, .call = ct__call_lgamma_out},
     {.name = "lgamma_", .overload = "", .c_name = "ct_lgamma_", .schema = "lgamma(Tensor self) -> Tensor", .family = "pointwise", .doc = "The logarithm of |gamma(x)|.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_lgamma_, .result_type = CT_V_TENSOR, .call = ct__call_lgamma_},
+    {.name = "linalg_cholesky", .overload = "", .c_name = "ct_linalg_cholesky", .schema = "linalg_cholesky(Tensor self, *, bool upper=False) -> Tensor", .family = "linalg", .doc = "As linalg_cholesky_ex; a matrix that is not positive-definite is an error.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_linalg_cholesky, .result_type = CT_V_TENSOR, .call = ct__call_linalg_cholesky},
+    {.name = "linalg_cholesky_backward", .overload = "", .c_name = "ct_linalg_cholesky_backward", .schema = "linalg_cholesky_backward(Tensor grad, Tensor L, bool upper) -> Tensor", .family = "linalg", .doc = "L^-T sym(tril(L^T gL)) L^-1 (I. Murray, Differentiation of the Cholesky decomposition, 2016).", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_linalg_cholesky_backward, .result_type = CT_V_TENSOR, .call = ct__call_linalg_cholesky_backward},
+    {.name = "linalg_cholesky_ex", .overload = "", .c_name = "ct_linalg_cholesky_ex", .schema = "linalg_cholesky_ex(Tensor self, *, bool upper=False, bool check_errors=False) -> (Tensor L, Tensor info)", .family = "linalg", .doc = "L with L L^T = self (upper: U^T U), of symmetric positive-definite (*, n, n), one triangle being read; info is the order of\nthe first minor that is not positive, or 0.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 2, .args = args_linalg_cholesky_ex, .result_names = names_linalg_cholesky_ex, .tuple_name = "linalg_cholesky_ex", .result_type = CT_V_TENSOR, .call = ct__call_linalg_cholesky_ex},
+    {.name = "linalg_cofactor", .overload = "", .c_name = "ct_linalg_cofactor", .schema = "linalg_cofactor(Tensor A) -> Tensor", .family = "linalg", .doc = "det(A) A^-T, of a singular matrix by its singular values: the gradient of the determinant.", .on = CT_ON_INTERNAL, .nargs = 1, .nresults = 1, .args = args_linalg_cofactor, .result_type = CT_V_TENSOR, .call = ct__call_linalg_cofactor},
+    {.name = "linalg_cofactor_backward", .overload = "", .c_name = "ct_linalg_cofactor_backward", .schema = "linalg_cofactor_backward(Tensor grad, Tensor A, Tensor result) -> Tensor", .family = "linalg", .doc = "<grad, C> A^-T - C grad^T A^-T, from dC = tr(A^-1 dA) C - A^-T dA^T C.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_linalg_cofactor_backward, .result_type = CT_V_TENSOR, .call = ct__call_linalg_cofactor_backward},
+    {.name = "linalg_det", .overload = "", .c_name = "ct_linalg_det", .schema = "linalg_det(Tensor A) -> Tensor", .family = "linalg", .doc = "The determinants (*) of square matrices (*, n, n).", .on = CT_ON_INTERNAL, .nargs = 1, .nresults = 1, .args = args_linalg_det, .result_type = CT_V_TENSOR, .call = ct__call_linalg_det},
+    {.name = "linalg_eigh", .overload = "", .c_name = "ct_linalg_eigh", .schema = "linalg_eigh(Tensor A, str UPLO='L') -> (Tensor eigenvalues, Tensor eigenvectors)", .family = "linalg", .doc = "A = V diag(w) V^T of symmetric (*, n, n), one triangle being read; w (*, n) ascending, eigenvectors in V's columns.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 2, .args = args_linalg_eigh, .result_names = names_linalg_eigh, .tuple_name = "linalg_eigh", .result_type = CT_V_TENSOR, .call = ct__call_linalg_eigh},
+    {.name = "linalg_eigh_backward", .overload = "", .c_name = "ct_linalg_eigh_backward", .schema = "linalg_eigh_backward(Tensor? gw, Tensor? gV, Tensor w, Tensor V) -> Tensor", .family = "linalg", .doc = "V (diag(gw) + (M - M^T) / 2 / (w_j - w_i)) V^T with M = V^T gV (M. Giles, An extended collection of matrix\nderivative results, 2008).", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_linalg_eigh_backward, .result_type = CT_V_TENSOR, .call = ct__call_linalg_eigh_backward},
+    {.name = "linalg_eigvals_symmetric", .overload = "", .c_name = "ct_linalg_eigvals_symmetric", .schema = "linalg_eigvals_symmetric(Tensor A, str UPLO) -> Tensor", .family = "linalg", .doc = "The eigenvalues of linalg_eigh alone.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_linalg_eigvals_symmetric, .result_type = CT_V_TENSOR, .call = ct__call_linalg_eigvals_symmetric},
+    {.name = "linalg_inv", .overload = "", .c_name = "ct_linalg_inv", .schema = "linalg_inv(Tensor A) -> Tensor", .family = "linalg", .doc = "The inverses of square matrices (*, n, n).", .on = CT_ON_INTERNAL, .nargs = 1, .nresults = 1, .args = args_linalg_inv, .result_type = CT_V_TENSOR, .call = ct__call_linalg_inv},
+    {.name = "linalg_inv_ex", .overload = "", .c_name = "ct_linalg_inv_ex", .schema = "linalg_inv_ex(Tensor A, *, bool check_errors=False) -> (Tensor inverse, Tensor info)", .family = "linalg", .doc = "The inverses of square matrices (*, n, n), and where the first pivot that is 0 was found, counted from 1, or 0.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 2, .args = args_linalg_inv_ex, .result_names = names_linalg_inv_ex, .tuple_name = "linalg_inv_ex", .result_type = CT_V_TENSOR, .call = ct__call_linalg_inv_ex},
+    {.name = "linalg_lu_factor_backward", .overload = "", .c_name = "ct_linalg_lu_factor_backward", .schema = "linalg_lu_factor_backward(Tensor grad, Tensor LU, Tensor pivots) -> Tensor", .family = "linalg", .doc = "The gradient of the factorisation of square matrices: P^T L^-T (tril(L^T gL, -1) + triu(gU U^T)) U^-T.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_linalg_lu_factor_backward, .result_type = CT_V_TENSOR, .call = ct__call_linalg_lu_factor_backward},
+    {.name = "linalg_lu_factor_ex", .overload = "", .c_name = "ct_linalg_lu_factor_ex", .schema = "linalg_lu_factor_ex(Tensor A, *, bool pivot=True, bool check_errors=False) -> (Tensor LU, Tensor pivots, Tensor info)", .family = "linalg", .doc = "L and U in one matrix, P A = L U, of A (*, m, n); row i was swapped with row pivots[i] - 1.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 3, .args = args_linalg_lu_factor_ex, .result_names = names_linalg_lu_factor_ex, .tuple_name = "linalg_lu_factor_ex", .result_type = CT_V_TENSOR, .call = ct__call_linalg_lu_factor_ex},
+    {.name = "linalg_lu_permutation", .overload = "", .c_name = "ct_linalg_lu_permutation", .schema = "linalg_lu_permutation(Tensor pivots, int n) -> Tensor", .family = "linalg", .doc = "Row exchanges (*, k), counted from 1, as permutations (*, n): row i of P^T A is A's row result[i].", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_linalg_lu_permutation, .result_type = CT_V_TENSOR, .call = ct__call_linalg_lu_permutation},
+    {.name = "linalg_pinv_backward", .overload = "", .c_name = "ct_linalg_pinv_backward", .schema = "linalg_pinv_backward(Tensor grad, Tensor pinv, Tensor A) -> Tensor", .family = "linalg", .doc = "G. Golub and V. Pereyra, The differentiation of pseudo-inverses and nonlinear least squares problems, 1973.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_linalg_pinv_backward, .result_type = CT_V_TENSOR, .call = ct__call_linalg_pinv_backward},
+    {.name = "linalg_pinv_tolerance", .overload = "", .c_name = "ct_linalg_pinv_tolerance", .schema = "linalg_pinv_tolerance(Tensor A, float atol, float rtol, bool hermitian) -> Tensor", .family = "linalg", .doc = "The pseudoinverse (*, n, m) by singular values (hermitian: eigenvalues) above max(atol, rtol times the largest).", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_linalg_pinv_tolerance, .result_type = CT_V_TENSOR, .call = ct__call_linalg_pinv_tolerance},
+    {.name = "linalg_qr", .overload = "", .c_name = "ct_linalg_qr", .schema = "linalg_qr(Tensor A, str mode='reduced') -> (Tensor Q, Tensor R)", .family = "linalg", .doc = "A = Q R with orthonormal columns in Q (*, m, k) and an upper triangle R (*, k, n); k = min(m, n), or m if mode is\n'complete'; 'r' leaves Q out.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 2, .args = args_linalg_qr, .result_names = names_linalg_qr, .tuple_name = "linalg_qr", .result_type = CT_V_TENSOR, .call = ct__call_linalg_qr},
+    {.name = "linalg_qr_backward", .overload = "", .c_name = "ct_linalg_qr_backward", .schema = "linalg_qr_backward(Tensor? gQ, Tensor? gR, Tensor Q, Tensor R, str mode) -> Tensor", .family = "linalg", .doc = "(gQ + Q copyltu(M)) R^-T with M = R gR^T - gQ^T Q (S. Walter and L. Lehmann, Algorithmic differentiation of linear algebra\nfunctions, 2010); the columns of a wide matrix beyond the square are Q R2.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_linalg_qr_backward, .result_type = CT_V_TENSOR, .call = ct__call_linalg_qr_backward},
+    {.name = "linalg_slogdet", .overload = "", .c_name = "ct_linalg_slogdet", .schema = "linalg_slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet)", .family = "linalg", .doc = "The sign and the logarithm of the magnitude of determinants.", .on = CT_ON_INTERNAL, .nargs = 1, .nresults = 2, .args = args_linalg_slogdet, .result_names = names_linalg_slogdet, .tuple_name = "linalg_slogdet", .result_type = CT_V_TENSOR, .call = ct__call_linalg_slogdet},
+    {.name = "linalg_slogdet_backward", .overload = "", .c_name = "ct_linalg_slogdet_backward", .schema = "linalg_slogdet_backward(Tensor? grad, Tensor A) -> Tensor", .family = "linalg", .doc = "grad A^-T.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_linalg_slogdet_backward, .result_type = CT_V_TENSOR, .call = ct__call_linalg_slogdet_backward},
+    {.name = "linalg_solve", .overload = "", .c_name = "ct_linalg_solve", .schema = "linalg_solve(Tensor A, Tensor B, *, bool left=True) -> Tensor", .family = "linalg", .doc = "As linalg_solve_ex; a singular matrix is an error.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_linalg_solve, .result_type = CT_V_TENSOR, .call = ct__call_linalg_solve},
+    {.name = "linalg_solve_backward", .overload = "", .c_name = "ct_linalg_solve_backward", .schema = "linalg_solve_backward(Tensor grad, Tensor A, Tensor result, bool left) -> (Tensor A, Tensor B)", .family = "linalg", .doc = "The gradients of solve: B's solves the transposed system, A's is its outer product with the result.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 2, .args = args_linalg_solve_backward, .result_names = names_linalg_solve_backward, .tuple_name = "linalg_solve_backward", .result_type = CT_V_TENSOR, .call = ct__call_linalg_solve_backward},
+    {.name = "linalg_solve_ex", .overload = "", .c_name = "ct_linalg_solve_ex", .schema = "linalg_solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor info)", .family = "linalg", .doc = "X with A X = B, or X A = B without `left`; A (*, n, n), B (*, n, k), or vectors (*, n). Batches broadcast.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 2, .args = args_linalg_solve_ex, .result_names = names_linalg_solve_ex, .tuple_name = "linalg_solve_ex", .result_type = CT_V_TENSOR, .call = ct__call_linalg_solve_ex},
+    {.name = "linalg_solve_triangular", .overload = "", .c_name = "ct_linalg_solve_triangular", .schema = "linalg_solve_triangular(Tensor A, Tensor B, *, bool upper, bool left=True, bool unitriangular=False) -> Tensor", .family = "linalg", .doc = "X with A X = B (X A = B without `left`), of A (*, n, n) only a triangle being read; its diagonal counts as ones with\n`unitriangular`.", .on = CT_ON_INTERNAL, .nargs = 5, .nresults = 1, .args = args_linalg_solve_triangular, .result_type = CT_V_TENSOR, .call = ct__call_linalg_solve_triangular},
+    {.name = "linalg_solve_triangular_backward", .overload = "", .c_name = "ct_linalg_solve_triangular_backward", .schema = "linalg_solve_triangular_backward(Tensor grad, Tensor A, Tensor result, bool upper, bool left, bool unitriangular) -> (Tensor A, Tensor B)", .family = "linalg", .doc = "As solve's gradients, A's being of the triangle only.", .on = CT_ON_INTERNAL, .nargs = 6, .nresults = 2, .args = args_linalg_solve_triangular_backward, .result_names = names_linalg_solve_triangular_backward, .tuple_name = "linalg_solve_triangular_backward", .result_type = CT_V_TENSOR, .call = ct__call_linalg_solve_triangular_backward},
+    {.name = "linalg_svd", .overload = "", .c_name = "ct_linalg_svd", .schema = "linalg_svd(Tensor A, bool full_matrices=True) -> (Tensor U, Tensor S, Tensor Vh)", .family = "linalg", .doc = "A = U diag(S) Vh of (*, m, n), S (*, k) descending, k = min(m, n); U (*, m, k) and Vh (*, k, n), or square.", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 3, .args = args_linalg_svd, .result_names = names_linalg_svd, .tuple_name = "linalg_svd", .result_type = CT_V_TENSOR, .call = ct__call_linalg_svd},
+    {.name = "linalg_svd_backward", .overload = "", .c_name = "ct_linalg_svd_backward", .schema = "linalg_svd_backward(Tensor? gU, Tensor? gS, Tensor? gVh, Tensor U, Tensor S, Tensor Vh) -> Tensor", .family = "linalg", .doc = "M. Giles, An extended collection of matrix derivative results, 2008, with the parts outside of the spaces of U and V.", .on = CT_ON_INTERNAL, .nargs = 6, .nresults = 1, .args = args_linalg_svd_backward, .result_type = CT_V_TENSOR, .call = ct__call_linalg_svd_backward},
+    {.name = "linalg_svdvals_only", .overload = "", .c_name = "ct_linalg_svdvals_only", .schema = "linalg_svdvals_only(Tensor A) -> Tensor", .family = "linalg", .doc = "The singular values of linalg_svd alone.", .on = CT_ON_INTERNAL, .nargs = 1, .nresults = 1, .args = args_linalg_svdvals_only, .result_type = CT_V_TENSOR, .call = ct__call_linalg_svdvals_only},
     {.name = "linear", .overload = "", .c_name = "ct_linear", .schema = "linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor", .family = "linalg", .doc = "input (*, in) @ weight (out, in) transposed + bias (out).", .on = CT_ON_FUNCTIONAL, .nargs = 3, .nresults = 1, .args = args_linear, .result_type = CT_V_TENSOR, .call = ct__call_linear},
     {.name = "linear_bias_grad", .overload = "", .c_name = "ct_linear_bias_grad", .schema = "linear_bias_grad(Tensor grad) -> Tensor", .family = "linalg", .doc = "grad (*, out) summed over all but its last dimension.", .on = CT_ON_INTERNAL, .nargs = 1, .nresults = 1, .args = args_linear_bias_grad, .result_type = CT_V_TENSOR, .call = ct__call_linear_bias_grad},
     {.name = "linear_weight_grad", .overload = "", .c_name = "ct_linear_weight_grad", .schema = "linear_weight_grad(Tensor grad, Tensor input) -> Tensor", .family = "linalg", .doc = "grad (*, out) transposed @ input (*, in).", .on = CT_ON_INTERNAL, .nargs = 2, .nresults = 1, .args = args_linear_weight_grad, .result_type = CT_V_TENSOR, .call = ct__call_linear_weight_grad},
@@ -3976,6 +4176,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "logcumsumexp", .overload = "", .c_name = "ct_logcumsumexp", .schema = "logcumsumexp(Tensor self, int dim) -> Tensor", .family = "reduce", .doc = "Logarithms of the running sums of exp along dim, without overflow.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_logcumsumexp, .result_type = CT_V_TENSOR, .call = ct__call_logcumsumexp},
     {.name = "logcumsumexp", .overload = "", .c_name = "ct_logcumsumexp_out", .schema = "logcumsumexp(Tensor self, int dim) -> Tensor", .family = "reduce", .doc = "Logarithms of the running sums of exp along dim, without overflow.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_logcumsumexp_out, .result_type = CT_V_TENSOR, .call = ct__call_logcumsumexp_out},
     {.name = "logcumsumexp_backward", .overload = "", .c_name = "ct_logcumsumexp_backward", .schema = "logcumsumexp_backward(Tensor gy, Tensor self, Tensor result, int dim) -> Tensor", .family = "reduce", .doc = "exp(self) times the sums of gy * exp(-result) from the end, the positive gy and the negative ones apart.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_logcumsumexp_backward, .result_type = CT_V_TENSOR, .call = ct__call_logcumsumexp_backward},
+    {.name = "logdet", .overload = "", .c_name = "ct_logdet", .schema = "logdet(Tensor self) -> Tensor", .family = "linalg", .doc = "The logarithm of determinants, NaN where one is negative.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 1, .args = args_logdet, .result_type = CT_V_TENSOR, .call = ct__call_logdet},
     {.name = "logical_and", .overload = "", .c_name = "ct_logical_and", .schema = "logical_and(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "Both are not 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 1, .args = args_logical_and, .result_type = CT_V_TENSOR, .call = ct__call_logical_and},
     {.name = "logical_and", .overload = "", .c_name = "ct_logical_and_out", .schema = "logical_and(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "Both are not 0.", .on = CT_ON_TORCH, .is_out = true, .first_out = 2, .nargs = 3, .nresults = 1, .args = args_logical_and_out, .result_type = CT_V_TENSOR, .call = ct__call_logical_and_out},
     {.name = "logical_and_", .overload = "", .c_name = "ct_logical_and_", .schema = "logical_and(Tensor self, Tensor other) -> Tensor", .family = "pointwise", .doc = "Both are not 0.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 2, .nresults = 1, .args = args_logical_and_, .result_type = CT_V_TENSOR, .call = ct__call_logical_and_},
@@ -4121,6 +4322,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "prod", .overload = "dim", .c_name = "ct_prod_dim", .schema = "prod.dim(Tensor self, int dim, bool keepdim=False, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "The product along dim.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_prod_dim, .result_type = CT_V_TENSOR, .call = ct__call_prod_dim},
     {.name = "prod_backward", .overload = "", .c_name = "ct_prod_backward", .schema = "prod_backward(Tensor gy, Tensor self, int? dim, bool keepdim) -> Tensor", .family = "reduce", .doc = "gy times the product of the other elements.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_prod_backward, .result_type = CT_V_TENSOR, .call = ct__call_prod_backward},
     {.name = "put_rows_", .overload = "", .c_name = "ct_put_rows_", .schema = "put_rows_(Tensor self, Tensor index, Tensor source, int indexed, bool accumulate) -> Tensor", .family = "index", .doc = "Writes (or adds) source's rows (n, rest...) into self at `index`, numbers over self's first `indexed` dimensions taken as one.", .on = CT_ON_INTERNAL, .is_inplace = true, .nargs = 5, .nresults = 1, .args = args_put_rows_, .result_type = CT_V_TENSOR, .call = ct__call_put_rows_},
+    {.name = "qr", .overload = "", .c_name = "ct_qr", .schema = "qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)", .family = "linalg", .doc = "linalg_qr, 'complete' without `some`.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 2, .nresults = 2, .args = args_qr, .result_names = names_qr, .tuple_name = "qr", .result_type = CT_V_TENSOR, .call = ct__call_qr},
     {.name = "rand", .overload = "", .c_name = "ct_rand", .schema = "rand(int[] size, *, Generator? generator=None, FACTORY) -> Tensor", .family = "random", .doc = "Uniform numbers in [0, 1).", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_rand, .result_type = CT_V_TENSOR, .call = ct__call_rand},
     {.name = "rand", .overload = "", .c_name = "ct_rand_out", .schema = "rand(int[] size, *, Generator? generator=None, FACTORY) -> Tensor", .family = "random", .doc = "Uniform numbers in [0, 1).", .on = CT_ON_TORCH, .is_out = true, .first_out = 5, .nargs = 6, .nresults = 1, .args = args_rand_out, .result_type = CT_V_TENSOR, .call = ct__call_rand_out},
     {.name = "rand_like", .overload = "", .c_name = "ct_rand_like", .schema = "rand_like(Tensor self, *, FACTORY, MemoryFormat? memory_format=None) -> Tensor", .family = "random", .doc = "Uniform numbers in [0, 1) with self's shape.", .on = CT_ON_TORCH, .nargs = 5, .nresults = 1, .args = args_rand_like, .result_type = CT_V_TENSOR, .call = ct__call_rand_like},
@@ -4207,6 +4409,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "sinh_", .overload = "", .c_name = "ct_sinh_", .schema = "sinh(Tensor self) -> Tensor", .family = "pointwise", .doc = "Hyperbolic sine.", .on = CT_ON_TORCH | CT_ON_METHOD, .is_inplace = true, .nargs = 1, .nresults = 1, .args = args_sinh_, .result_type = CT_V_TENSOR, .call = ct__call_sinh_},
     {.name = "slice", .overload = "", .c_name = "ct_slice", .schema = "slice(Tensor self, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor", .family = "shape", .doc = "self[start:end:step] along dim.", .on = CT_ON_INTERNAL, .is_view = true, .nargs = 5, .nresults = 1, .args = args_slice, .result_type = CT_V_TENSOR, .call = ct__call_slice},
     {.name = "slice_backward", .overload = "", .c_name = "ct_slice_backward", .schema = "slice_backward(Tensor grad, int[] size, int dim, int? start, int? end, int step) -> Tensor", .family = "shape", .doc = "The gradient put back into zeros.", .on = CT_ON_INTERNAL, .nargs = 6, .nresults = 1, .args = args_slice_backward, .result_type = CT_V_TENSOR, .call = ct__call_slice_backward},
+    {.name = "slogdet", .overload = "", .c_name = "ct_slogdet", .schema = "slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)", .family = "linalg", .doc = "The sign and the logarithm of the magnitude of determinants.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 1, .nresults = 2, .args = args_slogdet, .result_names = names_slogdet, .tuple_name = "slogdet", .result_type = CT_V_TENSOR, .call = ct__call_slogdet},
     {.name = "smooth_l1_loss", .overload = "", .c_name = "ct_smooth_l1_loss", .schema = "smooth_l1_loss(Tensor self, Tensor target, str reduction='mean', float beta=1.0) -> Tensor", .family = "loss", .doc = "d^2 / (2 beta) where |d| < beta, else |d| - beta / 2; d = self - target.", .on = CT_ON_FUNCTIONAL, .nargs = 4, .nresults = 1, .args = args_smooth_l1_loss, .result_type = CT_V_TENSOR, .call = ct__call_smooth_l1_loss},
     {.name = "smooth_l1_slope", .overload = "", .c_name = "ct_smooth_l1_slope", .schema = "smooth_l1_slope(Tensor gy, Tensor self, Tensor target, Scalar beta) -> Tensor", .family = "loss", .doc = "gy * d / beta, between -gy and gy.", .on = CT_ON_INTERNAL, .nargs = 4, .nresults = 1, .args = args_smooth_l1_slope, .result_type = CT_V_TENSOR, .call = ct__call_smooth_l1_slope},
     {.name = "smooth_l1_terms", .overload = "", .c_name = "ct_smooth_l1_terms", .schema = "smooth_l1_terms(Tensor self, Tensor target, Scalar beta) -> Tensor", .family = "loss", .doc = "The elements of smooth_l1_loss; beta > 0.", .on = CT_ON_INTERNAL, .nargs = 3, .nresults = 1, .args = args_smooth_l1_terms, .result_type = CT_V_TENSOR, .call = ct__call_smooth_l1_terms},
@@ -4258,6 +4461,7 @@ static const ct_op_info op_table_rows[] = {
     {.name = "subtract_", .overload = "", .c_name = "ct_sub_", .schema = "sub(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", .family = "pointwise", .doc = "self - alpha * other.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "sub_", .is_inplace = true, .nargs = 3, .nresults = 1, .args = args_sub_, .result_type = CT_V_TENSOR, .call = ct__call_sub_},
     {.name = "sum", .overload = "", .c_name = "ct_sum", .schema = "sum(Tensor self, int[1]? dim=None, bool keepdim=False, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "The sum; integers add up in int64.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 4, .nresults = 1, .args = args_sum, .result_type = CT_V_TENSOR, .call = ct__call_sum},
     {.name = "sum", .overload = "", .c_name = "ct_sum_out", .schema = "sum(Tensor self, int[1]? dim=None, bool keepdim=False, *, Dtype? dtype=None) -> Tensor", .family = "reduce", .doc = "The sum; integers add up in int64.", .on = CT_ON_TORCH, .is_out = true, .first_out = 4, .nargs = 5, .nresults = 1, .args = args_sum_out, .result_type = CT_V_TENSOR, .call = ct__call_sum_out},
+    {.name = "svd", .overload = "", .c_name = "ct_svd", .schema = "svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)", .family = "linalg", .doc = "self = U diag(S) V^T; without compute_uv U and V are zeros.", .on = CT_ON_TORCH | CT_ON_METHOD, .nargs = 3, .nresults = 3, .args = args_svd, .result_names = names_svd, .tuple_name = "svd", .result_type = CT_V_TENSOR, .call = ct__call_svd},
     {.name = "swapaxes", .overload = "", .c_name = "ct_transpose", .schema = "transpose(Tensor self, int dim0, int dim1) -> Tensor", .family = "shape", .doc = "Exchanges two dimensions; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "transpose", .is_view = true, .nargs = 3, .nresults = 1, .args = args_transpose, .result_type = CT_V_TENSOR, .call = ct__call_transpose},
     {.name = "swapaxes_", .overload = "", .c_name = "ct_transpose_", .schema = "transpose(Tensor self, int dim0, int dim1) -> Tensor", .family = "shape", .doc = "Exchanges two dimensions; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "transpose_", .is_inplace = true, .is_view = true, .nargs = 3, .nresults = 1, .args = args_transpose_, .result_type = CT_V_TENSOR, .call = ct__call_transpose_},
     {.name = "swapdims", .overload = "", .c_name = "ct_transpose", .schema = "transpose(Tensor self, int dim0, int dim1) -> Tensor", .family = "shape", .doc = "Exchanges two dimensions; a view.", .on = CT_ON_TORCH | CT_ON_METHOD, .alias_of = "transpose", .is_view = true, .nargs = 3, .nresults = 1, .args = args_transpose, .result_type = CT_V_TENSOR, .call = ct__call_transpose},

@@ -25,6 +25,7 @@
     X(batch) \
     X(resample) \
     X(unfold) \
+    X(factor) \
     X(random)
 
 #ifdef CT_ISA
@@ -46,6 +47,7 @@
 #include "kernels/batch.h"
 #include "kernels/resample.h"
 #include "kernels/unfold.h"
+#include "kernels/factor.h"
 #include "kernels/random.h"
 
 #define CT_KERNEL_EXTERN(F) extern __attribute__((visibility("hidden"))) ct__##F##_kernels ct__k_##F;

@@ -84,6 +84,8 @@ def function(lib, row):
         return getattr(lib, name)
     if "method" in on:
         return lambda x, *a, **k: getattr(x, name)(*a, **k)
+    if name.startswith("linalg_"):
+        return getattr(lib.linalg, name[7:], None)
     if "functional" in on:
         return getattr(lib.nn.functional, name, None)
     return None

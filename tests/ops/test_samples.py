@@ -34,6 +34,7 @@ if "--record" in sys.argv:
 import pytest  # noqa: E402
 
 import ctorch  # noqa: E402
+import ctorch.linalg  # noqa: E402,F401
 import ctorch.nn.functional  # noqa: E402,F401
 
 try:

@@ -203,29 +203,9 @@ def orthogonal_(tensor, gain=1, generator=None):
 
 
 def _signed_qr(a):
-    """Q of a = QR (tall) and the signs of R's diagonal, by Householder reflections in float64."""
-    linalg = getattr(_C, 'linalg_qr', None)
-    if linalg is not None:
-        q, r = linalg(a)
-        return q, r.diagonal().sign()
-    r = a.double().clone()
-    m, n = r.shape
-    q = _C.eye(m, n, dtype=_C.float64)
-    vs = []
-    for k in range(n):
-        v = r[k:, k].clone()
-        head = float(v[0])
-        norm = float(v.norm())
-        v[0] = head + math.copysign(norm, head)
-        size = float(v.dot(v))
-        vs.append((v, size))
-        if size:
-            r[k:, k:] -= v.unsqueeze(1) * (2.0 / size * (v @ r[k:, k:])).unsqueeze(0)
-    for k in range(n - 1, -1, -1):
-        v, size = vs[k]
-        if size:
-            q[k:] -= v.unsqueeze(1) * (2.0 / size * (v @ q[k:])).unsqueeze(0)
-    return q.to(a.dtype), r.diagonal().sign().to(a.dtype)
+    """Q of a = QR (tall) and the signs of R's diagonal, by Householder reflections."""
+    q, r = _C._ops.linalg_qr(a)
+    return q, r.diagonal().sign()
 
 
 def sparse_(tensor, sparsity, std=0.01, generator=None):
