@@ -3,6 +3,7 @@
 The factorisations are ops of the C library (ops/linalg.ops) and compute in double; what is put together from them is here.
 Gradients follow from the ops. A matrix that a function cannot deal with raises LinAlgError, a RuntimeError.
 """
+import functools
 from collections import namedtuple
 
 from . import _C
@@ -30,6 +31,24 @@ triangular_solve = _tuple('triangular_solve', 'solution cloned_coefficient')
 linalg_lu = _tuple('linalg_lu', 'P L U')
 linalg_lu_factor = _tuple('linalg_lu_factor', 'LU pivots')
 linalg_lstsq = _tuple('linalg_lstsq', 'solution residuals rank singular_values')
+
+
+def _takes(*names):
+    """A function whose first arguments are tensors of these names: others are a TypeError in PyTorch's words."""
+    def wrap(f):
+        @functools.wraps(f)
+        def checked(*args, **kwargs):
+            for i, name in enumerate(names):
+                given = args[i] if i < len(args) else kwargs.get(name, _missing)
+                if given is not _missing and not isinstance(given, Tensor):
+                    raise TypeError(f"linalg_{f.__name__}(): argument '{name}' (position {i + 1}) must be Tensor, not "
+                                    f'{type(given).__name__}')
+            return f(*args, **kwargs)
+        return checked
+    return wrap
+
+
+_missing = object()
 
 
 def _kind(dtype):
@@ -98,6 +117,7 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
     return _given(out, _ops.linalg_solve_triangular(A, B, upper=upper, left=left, unitriangular=unitriangular))
 
 
+@_takes('A')
 def tensorinv(A, ind=2, *, out=None):
     """The inverse for tensordot: A's first `ind` dimensions as rows, the others as columns."""
     if ind <= 0:
@@ -109,6 +129,7 @@ def tensorinv(A, ind=2, *, out=None):
     return _given(out, inv(A.reshape(rows.numel(), -1)).reshape(tuple(columns) + tuple(rows)))
 
 
+@_takes('A', 'B')
 def tensorsolve(A, B, dims=None, *, out=None):
     """X with tensordot(A, X, X.dim()) = B; `dims` of A are moved to its end first."""
     if dims is not None:
@@ -153,6 +174,7 @@ def eigh(A, UPLO='L', *, out=None):
     return _given(out, _ops.linalg_eigh(A, UPLO))
 
 
+@_takes('A')
 def eigvalsh(A, UPLO='L', *, out=None):
     """The eigenvalues of eigh."""
     wanted = A.requires_grad and _C.is_grad_enabled()
@@ -170,6 +192,7 @@ def svd(A, full_matrices=True, *, driver=None, out=None):
     return _given(out, _ops.linalg_svd(A, full_matrices))
 
 
+@_takes('A')
 def svdvals(A, *, driver=None, out=None):
     """The singular values, descending."""
     _no_driver(driver)
@@ -201,6 +224,7 @@ def lu(A, *, pivot=True, out=None):
     return _given(out, linalg_lu(*_unpacked(LU, pivots)))
 
 
+@_takes('LU', 'pivots', 'B')
 def lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None):
     """As solve, of what lu_factor gave; adjoint: A^T X = B."""
     _square(LU, 'linalg.lu_solve')
@@ -240,6 +264,7 @@ def _limit(largest, atol, rtol):
     return limit.clamp(min=float(atol))
 
 
+@_takes('A')
 def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None, out=None):
     """The pseudoinverse (*, n, m); singular values up to max(atol, rtol * the largest) count as 0."""
     if not isinstance(A, Tensor) or A.dim() < 2 or A.dtype not in (_C.float32, _C.float64):
@@ -256,6 +281,7 @@ def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None, out=None):
     return _given(out, (Vh.transpose(-2, -1) * inverse.unsqueeze(-2)) @ U.transpose(-2, -1))
 
 
+@_takes('A')
 def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None, out=None):
     """How many singular values are above max(atol, rtol * the largest), int64 (*)."""
     _matrix(A, 'torch.linalg.matrix_rank', 'input')
@@ -269,6 +295,7 @@ def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None, out=None)
     return _given(out, (S > _limit(S.amax(-1), atol, rtol).unsqueeze(-1)).sum(-1))
 
 
+@_takes('A')
 def cond(A, p=None, *, out=None):
     """The condition number: of 2-norms (None, 2, -2) the singular values' ratio, else norm(A, p) * norm(inv(A), p)."""
     if A.dim() < 2:
@@ -290,6 +317,7 @@ def cond(A, p=None, *, out=None):
     return _given(out, _C.where(info != 0, _C.full_like(result, float('inf')), result))
 
 
+@_takes('A', 'B')
 def lstsq(A, B, rcond=None, *, driver=None):
     """(solution, residuals, rank, singular_values): the X of least |A X - B|, the shortest where there are several."""
     if A.dim() < 2:
@@ -337,6 +365,7 @@ def _number(x):
     return f'{x:g}' if isinstance(x, float) else str(x)
 
 
+@_takes('x')
 def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
     """(sum |x|^ord)^(1/ord) over dim, or over all elements; inf, -inf: the largest, the smallest |x|; 0: how many are not 0."""
     if isinstance(ord, bool) or not isinstance(ord, (int, float)):
@@ -355,6 +384,7 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
     return _given(out, _C.norm(x, ord, dims or tuple(range(x.dim())), keepdim))
 
 
+@_takes('A')
 def matrix_norm(A, ord='fro', dim=(-2, -1), keepdim=False, *, dtype=None, out=None):
     """Of the matrices in two dimensions: 'fro', 'nuc' (the sum of singular values), 2, -2 (the largest, the smallest of them), 1, -1
     (of the columns' sums of |x|), inf, -inf (of the rows')."""
@@ -393,6 +423,7 @@ def _largest(x, dim, keepdim=False):
     return x.amax(dim, keepdim=keepdim) if x.size(dim) else x.sum(dim, keepdim=keepdim)
 
 
+@_takes('A')
 def norm(A, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
     """A vector's or a matrix's norm, as ord and dim say; without both the 2-norm of all elements."""
     dims = None if dim is None else [dim] if isinstance(dim, int) else list(dim)
@@ -407,6 +438,7 @@ def norm(A, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
 
 # ---- Products ----
 
+@_takes('A')
 def matrix_power(A, n, *, out=None):
     """A multiplied n times by itself, by squaring; negative n: the inverse."""
     _square(A, 'linalg.matrix_power')
@@ -426,6 +458,10 @@ def multi_dot(tensors, *, out=None):
     be a row, the last a column."""
     ts = list(tensors)
     n = len(ts)
+    for i, t in enumerate(ts):
+        if not isinstance(t, Tensor):
+            raise TypeError(f"linalg_multi_dot(): argument 'tensors' (position 1) must be tuple of Tensors, but found {type(t).__name__} "
+                            f'at position {i}')
     if n < 2:
         raise RuntimeError(f'multi_dot(): expected at least 2 tensors but got {n}')
     for place, name in ((0, 'first'), (n - 1, 'last')):
@@ -459,6 +495,7 @@ def multi_dot(tensors, *, out=None):
     return _given(out, result.squeeze(-1) if column else result)
 
 
+@_takes('A')
 def matrix_exp(A):
     """The exponential of square matrices: Taylor's polynomial of degree 18 at A / 2^s, s times squared (N. Higham, Functions of
     Matrices, 10.3)."""
@@ -481,6 +518,7 @@ def matrix_exp(A):
     return result
 
 
+@_takes('input', 'other')
 def cross(input, other, *, dim=-1, out=None):
     """The vector product of vectors of 3 along dim."""
     n = input.dim()
@@ -494,6 +532,7 @@ def cross(input, other, *, dim=-1, out=None):
     return _given(out, _C.stack([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]], dim))
 
 
+@_takes('x', 'y')
 def vecdot(x, y, *, dim=-1, out=None):
     """The sum of x * y along dim."""
     if x.dtype != y.dtype:
@@ -503,11 +542,13 @@ def vecdot(x, y, *, dim=-1, out=None):
     return _given(out, _C.dot(x, y) if x.dim() == y.dim() == 1 else (x * y).sum(dim))
 
 
+@_takes('A')
 def diagonal(A, *, offset=0, dim1=-2, dim2=-1):
     """The diagonals of matrices, a view."""
     return _diagonal(A, offset, dim1, dim2)
 
 
+@_takes('x')
 def vander(x, *, N=None):
     """(*, n, N): the powers 0 to N - 1 of x (*, n); N is n unless given."""
     N = (x.size(-1) if x.dim() else 1) if N is None else N

@@ -564,7 +564,7 @@ static void factor_fail_at(factor_job *j, int64_t i)
 static void factor_svd_one(factor_job *j, int64_t i, double *work)
 {
     int64_t m = j->m, n = j->n, k = m < n ? m : n, um = j->full ? m : k, vn = j->full ? n : k;
-    double *ut = work, *vh = ut + m * m, *s = vh + n * n;
+    double *ut = work, *vh = ut + um * m, *s = vh + vn * n;
     if (!factor_svd_rows(j->a, i, m, n, j->full, j->vectors, ut, s, vh, s + k)) {
         factor_fail_at(j, i);
         return;
@@ -590,7 +590,7 @@ static bool factor_svd(ct_tensor *A, bool full, bool vectors, ct_tensor **result
     }
     results[1] = factor_new(A, (ct_dtype)A->dtype, 1, k, 0);
     factor_job j = {.one = factor_svd_one, .a = a, .out = {results[0], results[1], results[2]}, .m = m, .n = n, .full = full,
-                    .vectors = vectors, .work = (size_t)(m * m + n * n + k + m + n)};
+                    .vectors = vectors, .work = (size_t)((full ? m : k) * m + (full ? n : k) * n + k + m + n)};
     bool ok = results[1] && (!vectors || (results[0] && results[2])) && factor_run(&j);
     if (ok && j.failed) {
         char where[64] = "";

@@ -225,6 +225,26 @@ def test_not_a_number_never_hangs():
                 f(a)
 
 
+def test_what_is_no_tensor_is_a_type_error():
+    for f in (L.inv, L.norm, L.vector_norm, L.matrix_norm, L.svd, L.svdvals, L.matrix_rank, L.cond, L.pinv, L.matrix_exp, L.diagonal):
+        for bad in (None, 3, [[1.0, 2.0], [3.0, 4.0]], 'x'):
+            with pytest.raises(TypeError, match='must be Tensor'):
+                f(bad)
+    for bad in (None, 3, [1.0], 'x'):
+        with pytest.raises(TypeError):
+            L.multi_dot(bad)
+
+
+def test_a_tall_matrix_takes_memory_of_its_own_size_only():
+    """Of 10^5 rows a square factor would not fit anywhere."""
+    a = ctorch.ones(100000, 3, dtype=ctorch.float64) + ctorch.eye(100000, 3, dtype=ctorch.float64)
+    U, S, Vh = L.svd(a, full_matrices=False)
+    near((U * S) @ Vh, a, 1e-9)
+    near(L.pinv(a) @ a, ctorch.eye(3, dtype=ctorch.float64), 1e-9)
+    Q, R = L.qr(a)
+    near(Q @ R, a, 1e-9)
+
+
 def test_the_module_is_torch_linalg():
     import subprocess
     import sys
