@@ -135,7 +135,7 @@ static inline __attribute__((unused)) bool special_gamma_part(double a, double x
     return false;
 }
 
-/* P(a, x), or Q(a, x) = 1 - P(a, x). */
+/* P(a, x), or Q(a, x) = 1 - P(a, x). For a beyond 1e8, where series would need too many terms, Wilson and Hilferty's cube root. */
 SPECIAL_FUNCTION special_gamma_share(double a, double x, bool upper)
 {
     double value, slope;
@@ -143,6 +143,10 @@ SPECIAL_FUNCTION special_gamma_share(double a, double x, bool upper)
         return NAN;
     if (a == 0 || x == INFINITY || x == 0 || a == INFINITY)
         return ((a == 0 || x == INFINITY) != upper);
+    if (a > 1e8) {
+        double z = 3 * sqrt(a) * (cbrt(x / a) - 1 + 1 / (9 * a)) * 0.70710678118654752440;
+        return 0.5 * erfc(upper ? z : -z);
+    }
     bool lower = special_gamma_part(a, x, &value, &slope);
     double log_front = a * log(x) - x - lgamma(a);
     if (a > 1e3) /* the same by Stirling's formula, without its cancellation */
