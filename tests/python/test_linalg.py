@@ -1,5 +1,6 @@
 """torch.linalg: values, gradients and errors as PyTorch's, and what must hold of any factorisation: products give the matrix back,
 factors are orthogonal, gradients are those of differences."""
+import os
 import math
 
 import pytest
@@ -249,5 +250,5 @@ def test_the_module_is_torch_linalg():
     import subprocess
     import sys
     code = 'import torch, torch.linalg as a; from torch.linalg import inv; print(a is torch.linalg, inv(torch.eye(2)).sum().item())'
-    env = {'PYTHONPATH': str(next(iter(ctorch.__path__)).rpartition('/')[0]), 'PATH': ''}
+    env = dict(os.environ, PYTHONPATH=str(next(iter(ctorch.__path__)).rpartition('/')[0]))
     assert subprocess.run([sys.executable, '-m', 'ctorch', '-c', code], capture_output=True, text=True, env=env).stdout == 'True 2.0\n'
