@@ -59,6 +59,25 @@ scenarios.many('some', [f'some({a})' for a in (
     'lambda a, b: D.TransformedDistribution(D.Normal(0.0, 1.0), D.AffineTransform(a, b)), [0.5, -1.0], [1.0, 0.2]',
     'lambda p, a, b: D.MixtureSameFamily(D.Categorical(p), D.Normal(a, b)), [0.3, 0.7], [0.0, 1.0], [1.0, 2.0]',
     'lambda p, a: D.MixtureSameFamily(D.Categorical(p), D.Independent(D.Normal(a, 1.0), 1)), [0.3, 0.7], [[0.0, 1.0], [1.0, 2.0]]')], SETUP)
+C = '[[2.0, 0.5], [0.5, 1.0]], [1.0, -1.0]'
+scenarios.many('multivariate', [f'some({a})' for a in (
+    f'lambda m, v: D.MultivariateNormal(v, m), {C}', f'lambda m, v: D.MultivariateNormal(v, precision_matrix=m), {C}',
+    'lambda m, v: D.MultivariateNormal(v, scale_tril=m), [[2.0, 0.0], [0.5, 1.0]], [1.0, -1.0]',
+    'lambda m, v: D.MultivariateNormal(v, m), [[[2.0, 0.5], [0.5, 1.0]], [[1.0, 0.0], [0.0, 4.0]]], [1.0, -1.0]',
+    'lambda m, v: D.MultivariateNormal(v, scale_tril=m), [[2.0, 0.0], [0.5, 1.0]], [[1.0, -1.0], [0.0, 0.5], [2.0, 0.25]]')] + [
+    f'path(lambda m, v: D.MultivariateNormal(v, m), {C})',
+    '(lambda d: (d.precision_matrix, d.scale_tril, d.expand((3,)).sample().shape == (3, 2)))(D.MultivariateNormal(torch.zeros(2), '
+    'torch.eye(2) * 2))',
+    '(lambda d: (d.covariance_matrix, d))(D.MultivariateNormal(torch.zeros(2), scale_tril=torch.tensor([[1.0, 0.0], [0.5, 2.0]])))',
+    'D.kl_divergence(D.MultivariateNormal(torch.zeros(2), torch.eye(2)), D.MultivariateNormal(torch.ones(2), '
+    'torch.tensor([[2.0, 0.5], [0.5, 1.0]])))',
+    'D.kl_divergence(D.MultivariateNormal(torch.zeros(2), torch.eye(2)), D.MultivariateNormal(torch.ones(3), torch.eye(3)))',
+    'D.MultivariateNormal(torch.zeros(2))', 'D.MultivariateNormal(torch.tensor(0.0), torch.eye(2))',
+    'D.MultivariateNormal(torch.zeros(2), torch.zeros(2))', 'D.MultivariateNormal(torch.zeros(2), scale_tril=torch.zeros(2))',
+    'D.MultivariateNormal(torch.zeros(2), torch.zeros(2, 2))',
+    'D.MultivariateNormal(torch.zeros(2), torch.tensor([[1.0, 2.0], [0.0, 1.0]]))',
+    'D.MultivariateNormal(torch.zeros(2), scale_tril=torch.ones(2, 2))', 'D.MultivariateNormal(torch.zeros(2), torch.eye(2), torch.eye(2))',
+    'D.MultivariateNormal(torch.zeros(2), torch.eye(3))'], SETUP)
 scenarios.many('beta', ['some(D.Beta, [0.5, 3.0], [2.0, 1.5])', 'some(D.Beta, 2.0, 3.0)'], SETUP)
 scenarios.many('path', [f'path({a})' for a in (
     'D.Gamma, [0.5, 3.0, 30.0], [2.0, 1.5, 1.0]', 'D.Beta, [0.5, 3.0], [2.0, 1.5]', 'D.Dirichlet, [0.5, 1.0, 2.0]', 'D.Chi2, [2.0, 5.0]',

@@ -10,6 +10,7 @@ from .transforms import (AbsTransform, AffineTransform, ComposeTransform, ExpTra
                          Transform, identity_transform)
 from .transformed import Gumbel, HalfCauchy, HalfNormal, Pareto, TransformedDistribution, Weibull
 from .mixture import MixtureSameFamily
+from .multivariate import MultivariateNormal
 from .kl import kl_divergence, register_kl
 from . import constraints, transforms
 

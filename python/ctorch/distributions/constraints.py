@@ -57,3 +57,14 @@ def independent(base, dims):
     """base, of which the last dims dimensions belong together."""
     return base if not dims else Constraint(f'IndependentConstraint({base}, {dims})', lambda x: base.check(x).flatten(-dims).all(-1),
                                             base.is_discrete, base.event_dim + dims)
+
+
+def _positive_definite(x):
+    import ctorch as torch
+    symmetric = torch.isclose(x, x.transpose(-2, -1), atol=1e-6).all(-2).all(-1)
+    return symmetric & (torch.linalg.cholesky_ex(x).info == 0) if bool(symmetric.all()) else symmetric
+
+
+positive_definite = Constraint('PositiveDefinite()', _positive_definite, event_dim=2)
+lower_cholesky = Constraint('LowerCholesky()', lambda x: (x.tril() == x).flatten(-2).all(-1) & (x.diagonal(dim1=-2, dim2=-1) > 0).all(-1),
+                            event_dim=2)

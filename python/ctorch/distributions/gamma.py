@@ -1,4 +1,4 @@
-"""Gamma and its relatives: Chi2, InverseGamma, Beta, Dirichlet, StudentT. Samples follow PyTorch's stream; they are differentiable in
+"""Gamma and its relatives: Chi2, Beta, Dirichlet, StudentT. Samples follow PyTorch's stream; they are differentiable in
 the parameters by keeping the probability below a sample, or its gamma variable's, as it is (implicit reparametrisation)."""
 import math
 

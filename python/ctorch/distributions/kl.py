@@ -7,6 +7,7 @@ from .continuous import Cauchy, Exponential, Laplace, LogNormal, Normal, Uniform
 from .discrete import Bernoulli, Binomial, Categorical, Geometric, OneHotCategorical, Poisson
 from .distribution import Distribution, Independent, sum_rightmost
 from .gamma import Beta, Dirichlet, Gamma
+from .multivariate import MultivariateNormal, half_log_det, inverse_times
 from .transformed import EULER, Gumbel, HalfNormal, Pareto, TransformedDistribution
 
 _FORMULAS = {}
@@ -139,6 +140,15 @@ def _(p, q):
     total = a.sum(-1)
     return (total.lgamma() - b.sum(-1).lgamma() - (a.lgamma() - b.lgamma()).sum(-1)
             + ((a - b) * (a.digamma() - total.digamma().unsqueeze(-1))).sum(-1))
+
+
+@register_kl(MultivariateNormal, MultivariateNormal)
+def _(p, q):
+    if p.event_shape != q.event_shape:
+        raise ValueError('KL-divergence between two Multivariate Normals with' + ' ' * 26 + 'different event shapes cannot be computed')
+    ratio = torch.linalg.solve_triangular(q.scale_tril, p.scale_tril, upper=False)
+    distance = inverse_times(q.scale_tril, q.loc - p.loc).pow(2).sum(-1)
+    return half_log_det(q.scale_tril) - half_log_det(p.scale_tril) + 0.5 * (ratio.pow(2).sum((-2, -1)) + distance - p.event_shape[0])
 
 
 @register_kl(Beta, Beta)
