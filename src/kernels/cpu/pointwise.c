@@ -116,6 +116,9 @@ POINTWISE_TURN(cos)
                 *(float *)(data[0] + (i + k) * s[0]) = some[k]; \
         } \
     }
+#if VECMATH_HERE == 1
+#define POINTWISE_VECTORS(X) X(exp, vec_exp_f32(x)) X(log, vec_log_f32(x))
+#else
 #define POINTWISE_VECTORS(X) \
     X(exp, vec_exp_f32(x)) \
     X(log, vec_log_f32(x)) \
@@ -123,6 +126,7 @@ POINTWISE_TURN(cos)
     X(sigmoid, vec_sigmoid_f32(x)) \
     X(silu, x * vec_sigmoid_f32(x)) \
     X(gelu_tanh, 0.5f * x * (1.0f + vec_tanh_f32(0.7978845608f * (x + 0.044715f * x * x * x))))
+#endif
 POINTWISE_VECTORS(POINTWISE_VECTOR)
 #endif
 
