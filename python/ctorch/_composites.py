@@ -8,7 +8,8 @@ __all__ = ['broadcast_tensors', 'meshgrid', 'cartesian_prod', 'einsum', 'atleast
            'bincount', 'tril_indices', 'triu_indices', 'diag', 'count_nonzero', 'cdist', 'chain_matmul',
            'unravel_index', 'split_with_sizes', 'scalar_tensor', 'trace', 'kron', 'bucketize', 'broadcast_shapes', 'isin', 'combinations',
            'cov', 'corrcoef', 'vander', 'trapezoid', 'trapz', 'cumulative_trapezoid', 'diagflat', 'atleast_3d', 'matrix_power',
-           'isposinf', 'isneginf', 'pdist', 'rrelu', 'bilinear', 'isreal', 'fmax', 'fmin', 'logaddexp2', 'select_scatter', 'slice_scatter', 'diagonal_scatter',
+           'isposinf', 'isneginf', 'pdist', 'rrelu', 'bilinear', 'isreal', 'fmax', 'fmin', 'logaddexp2', 'select_scatter', 'slice_scatter',
+           'diagonal_scatter',
            'hann_window', 'kaiser_window', 'hamming_window', 'blackman_window', 'bartlett_window', 'cosine_similarity', 'pairwise_distance',
            'pixel_shuffle', 'pixel_unshuffle', 'channel_shuffle', 'group_norm', 'rms_norm']
 

@@ -13,6 +13,13 @@
 #define SPECIAL_PI 3.14159265358979323846
 #define SPECIAL_TERMS 400000
 
+/* ln |gamma(x)|. Not the C library's lgamma, which writes the sign to a variable that threads share. */
+SPECIAL_FUNCTION special_lgamma(double x)
+{
+    int sign;
+    return lgamma_r(x, &sign);
+}
+
 /* The logarithmic derivative of gamma: reflection below 0, recurrence up to 10, then DLMF 5.11.2. */
 SPECIAL_FUNCTION special_digamma(double x)
 {
@@ -65,7 +72,7 @@ SPECIAL_FUNCTION special_polygamma(double n, double x)
 {
     if (n == 0)
         return special_digamma(x);
-    return (fmod(n, 2) != 0 ? 1 : -1) * exp(lgamma(n + 1)) * special_zeta(n + 1, x);
+    return (fmod(n, 2) != 0 ? 1 : -1) * exp(special_lgamma(n + 1)) * special_zeta(n + 1, x);
 }
 
 /* I_v(x) e^-|x| for v = 0, 1: the series 10.25.2 up to 30, then 10.40.1. */
@@ -148,7 +155,7 @@ SPECIAL_FUNCTION special_gamma_share(double a, double x, bool upper)
         return 0.5 * erfc(upper ? z : -z);
     }
     bool lower = special_gamma_part(a, x, &value, &slope);
-    double log_front = a * log(x) - x - lgamma(a);
+    double log_front = a * log(x) - x - special_lgamma(a);
     if (a > 1e3) /* the same by Stirling's formula, without its cancellation */
         log_front = -a * (x / a - 1 - log1p(x / a - 1)) + 0.5 * log(a / (2 * SPECIAL_PI)) - 1 / (12 * a) + 1 / (360 * a * a * a);
     double p = value * exp(log_front);

@@ -148,6 +148,16 @@ static bool factor_indefinite(const ct_tensor *info, const char *name)
                           "leading minor of order %lld is not positive-definite).", name, where, (long long)k);
 }
 
+/* False with an error where a matrix of the batch did not converge; why: what the matrix is or has. */
+static bool factor_converged(const factor_job *j, const char *name, const char *why)
+{
+    char where[64] = "";
+    if (j->failed && j->a->ndim > 2)
+        snprintf(where, sizeof where, "(Batch element %lld): ", (long long)j->failed - 1);
+    return !j->failed
+           || ct__fail(CT_ERR_LINALG, "%s: %sThe algorithm failed to converge because the input matrix %s", name, where, why);
+}
+
 /* Frees what is there of the results where something failed. */
 static bool factor_done(bool ok, int64_t n, ct_tensor **results)
 {
@@ -592,13 +602,7 @@ static bool factor_svd(ct_tensor *A, bool full, bool vectors, ct_tensor **result
     factor_job j = {.one = factor_svd_one, .a = a, .out = {results[0], results[1], results[2]}, .m = m, .n = n, .full = full,
                     .vectors = vectors, .work = (size_t)((full ? m : k) * m + (full ? n : k) * n + k + m + n)};
     bool ok = results[1] && (!vectors || (results[0] && results[2])) && factor_run(&j);
-    if (ok && j.failed) {
-        char where[64] = "";
-        if (A->ndim > 2)
-            snprintf(where, sizeof where, "(Batch element %lld): ", (long long)j.failed - 1);
-        ok = ct__fail(CT_ERR_LINALG, "linalg.svd: %sThe algorithm failed to converge because the input matrix contained non-finite values.",
-                      where) != NULL;
-    }
+    ok = ok && factor_converged(&j, "linalg.svd", "contained non-finite values.");
     return vectors ? factor_done(ok, 3, results) : factor_done(ok, 1, results + 1);
 }
 
@@ -869,13 +873,7 @@ static bool factor_eigh(ct_tensor *A, const char *uplo, int64_t count, ct_tensor
     factor_job j = {.one = factor_eigh_one, .a = a, .out = {results[0], count > 1 ? results[1] : NULL}, .m = n, .n = n,
                     .upper = uplo[0] == 'U' || uplo[0] == 'u', .vectors = count > 1, .work = (size_t)(n * n + 3 * n)};
     bool ok = results[0] && results[count - 1] && factor_run(&j);
-    if (ok && j.failed) {
-        char where[64] = "";
-        if (A->ndim > 2)
-            snprintf(where, sizeof where, "(Batch element %lld): ", (long long)j.failed - 1);
-        ok = ct__fail(CT_ERR_LINALG, "linalg.eigh: %sThe algorithm failed to converge because the input matrix is ill-conditioned or has "
-                      "too many repeated eigenvalues (error code: 1).", where) != NULL;
-    }
+    ok = ok && factor_converged(&j, "linalg.eigh", "is ill-conditioned or has too many repeated eigenvalues (error code: 1).");
     return factor_done(ok, count, results);
 }
 

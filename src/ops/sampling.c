@@ -2,6 +2,7 @@
  * uniforms or Hoermann's transformed rejection (1993); binomial by geometric gaps or Hoermann's BTRS; gamma by Marsaglia and Tsang
  * (2000). Everything in double, in the order of contiguous memory; the generator is held meanwhile. */
 #include "kernels/kernels.h"
+#include "kernels/special.h"
 #include "ops/ops.h"
 #include <float.h>
 #include <math.h>
@@ -27,7 +28,7 @@ static double sampling_poisson(ct__mt *m, double rate)
             return k;
         if (k < 0 || (s < 0.013 && v > s))
             continue;
-        if (log(v) + log(inverse) - log(a / (s * s) + b) <= -rate + k * log(rate) - lgamma(k + 1))
+        if (log(v) + log(inverse) - log(a / (s * s) + b) <= -rate + k * log(rate) - special_lgamma(k + 1))
             return k;
     }
 }

@@ -4,6 +4,7 @@ import numbers
 
 from ..._backend import _C
 from ..parameter import Parameter
+from .weight_norm import remove_hook
 
 
 def _check_amount(amount, size=None):
@@ -285,12 +286,8 @@ def global_unstructured(parameters, pruning_method, importance_scores=None, **kw
 
 def remove(module, name):
     """Makes the pruned tensor the parameter `name` for good. ValueError where it is not pruned."""
-    for key, hook in module._forward_pre_hooks.items():
-        if isinstance(hook, BasePruningMethod) and hook._tensor_name == name:
-            hook.remove(module)
-            del module._forward_pre_hooks[key]
-            return module
-    raise ValueError(f"Parameter '{name}' of module {module} has to be pruned before pruning can be removed")
+    return remove_hook(module, lambda hook: isinstance(hook, BasePruningMethod) and hook._tensor_name == name,
+                       f"Parameter '{name}' of module {module} has to be pruned before pruning can be removed")
 
 
 def is_pruned(module):

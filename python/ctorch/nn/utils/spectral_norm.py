@@ -90,4 +90,5 @@ def spectral_norm(module, name='weight', n_power_iterations=1, eps=1e-12, dim=No
 
 def remove_spectral_norm(module, name='weight'):
     """Makes the divided weight the parameter."""
-    return remove_hook(module, SpectralNorm, name, 'spectral_norm')
+    return remove_hook(module, lambda hook: isinstance(hook, SpectralNorm) and hook.name == name,
+                       f"spectral_norm of '{name}' not found in {module}")

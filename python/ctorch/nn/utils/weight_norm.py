@@ -57,16 +57,17 @@ def weight_norm(module, name='weight', dim=0):
     return module
 
 
-def remove_hook(module, kind, name, what):
-    """Removes the forward pre-hook of this kind for the parameter `name`. ValueError where there is none."""
+def remove_hook(module, wanted, message):
+    """Takes back what the forward pre-hook for which wanted(hook) holds has done, and the hook. ValueError where there is none."""
     for key, hook in module._forward_pre_hooks.items():
-        if isinstance(hook, kind) and hook.name == name:
+        if wanted(hook):
             hook.remove(module)
             del module._forward_pre_hooks[key]
             return module
-    raise ValueError(f"{what} of '{name}' not found in {module}")
+    raise ValueError(message)
 
 
 def remove_weight_norm(module, name='weight'):
     """Makes the weight one parameter again."""
-    return remove_hook(module, WeightNorm, name, 'weight_norm')
+    return remove_hook(module, lambda hook: isinstance(hook, WeightNorm) and hook.name == name,
+                       f"weight_norm of '{name}' not found in {module}")
