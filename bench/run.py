@@ -25,7 +25,9 @@ LIBRARIES = ("torch", "ctorch")
 
 
 def environment(library):
+    """As a user has it: pip compiles what it installs, so an import must find its compiled modules here as well."""
     env = dict(os.environ)
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     if library == "ctorch":
         env["PYTHONPATH"] = CTORCH + os.pathsep + env.get("PYTHONPATH", "")
     return env
