@@ -50,7 +50,7 @@ typedef struct ct_max_pool2d_opts { ct_ints stride; ct_ints padding; ct_ints dil
 /* Largest element of each window. */
 CT_API ct_tensor *ct_max_pool2d(ct_tensor *self, ct_ints kernel_size, const ct_max_pool2d_opts *options);
 CT_API ct_tensor *ct_max_pool_backward(ct_tensor *gy, ct_tensor *indices, ct_ints input_size, int64_t dims);
-CT_API ct_tensor *ct_max_pool_relu_backward(ct_tensor *gy, ct_tensor *indices, ct_ints input_size, int64_t dims, ct_tensor *relu);
+CT_API ct_tensor *ct_max_pool_relu_backward(ct_tensor *gy, ct_tensor *indices, ct_ints input_size, int64_t dims, ct_tensor *relu, ct_tensor *found);
 CT_API ct_tensor *ct_max_pool_gather(ct_tensor *self, ct_tensor *indices, int64_t dims);
 typedef struct ct_avg_pool1d_opts { ct_ints stride; ct_ints padding; bool ceil_mode; bool count_include_pad; } ct_avg_pool1d_opts;
 /* Mean of each window. */

@@ -257,6 +257,17 @@ ct_tensor *ct__node_saved(ct_node *n, int64_t i)
     return ct__reattach(ct__alias(t), n, s->output_nr);
 }
 
+ct_tensor *ct__node_kept(const ct_node *n, int64_t i)
+{
+    ct_tensor *t = n->saved[i].tensor;
+    return t && *ct__version_of(t) == n->saved[i].version ? t : NULL;
+}
+
+bool ct__made_by(const ct_tensor *t, const char *name)
+{
+    return t->autograd && t->autograd->grad_fn && !strcmp(t->autograd->grad_fn->cls->name, name);
+}
+
 void ct__node_forget(ct_node *n)
 {
     n->freed = true;

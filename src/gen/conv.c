@@ -549,17 +549,21 @@ static void backward_max_pool1d_with_indices(ct_node *n, ct_tensor *const *grads
     }
 }
 
-static void joint_max_pool1d_with_indices(ct_node *n, ct_node *next, ct_tensor *const *grads, ct_tensor **results)
+static void joint_max_pool1d_with_indices_0(ct_node *n, ct_node *const *next, ct_tensor *const *grads, ct_tensor **results)
 {
     ct_ints meta_self_sizes = ct__node_value(n, 0)->ints;
+    ct_tensor *kept0 = ct__node_kept(n, 1);
     ct_tensor *saved_result1 = ct__node_saved(n, 0);
-    ct_tensor *saved_next = ct__node_saved(next, 0);
-    if (!ct__pending() && grads[0])
-        results[0] = (ct_max_pool_relu_backward)(grads[0], saved_result1, meta_self_sizes, 1, saved_next);
+    ct_tensor *saved_next = ct__node_saved(next[0], 0);
+    if (ct__pending() || !(grads[0]))
+        return;
+    results[0] = (ct_max_pool_relu_backward)(grads[0], saved_result1, meta_self_sizes, 1, saved_next, kept0);
 }
 
+static const ct__joint joints_max_pool1d_with_indices[] = {{joint_max_pool1d_with_indices_0, "ReluBackward0", NULL}, {NULL, NULL, NULL}};
+
 static const ct__shown shown_max_pool1d_with_indices_0[] = {{NULL, 1}, {&shown_conv_MaxPool2DWithIndicesBackward0, 1}, {&shown_conv_UnsqueezeBackward0, 1}, {NULL, 0}};
-static const ct__node_class class_max_pool1d_with_indices_0 = {"SqueezeBackward1", "torch.nn._functions.thnn.pooling.MaxPool1d", backward_max_pool1d_with_indices, .shown = shown_max_pool1d_with_indices_0, .joint = joint_max_pool1d_with_indices, .joint_with = "ReluBackward0"};
+static const ct__node_class class_max_pool1d_with_indices_0 = {"SqueezeBackward1", "torch.nn._functions.thnn.pooling.MaxPool1d", backward_max_pool1d_with_indices, .shown = shown_max_pool1d_with_indices_0, .joints = joints_max_pool1d_with_indices};
 
 static ct_max_pool1d_with_indices_result run_max_pool1d_with_indices(ct_tensor *self, ct_ints kernel_size, ct_ints stride, ct_ints padding, ct_ints dilation, bool ceil_mode)
 {
@@ -568,7 +572,7 @@ static ct_max_pool1d_with_indices_result run_max_pool1d_with_indices(ct_tensor *
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
     if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_max_pool1d_with_indices_0, 1, inputs, 2, 1, 1);
+        n = ct__node_new(&class_max_pool1d_with_indices_0, 1, inputs, 2, 2, 1);
         if (!n)
             return (ct_max_pool1d_with_indices_result){0};
         ct__node_save_ints(n, 0, ct_shape_of(self));
@@ -580,6 +584,8 @@ static ct_max_pool1d_with_indices_result run_max_pool1d_with_indices(ct_tensor *
     }
     if (n) {
         ct__node_save_output(n, 0, results[1], 1);
+        if (ct__made_by(self, "ReluBackward0"))
+            ct__node_save_output(n, 1, results[0], 0);
     }
     ct__node_attach(n, 2, results);
     for (int i = 0; i < 2; i++)
@@ -663,16 +669,20 @@ static void backward_max_pool2d_with_indices(ct_node *n, ct_tensor *const *grads
     }
 }
 
-static void joint_max_pool2d_with_indices(ct_node *n, ct_node *next, ct_tensor *const *grads, ct_tensor **results)
+static void joint_max_pool2d_with_indices_0(ct_node *n, ct_node *const *next, ct_tensor *const *grads, ct_tensor **results)
 {
     ct_ints meta_self_sizes = ct__node_value(n, 0)->ints;
+    ct_tensor *kept0 = ct__node_kept(n, 1);
     ct_tensor *saved_result1 = ct__node_saved(n, 0);
-    ct_tensor *saved_next = ct__node_saved(next, 0);
-    if (!ct__pending() && grads[0])
-        results[0] = (ct_max_pool_relu_backward)(grads[0], saved_result1, meta_self_sizes, 2, saved_next);
+    ct_tensor *saved_next = ct__node_saved(next[0], 0);
+    if (ct__pending() || !(grads[0]))
+        return;
+    results[0] = (ct_max_pool_relu_backward)(grads[0], saved_result1, meta_self_sizes, 2, saved_next, kept0);
 }
 
-static const ct__node_class class_max_pool2d_with_indices = {"MaxPool2DWithIndicesBackward0", "torch.nn._functions.thnn.pooling.MaxPool2d", backward_max_pool2d_with_indices, .joint = joint_max_pool2d_with_indices, .joint_with = "ReluBackward0"};
+static const ct__joint joints_max_pool2d_with_indices[] = {{joint_max_pool2d_with_indices_0, "ReluBackward0", NULL}, {NULL, NULL, NULL}};
+
+static const ct__node_class class_max_pool2d_with_indices = {"MaxPool2DWithIndicesBackward0", "torch.nn._functions.thnn.pooling.MaxPool2d", backward_max_pool2d_with_indices, .joints = joints_max_pool2d_with_indices};
 
 static ct_max_pool2d_with_indices_result run_max_pool2d_with_indices(ct_tensor *self, ct_ints kernel_size, ct_ints stride, ct_ints padding, ct_ints dilation, bool ceil_mode)
 {
@@ -681,7 +691,7 @@ static ct_max_pool2d_with_indices_result run_max_pool2d_with_indices(ct_tensor *
     ct_tensor *const inputs[] = {self};
     ct_node *n = NULL;
     if (ct__needs_graph(1, inputs)) {
-        n = ct__node_new(&class_max_pool2d_with_indices, 1, inputs, 2, 1, 1);
+        n = ct__node_new(&class_max_pool2d_with_indices, 1, inputs, 2, 2, 1);
         if (!n)
             return (ct_max_pool2d_with_indices_result){0};
         ct__node_save_ints(n, 0, ct_shape_of(self));
@@ -693,6 +703,8 @@ static ct_max_pool2d_with_indices_result run_max_pool2d_with_indices(ct_tensor *
     }
     if (n) {
         ct__node_save_output(n, 0, results[1], 1);
+        if (ct__made_by(self, "ReluBackward0"))
+            ct__node_save_output(n, 1, results[0], 0);
     }
     ct__node_attach(n, 2, results);
     for (int i = 0; i < 2; i++)
@@ -818,7 +830,7 @@ bool ct__call_max_pool_backward(const ct_value *a, ct_value *results)
     return ct_ok();
 }
 
-/* max_pool_relu_backward(Tensor gy, Tensor indices, int[] input_size, int dims, Tensor relu) -> Tensor */
+/* max_pool_relu_backward(Tensor gy, Tensor indices, int[] input_size, int dims, Tensor relu, Tensor? found) -> Tensor */
 static void backward_max_pool_relu_backward(ct_node *n, ct_tensor *const *grads, ct_tensor **results)
 {
     if (ct__node_needs(n, 0)) {
@@ -833,7 +845,7 @@ static void backward_max_pool_relu_backward(ct_node *n, ct_tensor *const *grads,
 
 static const ct__node_class class_max_pool_relu_backward = {"MaxPoolReluBackwardBackward0", NULL, backward_max_pool_relu_backward};
 
-static ct_tensor *run_max_pool_relu_backward(ct_tensor *gy, ct_tensor *indices, ct_ints input_size, int64_t dims, ct_tensor *relu)
+static ct_tensor *run_max_pool_relu_backward(ct_tensor *gy, ct_tensor *indices, ct_ints input_size, int64_t dims, ct_tensor *relu, ct_tensor *found)
 {
     if (!ct__given(gy, "gy"))
         return NULL;
@@ -851,7 +863,7 @@ static ct_tensor *run_max_pool_relu_backward(ct_tensor *gy, ct_tensor *indices, 
         ct__node_save(n, 1, relu);
         ct__node_save_int(n, 0, dims);
     }
-    ct_tensor *r = ct__max_pool_relu_backward(gy, indices, input_size, dims, relu);
+    ct_tensor *r = ct__max_pool_relu_backward(gy, indices, input_size, dims, relu, found);
     if (!r) {
         ct_release(n);
         return NULL;
@@ -860,13 +872,13 @@ static ct_tensor *run_max_pool_relu_backward(ct_tensor *gy, ct_tensor *indices, 
     return ct_adopt(r);
 }
 
-ct_tensor *(ct_max_pool_relu_backward)(ct_tensor *gy, ct_tensor *indices, ct_ints input_size, int64_t dims, ct_tensor *relu)
+ct_tensor *(ct_max_pool_relu_backward)(ct_tensor *gy, ct_tensor *indices, ct_ints input_size, int64_t dims, ct_tensor *relu, ct_tensor *found)
 {
     if (ct__pending())
         return NULL;
     const char *was = ct__op_name;
     ct__op_name = "max_pool_relu_backward";
-    ct_tensor *outcome = run_max_pool_relu_backward(gy, indices, input_size, dims, relu);
+    ct_tensor *outcome = run_max_pool_relu_backward(gy, indices, input_size, dims, relu, found);
     ct__op_name = was;
     return outcome;
 }
@@ -874,7 +886,7 @@ ct_tensor *(ct_max_pool_relu_backward)(ct_tensor *gy, ct_tensor *indices, ct_int
 CT_HIDDEN bool ct__call_max_pool_relu_backward(const ct_value *a, ct_value *results);
 bool ct__call_max_pool_relu_backward(const ct_value *a, ct_value *results)
 {
-    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_max_pool_relu_backward)(a[0].t, a[1].t, a[2].ints, a[3].i, a[4].t)}};
+    results[0] = (ct_value){CT_V_TENSOR, {.t = (ct_max_pool_relu_backward)(a[0].t, a[1].t, a[2].ints, a[3].i, a[4].t, a[5].type == CT_V_NONE ? NULL : a[5].t)}};
     return ct_ok();
 }
 

@@ -25,7 +25,7 @@ CT_HIDDEN ct_tensor *ct__max_pool1d(ct_tensor *self, ct_ints kernel_size, ct_int
 CT_HIDDEN bool ct__max_pool2d_with_indices(ct_tensor *self, ct_ints kernel_size, ct_ints stride, ct_ints padding, ct_ints dilation, bool ceil_mode, ct_tensor **results);
 CT_HIDDEN ct_tensor *ct__max_pool2d(ct_tensor *self, ct_ints kernel_size, ct_ints stride, ct_ints padding, ct_ints dilation, bool ceil_mode);
 CT_HIDDEN ct_tensor *ct__max_pool_backward(ct_tensor *gy, ct_tensor *indices, ct_ints input_size, int64_t dims);
-CT_HIDDEN ct_tensor *ct__max_pool_relu_backward(ct_tensor *gy, ct_tensor *indices, ct_ints input_size, int64_t dims, ct_tensor *relu);
+CT_HIDDEN ct_tensor *ct__max_pool_relu_backward(ct_tensor *gy, ct_tensor *indices, ct_ints input_size, int64_t dims, ct_tensor *relu, ct_tensor *found);
 CT_HIDDEN ct_tensor *ct__max_pool_gather(ct_tensor *self, ct_tensor *indices, int64_t dims);
 CT_HIDDEN ct_tensor *ct__avg_pool1d(ct_tensor *self, ct_ints kernel_size, ct_ints stride, ct_ints padding, bool ceil_mode, bool count_include_pad);
 CT_HIDDEN ct_tensor *ct__avg_pool2d(ct_tensor *self, ct_ints kernel_size, ct_ints stride, ct_ints padding, bool ceil_mode, bool count_include_pad, int64_t divisor_override);

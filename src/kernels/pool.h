@@ -19,11 +19,11 @@ typedef struct ct__pool_kernels {
     void (*max_f64)(const ct__pool_shape *s, const double *x, double *y, int64_t *index, int64_t p0,
                     int64_t p1);
     /* Max pooling's, adaptive max pooling's and unpooling's gradient: gx (planes, h, w) gets gy (planes, oh, ow) added
-     * at index; an index outside of the plane is left out. Where x, of gx's shape, is given, gx is 0 where x <= 0: the gradient of
-     * a relu that gave x, too. Only h, w, oh, ow of the shape are read. */
-    void (*max_bwd_f32)(const ct__pool_shape *s, const float *gy, const int64_t *index, const float *x, float *gx, int64_t p0,
+     * at index; an index outside of the plane is left out. Where y, of gy's shape, is given, what belongs to a y <= 0 is left out:
+     * y is what was found, and a relu before the pooling stops such a gradient. Only h, w, oh, ow of the shape are read. */
+    void (*max_bwd_f32)(const ct__pool_shape *s, const float *gy, const int64_t *index, const float *y, float *gx, int64_t p0,
                         int64_t p1);
-    void (*max_bwd_f64)(const ct__pool_shape *s, const double *gy, const int64_t *index, const double *x, double *gx, int64_t p0,
+    void (*max_bwd_f64)(const ct__pool_shape *s, const double *gy, const int64_t *index, const double *y, double *gx, int64_t p0,
                         int64_t p1);
     void (*avg_f32)(const ct__pool_shape *s, const float *x, float *y, int64_t p0, int64_t p1);
     void (*avg_f64)(const ct__pool_shape *s, const double *x, double *y, int64_t p0, int64_t p1);

@@ -6,7 +6,7 @@ typedef struct pool_job {
     ct__pool_shape shape;
     enum { POOL_MAX, POOL_AVG, POOL_AVG_BACK, POOL_ADAPTIVE_AVG, POOL_ADAPTIVE_AVG_BACK, POOL_ADAPTIVE_MAX, POOL_MAX_BACK } what;
     bool f64;
-    const void *in, *relu; /* relu: of a joint gradient, else NULL */
+    const void *in, *found; /* found: the pooling's result, for the gradient past a relu as well; else NULL */
     void *out;
     int64_t *index;
 } pool_job;
@@ -24,7 +24,7 @@ static void pool_range(void *context, int64_t p0, int64_t p1)
         case POOL_ADAPTIVE_AVG: k->adaptive_avg_f64(s, j->in, j->out, p0, p1); break;
         case POOL_ADAPTIVE_AVG_BACK: k->adaptive_avg_bwd_f64(s, j->in, j->out, p0, p1); break;
         case POOL_ADAPTIVE_MAX: k->adaptive_max_f64(s, j->in, j->out, j->index, p0, p1); break;
-        case POOL_MAX_BACK: k->max_bwd_f64(s, j->in, j->index, j->relu, j->out, p0, p1); break;
+        case POOL_MAX_BACK: k->max_bwd_f64(s, j->in, j->index, j->found, j->out, p0, p1); break;
         }
         return;
     }
@@ -35,7 +35,7 @@ static void pool_range(void *context, int64_t p0, int64_t p1)
     case POOL_ADAPTIVE_AVG: k->adaptive_avg_f32(s, j->in, j->out, p0, p1); break;
     case POOL_ADAPTIVE_AVG_BACK: k->adaptive_avg_bwd_f32(s, j->in, j->out, p0, p1); break;
     case POOL_ADAPTIVE_MAX: k->adaptive_max_f32(s, j->in, j->out, j->index, p0, p1); break;
-    case POOL_MAX_BACK: k->max_bwd_f32(s, j->in, j->index, j->relu, j->out, p0, p1); break;
+    case POOL_MAX_BACK: k->max_bwd_f32(s, j->in, j->index, j->found, j->out, p0, p1); break;
     }
 }
 
@@ -188,17 +188,17 @@ static void pool_plane(const int64_t *sizes, int64_t ndim, int64_t dims, int64_t
     *w = sizes[ndim - 1];
 }
 
-/* relu: the input of the pooling, which a relu gave, for the gradient past both; or NULL. */
-static ct_tensor *pool_max_back(ct_tensor *gy, ct_tensor *indices, ct_ints input_size, int64_t dims, ct_tensor *relu)
+/* found: what the pooling of a relu's result gave, for the gradient past both; or NULL. */
+static ct_tensor *pool_max_back(ct_tensor *gy, ct_tensor *indices, ct_ints input_size, int64_t dims, ct_tensor *found)
 {
     pool_job j = {.what = POOL_MAX_BACK};
     CT_AUTO ct_tensor *index = ct__contiguous_of(indices);
-    CT_AUTO ct_tensor *wide = relu ? ct__cast(relu, gy->dtype == CT_FLOAT64 ? CT_FLOAT64 : CT_FLOAT32) : NULL;
-    CT_AUTO ct_tensor *above = wide ? ct__contiguous_of(wide) : NULL;
-    if (!index || (relu && !above))
+    CT_AUTO ct_tensor *wide = found ? ct__cast(found, gy->dtype == CT_FLOAT64 ? CT_FLOAT64 : CT_FLOAT32) : NULL;
+    CT_AUTO ct_tensor *dense = wide ? ct__contiguous_of(wide) : NULL;
+    if (!index || (found && !dense))
         return NULL;
     j.index = (int64_t *)index->data;
-    j.relu = above ? above->data : NULL;
+    j.found = dense ? dense->data : NULL;
     pool_plane(input_size.v, input_size.n, dims, &j.shape.h, &j.shape.w);
     pool_plane(gy->sizes, gy->ndim, dims, &j.shape.oh, &j.shape.ow);
     return pool_run(&j, gy, input_size.v);
@@ -209,9 +209,11 @@ ct_tensor *ct__max_pool_backward(ct_tensor *gy, ct_tensor *indices, ct_ints inpu
     return pool_max_back(gy, indices, input_size, dims, NULL);
 }
 
-ct_tensor *ct__max_pool_relu_backward(ct_tensor *gy, ct_tensor *indices, ct_ints input_size, int64_t dims, ct_tensor *relu)
+ct_tensor *ct__max_pool_relu_backward(ct_tensor *gy, ct_tensor *indices, ct_ints input_size, int64_t dims, ct_tensor *relu,
+                                      ct_tensor *found)
 {
-    return pool_max_back(gy, indices, input_size, dims, relu);
+    CT_AUTO ct_tensor *again = found ? NULL : ct_retain(ct_max_pool_gather(relu, indices, dims));
+    return found || again ? pool_max_back(gy, indices, input_size, dims, found ? found : again) : NULL;
 }
 
 ct_tensor *ct__max_pool_gather(ct_tensor *self, ct_tensor *indices, int64_t dims)

@@ -107,8 +107,8 @@ static void G(max)(const ct__pool_shape *s, const T *x, T *y, int64_t *index, in
 }
 
 /* A plane's gradient where every place is inside its own window of 2 x 2, as max2x2 leaves them: rows are written once, whole.
- * false: one is not, and gx holds anything. `room` elements of index may be read. x: as in kernels/pool.h, where masked. */
-CT_KINLINE bool G(max2x2_bwd)(bool masked, const ct__pool_shape *s, const T *gy, const int64_t *index, int64_t room, const T *x, T *gx)
+ * false: one is not, and gx holds anything. `room` elements of index may be read. y: as in kernels/pool.h, where masked. */
+CT_KINLINE bool G(max2x2_bwd)(bool masked, const ct__pool_shape *s, const T *gy, const int64_t *index, int64_t room, const T *y, T *gx)
 {
 #if VEC_BYTES > 16
     V(int) place[4];
@@ -118,9 +118,10 @@ CT_KINLINE bool G(max2x2_bwd)(bool masked, const ct__pool_shape *s, const T *gy,
     V(int) beyond = place[0];
     for (int l = 0; l < left; l++) beyond[l] = -1;
     V(pick) nobody = V(same)(place[0], place[1]), unused = V(same)(beyond, place[0]);
-    for (int64_t i = 0; i < s->oh; i++, gy += ow, index += ow, room -= ow, gx += 2 * w, x += 2 * w) {
+    for (int64_t i = 0; i < s->oh; i++, gy += ow, index += ow, room -= ow, gx += 2 * w, y += ow) {
         for (int64_t j = 0; j < ow; j += VN) {
             V() g = j < whole ? V(load)(gy + j) : V(loadm)(gy + j, some), none = V(zero)();
+            if (masked) g = V(choose)(V(above)(j < whole ? V(load)(y + j) : V(loadm)(y + j, some), none), g, none);
             int64_t last[VN] = {0};
             const int64_t *at = index + j;
             if (room - j < VN) at = memcpy(last, at, (size_t)left * sizeof *last);
@@ -131,23 +132,10 @@ CT_KINLINE bool G(max2x2_bwd)(bool masked, const ct__pool_shape *s, const T *gy,
             V() u = V(choose)(pick[0], g, none), u1 = V(choose)(pick[1], g, none);
             V() l = V(choose)(pick[2], g, none), l1 = V(choose)(pick[3], g, none);
             T *to = gx + 2 * j;
-            const T *of = x + 2 * j;
             V() a = G(low)(u, u1), b = G(high)(u, u1), c = G(low)(l, l1), d = G(high)(l, l1);
             if (j < whole) {
-                if (masked) {
-                    a = V(choose)(V(above)(V(load)(of), none), a, none), b = V(choose)(V(above)(V(load)(of + VN), none), b, none);
-                    c = V(choose)(V(above)(V(load)(of + w), none), c, none);
-                    d = V(choose)(V(above)(V(load)(of + w + VN), none), d, none);
-                }
                 V(store)(to, a), V(store)(to + VN, b), V(store)(to + w, c), V(store)(to + w + VN, d);
                 continue;
-            }
-            if (masked) {
-                a = V(choose)(V(above)(V(loadm)(of, lo), none), a, none), c = V(choose)(V(above)(V(loadm)(of + w, lo), none), c, none);
-                if (left * 2 > VN) {
-                    b = V(choose)(V(above)(V(loadm)(of + VN, hi), none), b, none);
-                    d = V(choose)(V(above)(V(loadm)(of + w + VN, hi), none), d, none);
-                }
             }
             V(storem)(to, a, lo), V(storem)(to + w, c, lo);
             if (left * 2 > VN) V(storem)(to + VN, b, hi), V(storem)(to + w + VN, d, hi);
@@ -157,26 +145,25 @@ CT_KINLINE bool G(max2x2_bwd)(bool masked, const ct__pool_shape *s, const T *gy,
     memset(gx, 0, (size_t)((s->h - 2 * s->oh) * w) * sizeof(T));
     return true;
 #else
-    (void)masked, (void)s, (void)gy, (void)index, (void)x, (void)gx;
+    (void)masked, (void)s, (void)gy, (void)index, (void)room, (void)y, (void)gx;
     return false;
 #endif
 }
 
-static void G(max_bwd)(const ct__pool_shape *s, const T *gy, const int64_t *index, const T *x, T *gx, int64_t p0, int64_t p1)
+static void G(max_bwd)(const ct__pool_shape *s, const T *gy, const int64_t *index, const T *y, T *gx, int64_t p0, int64_t p1)
 {
     int64_t in_plane = s->h * s->w, out_plane = s->oh * s->ow;
     bool two = s->oh == s->h / 2 && s->ow == s->w / 2 && s->w < (1 << 30) && out_plane;
     for (int64_t p = p0; p < p1; p++) {
         T *out = gx + p * in_plane;
-        const T *g = gy + p * out_plane;
+        const T *g = gy + p * out_plane, *found = y ? y + p * out_plane : g; /* not read where there is no y */
         const int64_t *at = index + p * out_plane;
-        const T *in = x ? x + p * in_plane : out; /* not read where there is no x */
-        if (two && (x ? G(max2x2_bwd)(true, s, g, at, (p1 - p) * out_plane, in, out)
-                      : G(max2x2_bwd)(false, s, g, at, (p1 - p) * out_plane, in, out)))
+        if (two && (y ? G(max2x2_bwd)(true, s, g, at, (p1 - p) * out_plane, found, out)
+                      : G(max2x2_bwd)(false, s, g, at, (p1 - p) * out_plane, found, out)))
             continue;
         memset(out, 0, (size_t)in_plane * sizeof(T));
         for (int64_t j = 0; j < out_plane; j++)
-            if ((uint64_t)at[j] < (uint64_t)in_plane && !(x && in[at[j]] <= 0)) out[at[j]] += g[j];
+            if ((uint64_t)at[j] < (uint64_t)in_plane && !(y && found[j] <= 0)) out[at[j]] += g[j];
     }
 }
 
