@@ -133,11 +133,12 @@ CT_KINLINE vec_f32 vec_exp_f32(vec_f32 x)
     return e;
 }
 
-/* For what is positive, finite and not subnormal, by its bits: from 3/4 on, a mantissa belongs to the next exponent. */
+/* For what is positive, finite and not subnormal, by its bits: from 3/4 on, a mantissa belongs to the next exponent.
+ * (The intrinsic wraps round where a lane is negative; such a lane is not used.) */
 CT_KINLINE vec_f32 vec_log_f32(vec_f32 x)
 {
     const vec_f32 zero = {0};
-    vec_i32 u = (vec_i32)x - 0x3f400000, m = (u & 0x007fffff) + 0x3f400000;
+    vec_i32 u = (vec_i32)_mm256_sub_epi32((__m256i)x, _mm256_set1_epi32(0x3f400000)), m = (u & 0x007fffff) + 0x3f400000;
     vec_f32 n = (vec_f32)_mm256_cvtepi32_ps((__m256i)(u >> 23)), p = vecmath_log_near((vec_f32)m - 1.0f);
     vec_f32 l = vec_fma_f32(n, zero + 0.693115234375f, vec_fma_f32(n, zero + 3.19461833e-5f, p));
     vec_i32 odd = ((vec_i32)x < 0x00800000) | ((vec_i32)x > 0x7f7fffff);
