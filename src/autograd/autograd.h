@@ -14,14 +14,6 @@ typedef struct ct__shown {
     int8_t n;
 } ct__shown;
 
-/* The gradient past a node and those that made its input, in one step: a node of one input whose class has the name `through`, if
- * not NULL, and then one of class `last`, if not NULL. next: these nodes. results are for the inputs of the last of them. */
-typedef struct ct__joint {
-    void (*run)(ct_node *n, ct_node *const *next, ct_tensor *const *grads, ct_tensor **results);
-    const char *through;
-    const struct ct__node_class *last;
-} ct__joint;
-
 typedef struct ct__node_class {
     const char *name;        /* "AddBackward0" */
     const char *legacy_name; /* full path of 0.1.12's class, or NULL */
@@ -33,7 +25,10 @@ typedef struct ct__node_class {
     void (*drop)(ct_node *n);
     void (*forget)(ct_node *n);
     bool always; /* backward is called even where no gradient arrived */
-    const struct ct__joint *joints; /* of a node of one input; the longer ones first, and one whose run is NULL at the end */
+    /* For a node of one input: the gradient past itself and past `next`, the node of the class named joint_with that made the
+     * input: results[0] is for the one input of next. */
+    void (*joint)(ct_node *n, ct_node *next, ct_tensor *const *grads, ct_tensor **results);
+    const char *joint_with;
     const ct__shown *shown; /* NULL: it is seen as it is */
 } ct__node_class;
 

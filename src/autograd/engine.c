@@ -410,38 +410,16 @@ static bool engine_accumulate(ct_tensor *leaf, ct_tensor **slot)
 
 /* ---- One node ---- */
 
-/* n's one gradient comes from one other node alone, and nobody wants to see it. */
-static bool engine_hands_on(engine_run *run, ct_node *n)
+/* The node that n's class can take along, where that one only hands on what n gives it: its gradient comes from n alone, and
+ * nobody wants to see it. NULL: there is none. */
+static ct_node *engine_joint(engine_run *run, const ct_node *n)
 {
-    if (n->variable || n->hooks.n || n->noutputs != 1 || n->freed || n->extra || n->outer)
-        return false;
-    const ct__visit *v = engine_visit(run, n);
-    return v->dependencies == 1 && !v->capture && !v->inbox[0] && (!run->selective || v->needed);
-}
-
-/* The joint step that takes n and those before it, which it fills into next[2]; their number is *count. NULL: there is none. */
-static const ct__joint *engine_joint(engine_run *run, const ct_node *n, ct_node **next, int *count)
-{
-    if (ct__grad_mode || n->outer)
+    ct_node *next = n->edges[0].node;
+    if (ct__grad_mode || !next || next->variable || next->hooks.n || next->ninputs != 1 || next->freed || next->extra || n->outer
+        || next->outer || strcmp(next->cls->name, n->cls->joint_with))
         return NULL;
-    for (const ct__joint *j = n->cls->joints; j->run; j++) {
-        ct_node *at = n->edges[0].node;
-        *count = 0;
-        if (j->through) {
-            if (!at || at->ninputs != 1 || strcmp(at->cls->name, j->through) || !engine_hands_on(run, at))
-                continue;
-            next[(*count)++] = at;
-            at = at->edges[0].node;
-        }
-        if (j->last) {
-            if (!at || at->cls != j->last || !engine_hands_on(run, at))
-                continue;
-            next[(*count)++] = at;
-        }
-        return j;
-    }
-    *count = 0;
-    return NULL;
+    const ct__visit *v = engine_visit(run, next);
+    return v->dependencies == 1 && !v->capture && !v->inbox[0] && (!run->selective || v->needed) ? next : NULL;
 }
 
 static bool engine_run_node(engine_run *run, ct_node *n)
@@ -470,27 +448,27 @@ static bool engine_run_node(engine_run *run, ct_node *n)
         return engine_accumulate(leaf, &grads[0]) && (!hooks || !hooks->n || ct__hooks_run_post(hooks, leaf));
     }
 
-    ct_tensor *results_here[8] = {NULL}, **results = results_here;
+    ct_tensor *results_here[8], **results = results_here;
     size_t bytes = sizeof *results * (size_t)n->ninputs;
     if (n->ninputs > 8) {
         if (!(results = ct__alloc_zero(bytes)))
             return false;
+    } else {
+        for (int64_t i = 0; i < n->ninputs; i++)
+            results[i] = NULL;
     }
     bool any = n->cls->always;
     for (int64_t i = 0; i < n->noutputs && !any; i++)
         any = grads[i] != NULL;
     bool ok = true;
-    ct_node *from = n, *joined[2]; /* from: whose edges the results go along */
-    int count = 0;
+    ct_node *from = n; /* whose edges the results go along */
     if (any) {
         ct_scope scope = ct_scope_begin();
-        const ct__joint *joint = n->cls->joints ? engine_joint(run, n, joined, &count) : NULL;
-        if (joint) {
-            from = joined[count - 1];
-            joint->run(n, joined, grads, results);
-        } else {
+        ct_node *next = n->cls->joint ? engine_joint(run, n) : NULL;
+        if (next)
+            n->cls->joint(n, from = next, grads, results);
+        else
             n->cls->backward(n, grads, results);
-        }
         ok = !ct__pending();
         for (int64_t i = 0; i < from->ninputs; i++) {
             const ct__edge *e = &from->edges[i];
@@ -512,8 +490,8 @@ static bool engine_run_node(engine_run *run, ct_node *n)
     }
     if (ok && !run->keep_graph) {
         ct__node_forget(n);
-        for (int i = 0; i < count; i++)
-            ct__node_forget(joined[i]);
+        if (from != n)
+            ct__node_forget(from);
     }
     for (int64_t i = 0; i < from->ninputs; i++) {
         const ct__edge *e = &from->edges[i];

@@ -549,21 +549,18 @@ static void backward_max_pool1d_with_indices(ct_node *n, ct_tensor *const *grads
     }
 }
 
-static void joint_max_pool1d_with_indices_0(ct_node *n, ct_node *const *next, ct_tensor *const *grads, ct_tensor **results)
+static void joint_max_pool1d_with_indices(ct_node *n, ct_node *next, ct_tensor *const *grads, ct_tensor **results)
 {
     ct_ints meta_self_sizes = ct__node_value(n, 0)->ints;
-    ct_tensor *kept0 = ct__node_kept(n, 1);
     ct_tensor *saved_result1 = ct__node_saved(n, 0);
-    ct_tensor *saved_next = ct__node_saved(next[0], 0);
-    if (ct__pending() || !(grads[0]))
-        return;
-    results[0] = (ct_max_pool_relu_backward)(grads[0], saved_result1, meta_self_sizes, 1, saved_next, kept0);
+    ct_tensor *kept0 = ct__node_kept(n, 1);
+    ct_tensor *saved_next = ct__node_saved(next, 0);
+    if (!ct__pending() && grads[0])
+        results[0] = (ct_max_pool_relu_backward)(grads[0], saved_result1, meta_self_sizes, 1, saved_next, kept0);
 }
 
-static const ct__joint joints_max_pool1d_with_indices[] = {{joint_max_pool1d_with_indices_0, "ReluBackward0", NULL}, {NULL, NULL, NULL}};
-
 static const ct__shown shown_max_pool1d_with_indices_0[] = {{NULL, 1}, {&shown_conv_MaxPool2DWithIndicesBackward0, 1}, {&shown_conv_UnsqueezeBackward0, 1}, {NULL, 0}};
-static const ct__node_class class_max_pool1d_with_indices_0 = {"SqueezeBackward1", "torch.nn._functions.thnn.pooling.MaxPool1d", backward_max_pool1d_with_indices, .shown = shown_max_pool1d_with_indices_0, .joints = joints_max_pool1d_with_indices};
+static const ct__node_class class_max_pool1d_with_indices_0 = {"SqueezeBackward1", "torch.nn._functions.thnn.pooling.MaxPool1d", backward_max_pool1d_with_indices, .shown = shown_max_pool1d_with_indices_0, .joint = joint_max_pool1d_with_indices, .joint_with = "ReluBackward0"};
 
 static ct_max_pool1d_with_indices_result run_max_pool1d_with_indices(ct_tensor *self, ct_ints kernel_size, ct_ints stride, ct_ints padding, ct_ints dilation, bool ceil_mode)
 {
@@ -669,20 +666,17 @@ static void backward_max_pool2d_with_indices(ct_node *n, ct_tensor *const *grads
     }
 }
 
-static void joint_max_pool2d_with_indices_0(ct_node *n, ct_node *const *next, ct_tensor *const *grads, ct_tensor **results)
+static void joint_max_pool2d_with_indices(ct_node *n, ct_node *next, ct_tensor *const *grads, ct_tensor **results)
 {
     ct_ints meta_self_sizes = ct__node_value(n, 0)->ints;
-    ct_tensor *kept0 = ct__node_kept(n, 1);
     ct_tensor *saved_result1 = ct__node_saved(n, 0);
-    ct_tensor *saved_next = ct__node_saved(next[0], 0);
-    if (ct__pending() || !(grads[0]))
-        return;
-    results[0] = (ct_max_pool_relu_backward)(grads[0], saved_result1, meta_self_sizes, 2, saved_next, kept0);
+    ct_tensor *kept0 = ct__node_kept(n, 1);
+    ct_tensor *saved_next = ct__node_saved(next, 0);
+    if (!ct__pending() && grads[0])
+        results[0] = (ct_max_pool_relu_backward)(grads[0], saved_result1, meta_self_sizes, 2, saved_next, kept0);
 }
 
-static const ct__joint joints_max_pool2d_with_indices[] = {{joint_max_pool2d_with_indices_0, "ReluBackward0", NULL}, {NULL, NULL, NULL}};
-
-static const ct__node_class class_max_pool2d_with_indices = {"MaxPool2DWithIndicesBackward0", "torch.nn._functions.thnn.pooling.MaxPool2d", backward_max_pool2d_with_indices, .joints = joints_max_pool2d_with_indices};
+static const ct__node_class class_max_pool2d_with_indices = {"MaxPool2DWithIndicesBackward0", "torch.nn._functions.thnn.pooling.MaxPool2d", backward_max_pool2d_with_indices, .joint = joint_max_pool2d_with_indices, .joint_with = "ReluBackward0"};
 
 static ct_max_pool2d_with_indices_result run_max_pool2d_with_indices(ct_tensor *self, ct_ints kernel_size, ct_ints stride, ct_ints padding, ct_ints dilation, bool ceil_mode)
 {

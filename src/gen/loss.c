@@ -1109,7 +1109,7 @@ static void backward_nll_loss_forward(ct_node *n, ct_tensor *const *grads, ct_te
     }
 }
 
-static void joint_nll_loss_forward_0(ct_node *n, ct_node *const *next, ct_tensor *const *grads, ct_tensor **results)
+static void joint_nll_loss_forward(ct_node *n, ct_node *next, ct_tensor *const *grads, ct_tensor **results)
 {
     ct_ints meta_self_sizes = ct__node_value(n, 0)->ints;
     int64_t value_ignore_index = ct__node_value(n, 1)->i;
@@ -1117,18 +1117,15 @@ static void joint_nll_loss_forward_0(ct_node *n, ct_node *const *next, ct_tensor
     ct_tensor *saved_target = ct__node_saved(n, 0);
     ct_tensor *saved_weight = ct__node_saved(n, 1);
     ct_tensor *saved_result1 = ct__node_saved(n, 2);
-    ct_tensor *saved_next = ct__node_saved(next[0], 0);
-    if (ct__pending() || !(grads[0]))
-        return;
-    results[0] = (ct_nll_log_softmax_backward)(grads[0], saved_target, saved_weight, meta_self_sizes, value_reduction, value_ignore_index, saved_result1, saved_next, ct__node_value(next[0], 0)->i);
+    ct_tensor *saved_next = ct__node_saved(next, 0);
+    if (!ct__pending() && grads[0])
+        results[0] = (ct_nll_log_softmax_backward)(grads[0], saved_target, saved_weight, meta_self_sizes, value_reduction, value_ignore_index, saved_result1, saved_next, ct__node_value(next, 0)->i);
 }
 
-static const ct__joint joints_nll_loss_forward[] = {{joint_nll_loss_forward_0, "LogSoftmaxBackward0", NULL}, {NULL, NULL, NULL}};
-
-static const ct__node_class class_nll_loss_forward = {"NllLossBackward0", "torch.nn._functions.thnn.auto.NLLLoss", backward_nll_loss_forward, .joints = joints_nll_loss_forward};
-static const ct__node_class class_nll_loss_forward_0 = {"NllLoss2DBackward0", "torch.nn._functions.thnn.auto.NLLLoss", backward_nll_loss_forward, .joints = joints_nll_loss_forward};
+static const ct__node_class class_nll_loss_forward = {"NllLossBackward0", "torch.nn._functions.thnn.auto.NLLLoss", backward_nll_loss_forward, .joint = joint_nll_loss_forward, .joint_with = "LogSoftmaxBackward0"};
+static const ct__node_class class_nll_loss_forward_0 = {"NllLoss2DBackward0", "torch.nn._functions.thnn.auto.NLLLoss", backward_nll_loss_forward, .joint = joint_nll_loss_forward, .joint_with = "LogSoftmaxBackward0"};
 static const ct__shown shown_nll_loss_forward_1[] = {{NULL, 1}, {&shown_loss_ViewBackward0, 1}, {NULL, 0}};
-static const ct__node_class class_nll_loss_forward_1 = {"NllLoss2DBackward0", "torch.nn._functions.thnn.auto.NLLLoss", backward_nll_loss_forward, .shown = shown_nll_loss_forward_1, .joints = joints_nll_loss_forward};
+static const ct__node_class class_nll_loss_forward_1 = {"NllLoss2DBackward0", "torch.nn._functions.thnn.auto.NLLLoss", backward_nll_loss_forward, .shown = shown_nll_loss_forward_1, .joint = joint_nll_loss_forward, .joint_with = "LogSoftmaxBackward0"};
 
 static ct_nll_loss_forward_result run_nll_loss_forward(ct_tensor *self, ct_tensor *target, ct_tensor *weight, const char *reduction, int64_t ignore_index)
 {

@@ -175,6 +175,8 @@ class Gradients:
         tensors = tensor_args if op.kind == "composite" else self.edges
         self.shown = [Shown(op, text, line, [a.name for a in tensors]) for text, line in op.shown]
         self.formulas = [(targets, Formula(op, text, line, ops)) for targets, text, line in op.grads]
+        self.joint = Formula(op, op.joint[1], op.joint[2], ops, joint=True) if op.joint else None
+        self.kept = sorted(u for u in self.joint.uses if u[0] == "kept") if self.joint else []  # in slots behind the saved ones
         self.saved, self.values = [], []
         for targets, f in self.formulas:
             for use in sorted(f.uses, key=str):
@@ -183,16 +185,6 @@ class Gradients:
                     kind.append((use, []))
                 if kind is not None:
                     next(t for u, t in kind if u == use).extend(x for x in targets if x in op.edge_of)
-        self.joints = [self.read_joint(names, text, line, ops) for names, text, line in op.joints]
-        self.kept = sorted({u[1]: through for through, _, f in self.joints for u in f.uses if u[0] == "kept"}.items())
-
-    def read_joint(self, names, text, line, ops):
-        """(the class's name between, or None, the gradients of the last op, or None, the formula)."""
-        through = names.pop(0) if names[0] not in ops else None
-        if len(names) > 1 or not all(name in ops and ops[name].family == self.op.family and not ops[name].shown for name in names):
-            self.op.fail("a joint gradient passes NODE, an op of this file that is shown as it is, or first one and then the other", line)
-        then = Gradients(ops[names[0]], ops) if names else None
-        return through, then, Formula(self.op, text, line, ops, joint=True, then=then)
 
     @property
     def any(self):
@@ -254,55 +246,31 @@ class Gradients:
         lines.append("}\n")
         return lines
 
-    def joint_functions(self):
-        """The gradients past this node and those before it, in one step, and the table of them, longest first."""
-        op, lines, rows = self.op, [], []
+    def joint_function(self):
+        """The gradient for the input of the node that made the op's one input, in one step."""
+        op, f = self.op, self.joint
         saved, values = [u for u, _ in self.saved], [u for u, _ in self.values]
-        kept = [("kept", i) for i, _ in self.kept]
-        for k, (through, then, f) in enumerate(self.joints):
-            if len(self.edges) != 1 or not all(u[0] == "grad" or u in saved + values + kept for u in f.uses):
-                f.fail("a joint gradient is for an op of one input, made of what the other formula reads")
-            name = "joint_%s_%d" % (op.c_suffix, k)
-            lines.append("static void %s(ct_node *n, ct_node *const *next, ct_tensor *const *grads, ct_tensor **results)\n{" % name)
-            if then:
-                lines.append("    ct_node *last = next[%d];" % (1 if through else 0))
-            lines += ["    " + value_declaration(op, use, values.index(use))[0] for use in sorted(f.uses, key=str) if use in values]
-            then_saved, then_values = ([u for u, _ in kind] for kind in ((then.saved, then.values) if then else ((), ())))
-            for use in sorted(f.then_uses, key=str):
-                if use in then_values:
-                    lines.append("    " + value_declaration(then.op, use, then_values.index(use), "last", "then_")[0])
-            for use in sorted(f.uses, key=str):
-                if use in saved:
-                    saved_name = "saved_" + use[1] if use[0] == "arg" else "saved_result%d" % use[1]
-                    lines.append("    ct_tensor *%s = ct__node_saved(n, %d);" % (saved_name, saved.index(use)))
-                elif use in kept:
-                    lines.append("    ct_tensor *kept%d = ct__node_kept(n, %d);" % (use[1], len(saved) + kept.index(use)))
-            lines += ["    ct_tensor *then_%s = ct__node_saved(last, %d);" % (use[1], then_saved.index(use))
-                      for use in sorted(f.then_uses, key=str) if use in then_saved]
-            if through:
-                lines.append("    ct_tensor *saved_next = ct__node_saved(next[0], 0);")
-            given = " && ".join("grads[%d]" % u[1] for u in sorted(f.uses, key=str) if u[0] == "grad")
-            lines.append("    if (ct__pending() || !(%s))\n        return;" % given)
-            if f.type.startswith("struct:") and then:
-                struct_op = f.ops[f.type.split(":", 1)[1]]
-                lines.append("    ct_%s_result r = %s;" % (struct_op.c_suffix, f.code))
-                lines += ["    results[%d] = r.%s;" % (then.op.edge_of[r], r) for _, r in struct_op.results]
-            elif f.type == "tensor" and not then:
-                lines.append("    results[0] = %s;" % f.code)
-            else:
-                f.fail("a joint gradient is a tensor, or one for each input of the last op, under their names")
-            lines.append("}\n")
-            rows.append((2 if through and then else 1, "{%s, %s, %s}" % (
-                name, c_string(through) if through else "NULL", "&class_" + then.op.c_suffix if then else "NULL")))
-        if rows:
-            rows = [r for _, r in sorted(rows, key=lambda r: -r[0])]
-            lines.append("static const ct__joint joints_%s[] = {%s, {NULL, NULL, NULL}};\n" % (op.c_suffix, ", ".join(rows)))
+        if len(self.edges) != 1 or f.type != "tensor" or not all(u[0] == "grad" or u in saved + values + self.kept for u in f.uses):
+            f.fail("a joint gradient is a tensor, for an op of one input, made of what the other formula reads")
+        lines = ["static void joint_%s(ct_node *n, ct_node *next, ct_tensor *const *grads, ct_tensor **results)\n{" % op.c_suffix]
+        for use in sorted(f.uses, key=str):
+            if use in values:
+                lines.append("    " + value_declaration(op, use, values.index(use))[0])
+        for use in sorted(f.uses, key=str):
+            if use in saved:
+                name = "saved_" + use[1] if use[0] == "arg" else "saved_result%d" % use[1]
+                lines.append("    ct_tensor *%s = ct__node_saved(n, %d);" % (name, saved.index(use)))
+        for k, use in enumerate(self.kept):
+            lines.append("    ct_tensor *kept%d = ct__node_kept(n, %d);" % (use[1], len(saved) + k))
+        given = " && ".join("grads[%d]" % u[1] for u in sorted(f.uses) if u[0] == "grad")
+        lines += ["    ct_tensor *saved_next = ct__node_saved(next, 0);", "    if (!ct__pending() && %s)" % given,
+                  "        results[0] = %s;" % f.code, "}\n"]
         return lines
 
     def class_definition(self):
         op = self.op
         legacy = c_string(op.legacy) if op.legacy else "NULL"
-        joint = ", .joints = joints_%s" % op.c_suffix if op.joints else ""
+        joint = ", .joint = joint_%s, .joint_with = %s" % (op.c_suffix, c_string(op.joint[0])) if op.joint else ""
         lines = []
         if all(s.condition for s in self.shown):
             lines.append("static const ct__node_class class_%s = {%s, %s, backward_%s%s};" % (op.c_suffix, c_string(op.node_name),
@@ -379,15 +347,15 @@ class Gradients:
         return [indent + line for line in lines]
 
     def save_outputs(self, result_names, indent):
-        lines = []
+        op, lines = self.op, []
         outs = [(i, use) for i, (use, _) in enumerate(self.saved) if use[0] == "result"]
-        if outs:
+        if outs or self.kept:
             lines.append("if (n) {")
             for i, use in outs:
                 lines.append("    ct__node_save_output(n, %d, %s, %d);" % (i, result_names[use[1]], use[1]))
-            for k, (i, through) in enumerate(self.kept):
-                lines.append("    if (ct__made_by(%s, %s))" % (c_name(self.edges[0].name), c_string(through)))
-                lines.append("        ct__node_save_output(n, %d, %s, %d);" % (len(self.saved) + k, result_names[i], i))
+            for k, use in enumerate(self.kept):
+                lines.append("    if (ct__made_by(%s, %s))" % (c_name(self.edges[0].name), c_string(op.joint[0])))
+                lines.append("        ct__node_save_output(n, %d, %s, %d);" % (len(self.saved) + k, result_names[use[1]], use[1]))
             lines.append("}")
         return [indent + line for line in lines]
 
@@ -620,7 +588,7 @@ def family_file(family, ops, table):
                 seen.add(name)
                 lines.append("static const ct__node_class shown_%s_%s = {%s};" % (family, name, c_string(name)))
         if g.any:
-            lines += g.backward_function() + g.joint_functions() + g.class_definition()
+            lines += g.backward_function() + (g.joint_function() if g.joint else []) + g.class_definition()
         elif g.shown:
             lines += g.shown_definition()
         for suffix, _, inplace, is_out in variants(op):

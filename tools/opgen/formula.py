@@ -12,18 +12,16 @@ TENSOR_OPS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", a
 NUMBER_OPS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 COMPARE = {ast.Eq: ("eq", "=="), ast.NotEq: ("ne", "!="), ast.Lt: ("lt", "<"), ast.LtE: ("le", "<="), ast.Gt: ("gt", ">"),
            ast.GtE: ("ge", ">=")}
-META_TYPES = {"sizes": "ints", "strides": "ints", "ndim": "int", "dtype": "dtype", "numel": "int", "offset": "int"}
 FIELD_TYPES = {"int": "int", "float": "float", "bool": "bool", "Scalar": "scalar", "Dtype": "dtype", "str": "str",
                "Generator": "generator", "Device": "device", "MemoryFormat": "format"}
 
 
 class Formula:
     """One compiled formula: .code, .type and .uses: a set of ("arg", name), ("value", name), ("result", i), ("grad", i),
-    ("meta", name, attribute), ("kept", i). joint: it is of a joint gradient; then: the gradients of the last op that one passes, or
-    None, what it reads of them goes to `then_uses`."""
+    ("meta", name, attribute), ("kept", i)."""
 
-    def __init__(self, op, text, line, ops, joint=False, then=None):
-        self.op, self.line, self.ops, self.uses, self.joint, self.then, self.then_uses = op, line, ops, set(), joint, then, set()
+    def __init__(self, op, text, line, ops, joint=False):
+        self.op, self.line, self.ops, self.uses, self.joint = op, line, ops, set(), joint
         self.args = {a.name: a for a in op.args}
         try:
             tree = ast.parse(text, mode="eval").body
@@ -62,10 +60,12 @@ class Formula:
         if name == "next" and self.joint:
             return "tensor", "saved_next"
         if name.startswith("kept") and name[4:].isdigit() and self.joint:
+            if int(name[4:]) >= len(self.op.results):
+                self.fail("no result of %s" % name)
             self.uses.add(("kept", int(name[4:])))
             return "tensor", name
         if name == "next_int" and self.joint:
-            return "int", "ct__node_value(next[0], 0)->i"
+            return "int", "ct__node_value(next, 0)->i"
         if name == "grads" and self.op.returns_list:
             return "tensors", "ct__node_grads(n, grads)"
         if name == "result" or (name.startswith("result") and name[6:].isdigit()):
@@ -85,44 +85,26 @@ class Formula:
             return ("ints" if a.is_list else FIELD_TYPES[a.type]), "value_" + name
         self.fail("unknown name %r" % name)
 
-    def visit_then(self, names):
-        """then.ARG, then.ARG.sizes, then.needs.ARG: what the last op of a joint gradient saved and wants."""
-        args = {a.name: a for a in self.then.op.args}
-        if names[0] == "needs" and len(names) == 2 and names[1] in self.then.op.edge_of:
-            return "bool", "ct__node_needs(last, %d)" % self.then.op.edge_of[names[1]]
-        a = args.get(names[0]) or self.fail("%s has no argument %s" % (self.then.op.key, names[0]))
-        use = ("meta", a.name, names[1]) if len(names) == 2 else ("arg", a.name) if a.is_tensor else ("value", a.name)
-        if len(names) > 2 or use not in [u for u, _ in self.then.saved + self.then.values]:
-            self.fail("%s saves no %s" % (self.then.op.key, ".".join(names)))
-        self.then_uses.add(use)
-        if len(names) == 2:
-            return META_TYPES[names[1]], "then_%s_%s" % (a.name, names[1])
-        return ("tensor" if a.is_tensor else "ints" if a.is_list else FIELD_TYPES[a.type]), "then_" + a.name
-
     def visit_Attribute(self, node):
-        names, inner = [node.attr], node.value
-        while isinstance(inner, ast.Attribute):
-            names.insert(0, inner.attr)
-            inner = inner.value
-        if self.then and isinstance(inner, ast.Name) and inner.id == "then":
-            return self.visit_then(names)
         if isinstance(node.value, ast.Name) and node.value.id == "needs":
             if node.attr not in self.args:
                 self.fail("needs.%s: no such argument" % node.attr)
             return "bool", "ct__node_needs(n, %d)" % self.op.edge_of[node.attr]
         attribute = {"shape": "sizes"}.get(node.attr, node.attr)
-        if attribute in META_TYPES and isinstance(node.value, ast.Name) and node.value.id in self.args:
+        meta = {"sizes": "ints", "strides": "ints", "ndim": "int", "dtype": "dtype", "numel": "int",
+                "offset": "int"}
+        if attribute in meta and isinstance(node.value, ast.Name) and node.value.id in self.args:
             a = self.args[node.value.id]
             if a.is_tensor:
                 self.uses.add(("meta", a.name, attribute))
-                return META_TYPES[attribute], "meta_%s_%s" % (a.name, attribute)
+                return meta[attribute], "meta_%s_%s" % (a.name, attribute)
         type_, code = self.visit(node.value)
         if type_.startswith("struct:"):
             return "tensor", "%s.%s" % (code, node.attr)
-        if type_ == "tensor" and attribute in META_TYPES:
+        if type_ == "tensor" and attribute in meta:
             call = {"sizes": "ct_shape_of", "strides": "ct_strides_of", "ndim": "ct_ndim", "dtype": "ct_dtype_of",
                     "numel": "ct_numel", "offset": "ct_storage_offset"}[attribute]
-            return META_TYPES[attribute], "%s(%s)" % (call, code)
+            return meta[attribute], "%s(%s)" % (call, code)
         self.fail("no attribute %s of a %s" % (node.attr, type_))
 
     def visit_Subscript(self, node):
@@ -325,24 +307,23 @@ class Formula:
                 "Scalar": "scalar"}[kind], code
 
 
-def value_declaration(op, use, index, node="n", prefix=None):
-    """The C line that reads saved value `index` of the node into its name (which begins with prefix, else with what it is), and the
-    ct_value expression that saves it in a wrapper."""
+def value_declaration(op, use, index):
+    """The C line that reads saved value `index` into its name, and the ct_value expression that saves it in a wrapper."""
     if use[0] == "value":
         a = next(x for x in op.args if x.name == use[1])
         from ctypes_map import value_type
         tag, field = value_type(a)
-        return ("const " * (arg_type(a) == "ct_ints") + decl(arg_type(a), (prefix or "value_") + a.name) +
-                " = ct__node_value(%s, %d)->%s;" % (node, index, field),
+        return ("const " * (arg_type(a) == "ct_ints") + decl(arg_type(a), "value_" + a.name) +
+                " = ct__node_value(n, %d)->%s;" % (index, field),
                 "(ct_value){%s, {.%s = %s}}" % (tag, field, c_name(a.name)))
     _, name, attribute = use
     if use[0] == "along":
-        return ("ct_ints %s%s = ct__node_value(%s, %d)->ints;" % (prefix or "along_", name, node, index),
+        return ("ct_ints along_%s = ct__node_value(n, %d)->ints;" % (name, index),
                 "(ct_value){CT_V_INTS, {.ints = ct__sizes_along(%s, %s)}}" % (c_name(name), c_name(attribute)))
     ctype, tag, field, call = {
         "sizes": ("ct_ints", "CT_V_INTS", "ints", "ct_shape_of"), "strides": ("ct_ints", "CT_V_INTS", "ints", "ct_strides_of"),
         "ndim": ("int64_t", "CT_V_INT", "i", "ct_ndim"), "numel": ("int64_t", "CT_V_INT", "i", "ct_numel"),
         "offset": ("int64_t", "CT_V_INT", "i", "ct_storage_offset"),
         "dtype": ("ct_dtype", "CT_V_DTYPE", "dtype", "ct_dtype_of")}[attribute]
-    return ("%s %s%s_%s = ct__node_value(%s, %d)->%s;" % (ctype, prefix or "meta_", name, attribute, node, index, field),
+    return ("%s meta_%s_%s = ct__node_value(n, %d)->%s;" % (ctype, name, attribute, index, field),
             "(ct_value){%s, {.%s = %s(%s)}}" % (tag, field, call, c_name(name)))

@@ -37,7 +37,7 @@ class Op:
         self.schema, self.name, self.overload, self.args, self.results = "", "", "", [], []
         self.on, self.operators, self.aliases = set(), [], []
         self.kind, self.rule, self.grads, self.tests, self.doc = None, None, [], [], []
-        self.no_grad, self.node, self.legacy, self.shown, self.joints = False, None, None, [], []
+        self.no_grad, self.node, self.legacy, self.shown, self.joint = False, None, None, [], None
 
     def fail(self, message, line=None):
         raise RecordError(self.path, line or self.line, "op %s: %s" % (self.name or "?", message))
@@ -199,7 +199,7 @@ def parse_file(path):
             if field == "doc":
                 op.doc[-1] += "\n" + line.strip()
             elif field == "joint":
-                op.joints[-1] = (op.joints[-1][0], op.joints[-1][1] + " " + line.strip(), op.joints[-1][2])
+                op.joint = (op.joint[0], op.joint[1] + " " + line.strip(), op.joint[2])
             else:
                 op.grads[-1] = (op.grads[-1][0], op.grads[-1][1] + " " + line.strip(), op.grads[-1][2])
             continue
@@ -228,11 +228,11 @@ def parse_file(path):
             if not colon:
                 op.fail("a gradient is written: grad ARGUMENT: FORMULA", first)
             op.grads.append(([t.strip() for t in targets.split(",")], formula.strip(), first))
-        elif word == "joint":  # joint NODE[, OP]: FORMULA, joint OP: FORMULA
-            nodes, colon, formula = rest.partition(":")
+        elif word == "joint":  # joint NODE: FORMULA
+            node, colon, formula = rest.partition(":")
             if not colon:
-                op.fail("a joint gradient is written: joint NODE[, OP]: FORMULA or joint OP: FORMULA", first)
-            op.joints.append(([n.strip() for n in nodes.split(",")], formula.strip(), first))
+                op.fail("a joint gradient is written: joint NODE: FORMULA", first)
+            op.joint = (node.strip(), formula.strip(), first)
         elif word == "node":
             words = rest.split()
             op.node, op.legacy = words[0], (words[1] if len(words) > 1 else None)
