@@ -52,6 +52,15 @@ except ModuleNotFoundError as e:
 '''
 
 
+@pytest.mark.parametrize('first', ['from ctorch.autograd.gradcheck import GradcheckError', 'ctorch.autograd.gradgradcheck',
+                                   'ctorch.autograd.gradcheck', 'from ctorch.autograd import gradgradcheck'])
+def test_gradcheck_is_the_function_whatever_is_asked_for_first(first):
+    done = python('-c', f'import ctorch, ctorch.autograd\n{first}\n'
+                        'x = ctorch.ones(2, dtype=ctorch.float64, requires_grad=True)\n'
+                        'print(ctorch.autograd.gradcheck(lambda t: t * t, (x,)))')
+    assert done.stdout == 'True\n', done.stderr
+
+
 def test_running_a_script(tmp_path):
     script = tmp_path / 'script.py'
     script.write_text(SCRIPT)

@@ -5,8 +5,7 @@ from .grad_mode import no_grad, enable_grad, set_grad_enabled, inference_mode, s
 from .function import Function, NestedIOFunction
 from .variable import Variable
 
-_lazy = {'gradcheck': 'gradcheck', 'gradgradcheck': 'gradcheck', 'GradcheckError': 'gradcheck',
-         'detect_anomaly': 'anomaly_mode', 'set_detect_anomaly': 'anomaly_mode'}
+_lazy = {'detect_anomaly': 'anomaly_mode', 'set_detect_anomaly': 'anomaly_mode'}
 _lazy_modules = ('functional', 'anomaly_mode', 'profiler')
 
 
@@ -85,6 +84,10 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
     if materialize_grads:
         result = tuple(_C.zeros_like(i) if g is None else g for g, i in zip(result, inputs))
     return tuple(result)
+
+
+# Not on demand: the module has the name of its function, and an import later on would put itself in the function's place.
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck  # noqa: E402
 
 
 def __getattr__(name):
